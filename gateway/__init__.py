@@ -1,0 +1,1 @@
+"""The process and its FIX side: wire, sessions, translation, reports, market data, drop copy, command line and client."""

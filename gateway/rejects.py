@@ -1,0 +1,51 @@
+"""Reject reasons by FIX version: what a client with the stock dictionary of that version can read.
+
+A value that the stock dictionary does not have would be answered with Reject(3) by the client, and the report would be lost.
+Source: the enumerations of FIX42.xml, FIX44.xml and FIX50SP2.xml as QuickFIX ships them.
+"""
+
+from typing import Final
+
+from gateway.sessions import FIX42, FIX44, FIX50SP2, Version
+
+ORD_REJ_REASONS: Final[dict[Version, frozenset[int]]] = {
+    FIX42: frozenset(range(9)),
+    FIX44: frozenset({*range(12), 13, 14, 15, 99}),
+    FIX50SP2: frozenset({*range(17), *range(18, 30), 99}),
+}
+CXL_REJ_REASONS: Final[dict[Version, frozenset[int]]] = {
+    FIX42: frozenset(range(4)),
+    FIX44: frozenset({*range(7), 99}),
+    FIX50SP2: frozenset({*range(9), 18, 99}),
+}
+BUSINESS_REJECT_REASONS: Final[dict[Version, frozenset[int]]] = {
+    FIX42: frozenset(range(6)),
+    FIX44: frozenset(range(8)),
+    FIX50SP2: frozenset({*range(11), 18}),
+}
+ORD_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 0, FIX44: 99, FIX50SP2: 99}
+CXL_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 2, FIX44: 99, FIX50SP2: 99}
+
+BUSINESS_OTHER: Final = 0
+BUSINESS_UNKNOWN_ID: Final = 1
+BUSINESS_NOT_AUTHORIZED: Final = 6
+BUSINESS_THROTTLED: Final = 8
+
+
+def ord_rej_reason(reason: int, version: Version) -> int:
+    """Return OrdRejReason(103) as the version knows it, else the version's value for "other"; Text(58) says the rest."""
+    return reason if reason in ORD_REJ_REASONS[version] else ORD_REJ_FALLBACK[version]
+
+
+def cxl_rej_reason(reason: int, version: Version) -> int:
+    """Return CxlRejReason(102) as the version knows it, else the version's value for "other"."""
+    return reason if reason in CXL_REJ_REASONS[version] else CXL_REJ_FALLBACK[version]
+
+
+def business_reject(
+    version: Version, *, ref_seq_num: int, ref_msg_type: str, reason: int, text: str, ref_id: str = ""
+) -> str:
+    """Return the body of a BusinessMessageReject(j)."""
+    known = reason if reason in BUSINESS_REJECT_REASONS[version] else BUSINESS_OTHER
+    ref = f"379={ref_id}\x01" if ref_id else ""
+    return f"45={ref_seq_num}\x01372={ref_msg_type}\x01{ref}380={known}\x0158={text}\x01"

@@ -1,0 +1,176 @@
+"""Reports: one event in, the body of one FIX message out. Pure text; the wire adds header, number and trailer.
+
+Every version has its table of differences here and nowhere else: FIX.4.2 says fills with ExecType(150)=1/2 and carries
+ExecTransType(20); FIX.4.4 and FIX.5.0SP2 say ExecType(150)=F. Owner: the matching thread.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from gateway.decimals import ScaledTexts, average_text
+from gateway.rejects import BUSINESS_THROTTLED, business_reject, cxl_rej_reason, ord_rej_reason
+from gateway.sessions import FIX42, GatewaySession, Version
+from matching.events import CancelRejected, Execution, MessageThrottled, OrderRefused
+from matching.instrument import Instrument
+from matching.types import (
+    EXEC_REJECTED,
+    EXEC_STATUS,
+    EXEC_TRADE,
+    MARKET,
+    STATUS_FILLED,
+    STATUS_NEW,
+    STATUS_PARTIALLY_FILLED,
+)
+
+EXECUTION_REPORT: Final = "8"
+ORDER_CANCEL_REJECT: Final = "9"
+BUSINESS_MESSAGE_REJECT: Final = "j"
+NO_TRANS_TYPE: Final = ""
+TRANS_TYPE_NEW: Final = "20=0\x01"
+TRANS_TYPE_STATUS: Final = "20=3\x01"
+SOH_FREE: Final = str.maketrans({"\x01": " ", "\n": " ", "\r": " "})
+
+
+def transact_time(time_ns: int) -> str:
+    """Return TransactTime(60) of a frame's time, in milliseconds as every version allows."""
+    moment = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
+    return f"{moment:%Y%m%d-%H:%M:%S}.{time_ns // 1_000_000 % 1000:03d}"
+
+
+class InstrumentTexts:
+    """The texts of one instrument: its symbol, and prices and quantities as they stand in reports."""
+
+    __slots__ = ("prices", "quantities", "symbol", "tick_e8")
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.symbol = instrument.symbol
+        self.tick_e8 = instrument.tick_e8
+        self.prices = ScaledTexts(instrument.tick_e8)
+        self.quantities = ScaledTexts(instrument.lot_e8)
+
+
+class ReportWriter:
+    """Writes report bodies. `instruments` and `accounts` are read when an id is met for the first time."""
+
+    def __init__(self, instruments: Mapping[int, Instrument], account_names: Mapping[int, str]) -> None:
+        self._instruments = instruments
+        self._account_names = account_names
+        self._texts: dict[int, InstrumentTexts] = {}
+        self._clock = f"60={transact_time(0)}\x01"
+
+    def set_time(self, time_ns: int) -> None:
+        """Use the time of the frame for all reports until the next call."""
+        self._clock = f"60={transact_time(time_ns)}\x01"
+
+    def texts(self, instrument_id: int) -> InstrumentTexts:
+        """Return the texts of an instrument that is defined."""
+        texts = self._texts.get(instrument_id)
+        if texts is None:
+            texts = self._texts[instrument_id] = InstrumentTexts(self._instruments[instrument_id])
+        return texts
+
+    def execution(self, event: Execution, version: Version) -> str:
+        """Return the body of the ExecutionReport(8) that says `event`."""
+        texts = self._texts.get(event.instrument_id) or self.texts(event.instrument_id)
+        prices = texts.prices
+        quantities = texts.quantities
+        exec_type = event.exec_type
+        cum_qty = event.cum_qty
+        average = "0"
+        if cum_qty:
+            ticks, rest = divmod(event.cum_value, cum_qty)
+            average = average_text(event.cum_value, cum_qty, texts.tick_e8) if rest else prices[ticks]
+        fill = price = original = more = trans_type = ""
+        if exec_type == EXEC_TRADE:
+            fill = f"32={quantities[event.last_qty]}\x0131={prices[event.last_price]}\x01"
+        elif event.text or event.reason or exec_type == EXEC_REJECTED or exec_type == EXEC_STATUS:
+            more = self._explanation(event, version)
+        if event.ord_type != MARKET:
+            price = f"44={prices[event.price]}\x01"
+        if event.orig_cl_ord_id:
+            original = f"41={event.orig_cl_ord_id}\x01"
+        if version == FIX42:
+            exec_type, trans_type = _fix42_types(event)
+        order_id = f"O{event.order_id}" if event.order_id else "NONE"
+        return (
+            f"37={order_id}\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139={event.ord_status}\x01"
+            f"11={event.cl_ord_id}\x01{original}1={self._account_names[event.account_id]}\x0155={texts.symbol}\x01"
+            f"54={event.side}\x0138={quantities[event.qty]}\x0140={event.ord_type}\x01{price}59={event.time_in_force}\x01"
+            f"{fill}151={quantities[event.leaves_qty]}\x0114={quantities[cum_qty]}\x016={average}\x01{more}{self._clock}"
+        )
+
+    def _explanation(self, event: Execution, version: Version) -> str:
+        """Return what a report says beyond the order itself: reason, text, and the id of a status request."""
+        reason = f"103={ord_rej_reason(event.reason, version)}\x01" if event.exec_type == EXEC_REJECTED else ""
+        text = f"58={event.text.translate(SOH_FREE)}\x01" if event.text else ""
+        restated = ""
+        if event.exec_restatement_reason and (version != FIX42 or event.exec_restatement_reason <= 5):
+            restated = f"378={event.exec_restatement_reason}\x01"
+        request = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id and version != FIX42 else ""
+        return f"{reason}{restated}{text}{request}"
+
+    def refused(self, event: OrderRefused, version: Version) -> str:
+        """Return the body of the ExecutionReport(8) of an order that could not be expressed; echoes the peer's texts."""
+        trans_type = ""
+        exec_type: str = event.exec_type
+        status = exec_type == EXEC_STATUS
+        if version == FIX42:
+            trans_type = TRANS_TYPE_STATUS if status else TRANS_TYPE_NEW
+            exec_type = EXEC_REJECTED
+        account = f"1={event.account}\x01" if event.account else ""
+        qty = f"38={event.qty}\x01" if _is_decimal(event.qty) else ""
+        price = f"44={event.price}\x01" if _is_decimal(event.price) else ""
+        ord_type = f"40={event.ord_type}\x01" if event.ord_type else ""
+        tif = f"59={event.time_in_force}\x01" if event.time_in_force else ""
+        request = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id and version != FIX42 else ""
+        return (
+            f"37=NONE\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139=8\x0111={event.cl_ord_id}\x01{account}"
+            f"55={event.symbol}\x0154={event.side}\x01{qty}{ord_type}{price}{tif}151=0\x0114=0\x016=0\x01"
+            f"103={ord_rej_reason(event.reason, version)}\x0158={event.text.translate(SOH_FREE)}\x01{request}{self._clock}"
+        )
+
+    def cancel_rejected(self, event: CancelRejected, version: Version) -> str:
+        """Return the body of the OrderCancelReject(9) that says `event`."""
+        order_id = f"O{event.order_id}" if event.order_id else "NONE"
+        account = f"1={self._account_names[event.account_id]}\x01" if event.account_id else ""
+        return (
+            f"37={order_id}\x0111={event.cl_ord_id}\x0141={event.orig_cl_ord_id or 'NONE'}\x0139={event.ord_status}\x01"
+            f"{account}434={event.response_to}\x01102={cxl_rej_reason(event.reason, version)}\x01"
+            f"58={event.text.translate(SOH_FREE)}\x01{self._clock}"
+        )
+
+    def message(self, event: object, session: GatewaySession) -> tuple[str, str] | None:
+        """Return MsgType(35) and body of what `session` is told of `event`; None where an event is nobody's report."""
+        version = session.version
+        if type(event) is Execution:
+            return EXECUTION_REPORT, self.execution(event, version)
+        if type(event) is OrderRefused:
+            return EXECUTION_REPORT, self.refused(event, version)
+        if type(event) is CancelRejected:
+            return ORDER_CANCEL_REJECT, self.cancel_rejected(event, version)
+        if type(event) is MessageThrottled:
+            body = business_reject(
+                version,
+                ref_seq_num=event.msg_seq_num,
+                ref_msg_type=event.ref_msg_type,
+                reason=BUSINESS_THROTTLED,
+                text=event.text,
+                ref_id=event.ref_id,
+            )
+            return BUSINESS_MESSAGE_REJECT, body
+        return None
+
+
+def _fix42_types(event: Execution) -> tuple[str, str]:
+    """Return ExecType(150) and the ExecTransType(20) field of FIX.4.2, which has neither Trade nor Order Status."""
+    if event.exec_type == EXEC_TRADE:
+        return (STATUS_PARTIALLY_FILLED if event.leaves_qty else STATUS_FILLED), TRANS_TYPE_NEW
+    if event.exec_type == EXEC_STATUS:
+        return event.ord_status if event.ord_status else STATUS_NEW, TRANS_TYPE_STATUS
+    return event.exec_type, TRANS_TYPE_NEW
+
+
+def _is_decimal(text: str) -> bool:
+    """Tell whether the peer's own text of a number may be echoed in a number field."""
+    return text.lstrip("-").replace(".", "", 1).isdigit() and text.isascii()

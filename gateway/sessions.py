@@ -1,0 +1,107 @@
+"""The FIX sessions as the matching thread sees them: who they are, what they may, and their journaled state.
+
+A session's numbers have one owner, the wire; what stands here is what was told of them, and is what the journal holds.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal, TypeAlias
+
+from gateway.inbound import Role
+from matching.journal import SessionState
+
+Version: TypeAlias = Literal["FIX.4.2", "FIX.4.4", "FIX.5.0SP2"]
+FIX42: Final = "FIX.4.2"
+FIX44: Final = "FIX.4.4"
+FIX50SP2: Final = "FIX.5.0SP2"
+
+VERSION_OF_BEGIN_STRING: Final[dict[str, Version]] = {"FIX.4.2": FIX42, "FIX.4.4": FIX44, "FIXT.1.1": FIX50SP2}
+
+
+class GatewaySession:
+    """One FIX session. Owner: the matching thread.
+
+    `accounts` maps what Account(1) says to the account's id; None stands for the session's first account, which is taken where
+    Account(1) is absent. `state` is what the journal holds of the session once the next commit is done.
+    """
+
+    __slots__ = (
+        "account_ids",
+        "accounts",
+        "begin_string",
+        "cancel_on_disconnect",
+        "drop_copy_live",
+        "epoch",
+        "logged_on",
+        "name",
+        "peer",
+        "role",
+        "sender_comp_id",
+        "session_id",
+        "state",
+        "strict",
+        "target_comp_id",
+        "version",
+    )
+
+    def __init__(
+        self,
+        *,
+        state: SessionState,
+        begin_string: str,
+        sender_comp_id: str,
+        target_comp_id: str,
+        role: Role,
+        accounts: dict[str, int],
+        strict: bool,
+        cancel_on_disconnect: bool,
+    ) -> None:
+        self.state = state
+        self.session_id = state.session_id
+        self.name = state.name
+        self.epoch = state.epoch
+        self.begin_string = begin_string
+        self.sender_comp_id = sender_comp_id
+        self.target_comp_id = target_comp_id
+        self.version: Version = VERSION_OF_BEGIN_STRING[begin_string]
+        self.role = role
+        self.accounts: dict[str | None, int] = dict(accounts)
+        self.account_ids = tuple(accounts.values())
+        if self.account_ids:
+            self.accounts[None] = self.account_ids[0]
+        self.strict = strict
+        self.cancel_on_disconnect = cancel_on_disconnect
+        self.logged_on = False
+        self.peer = ""
+        self.drop_copy_live = False
+
+
+class SessionBook:
+    """All sessions by id, and which of them receive the drop copies of an account. Owner: the matching thread."""
+
+    def __init__(self, sessions: Iterable[GatewaySession]) -> None:
+        self.by_id: dict[int, GatewaySession] = {}
+        self.drop_copies: dict[int, tuple[GatewaySession, ...]] = {}
+        for session in sessions:
+            self.add(session)
+
+    def __iter__(self) -> Iterator[GatewaySession]:
+        return iter(self.by_id.values())
+
+    def add(self, session: GatewaySession) -> None:
+        """Take up a session; its id must be new."""
+        assert session.session_id not in self.by_id, f"session {session.name} is there already"
+        self.by_id[session.session_id] = session
+        if session.role == "drop_copy":
+            for account_id in session.account_ids:
+                self.drop_copies[account_id] = (*self.drop_copies.get(account_id, ()), session)
+
+    def by_name(self, name: str) -> GatewaySession | None:
+        """Return the session of that name (BEGINSTRING:SENDER->TARGET), or None."""
+        for session in self.by_id.values():
+            if session.name == name:
+                return session
+        return None
+
+    def drop_copy_sessions(self) -> list[GatewaySession]:
+        """Return every drop copy session, in the order of ids."""
+        return [session for session in self.by_id.values() if session.role == "drop_copy"]

@@ -1,0 +1,296 @@
+"""Translation: one FIX application message in, one command out. Holds no trading state and never refuses silently.
+
+What a command cannot express (unknown symbol, a price between ticks, an order type that is not offered) becomes a RefuseOrder or
+RefuseCancel command, so that the refusal is journaled and numbered like any other answer. Owner: the matching thread.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.decimals import e8_text
+from gateway.inbound import CL_ORD_ID_CHARS_MAX
+from gateway.sessions import GatewaySession
+from matching.commands import (
+    CancelOrder,
+    Command,
+    NewOrder,
+    RefuseCancel,
+    RefuseOrder,
+    ReplaceOrder,
+    RequestStatus,
+)
+from matching.instrument import Instrument
+from matching.types import (
+    BUY,
+    CANCEL_OTHER,
+    DAY,
+    LIMIT,
+    MARKET,
+    REJECT_INCORRECT_QUANTITY,
+    REJECT_INVALID_PRICE_INCREMENT,
+    REJECT_OTHER,
+    REJECT_UNKNOWN_ACCOUNT,
+    REJECT_UNKNOWN_SYMBOL,
+    REJECT_UNSUPPORTED_CHARACTERISTIC,
+    RESPONSE_TO_CANCEL,
+    RESPONSE_TO_REPLACE,
+    SELL,
+    Response,
+)
+
+TIMES_IN_FORCE: Final = frozenset("0134")
+POST_ONLY: Final = "6"
+ORDER_ID_PREFIX: Final = "O"
+NO_ORDER_ID: Final = 0
+UNKNOWN_ORDER_ID: Final = -1
+VALUE_E8_MAX: Final = (1 << 62) - 1
+
+
+def order_id_of(text: str | None) -> int:
+    """Return the order id that OrderID(37) names: 0 where it names none, -1 where no order can have it."""
+    if text is None or text == "NONE" or text == "":
+        return NO_ORDER_ID
+    digits = text[1:]
+    if text[0] != ORDER_ID_PREFIX or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+        return UNKNOWN_ORDER_ID
+    return int(digits) or UNKNOWN_ORDER_ID
+
+
+class Translator:
+    """Turns the wire's values into commands, by the instruments that the exchange knows.
+
+    `instruments` is a view by symbol and is read on every message, so that an instrument defined later is found.
+    """
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self._instruments = instruments
+
+    def new_order(self, session: GatewaySession, msg_seq_num: int, poss_resend: bool, values: tuple[Any, ...]) -> Command:
+        """Return NewOrder, or RefuseOrder where the order cannot be expressed. `values` as in the table `inbound`."""
+        cl_ord_id, account, symbol, side, ord_type, price_e8, qty_e8, tif, exec_inst, floor, stop, min_qty = values
+        instrument = self._instruments.get(symbol)
+        account_id = session.accounts.get(account)
+        if (
+            instrument is not None
+            and account_id is not None
+            and (side == BUY or side == SELL)
+            and len(cl_ord_id) <= CL_ORD_ID_CHARS_MAX
+            and type(qty_e8) is int
+            and (tif is None or tif in TIMES_IN_FORCE)
+            and (exec_inst is None or exec_inst == POST_ONLY)
+            and floor is None
+            and stop is None
+            and min_qty is None
+        ):
+            qty, odd = divmod(qty_e8, instrument.lot_e8)
+            if not odd and qty > 0:
+                if ord_type == LIMIT and type(price_e8) is int:
+                    price, odd = divmod(price_e8, instrument.tick_e8)
+                    if not odd and price > 0:
+                        return NewOrder(
+                            session.session_id,
+                            session.epoch,
+                            msg_seq_num,
+                            poss_resend,
+                            cl_ord_id,
+                            account_id,
+                            instrument.instrument_id,
+                            side,
+                            LIMIT,
+                            tif or DAY,
+                            price,
+                            qty,
+                            exec_inst is not None,
+                        )
+                elif ord_type == MARKET and price_e8 is None and exec_inst is None:
+                    return NewOrder(
+                        session.session_id,
+                        session.epoch,
+                        msg_seq_num,
+                        poss_resend,
+                        cl_ord_id,
+                        account_id,
+                        instrument.instrument_id,
+                        side,
+                        MARKET,
+                        tif or DAY,
+                        0,
+                        qty,
+                    )
+        return self._refuse_order(session, msg_seq_num, poss_resend, values)
+
+    def _refuse_order(
+        self, session: GatewaySession, msg_seq_num: int, poss_resend: bool, values: tuple[Any, ...]
+    ) -> RefuseOrder:
+        cl_ord_id, account, symbol, side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty = values
+        reason, text = self._fault(
+            session, symbol, account, cl_ord_id, (side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty)
+        )
+        return RefuseOrder(
+            session.session_id,
+            session.epoch,
+            msg_seq_num,
+            poss_resend,
+            cl_ord_id,
+            account or "",
+            symbol or "",
+            side or "",
+            ord_type or "",
+            tif or "",
+            _text(price),
+            _text(qty),
+            reason,
+            text,
+        )
+
+    def _fault(
+        self,
+        session: GatewaySession,
+        symbol: str | None,
+        account: str | None,
+        cl_ord_id: str,
+        terms: tuple[Any, ...],
+    ) -> tuple[int, str]:
+        """Return OrdRejReason(103) and the text of the first fault, in the order in which this function looks."""
+        side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty = terms
+        instrument = self._instruments.get(symbol or "")
+        if len(cl_ord_id) > CL_ORD_ID_CHARS_MAX:
+            return REJECT_OTHER, f"ClOrdID(11) has {len(cl_ord_id)} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
+        if instrument is None:
+            return REJECT_UNKNOWN_SYMBOL, f"Symbol(55) {symbol or 'absent'} is not traded here"
+        if account not in session.accounts:
+            return REJECT_UNKNOWN_ACCOUNT, f"Account(1) {account} is not one of {session.target_comp_id}"
+        if side not in (BUY, SELL):
+            return REJECT_UNSUPPORTED_CHARACTERISTIC, f"Side(54) {side} is not offered, allowed: 1, 2"
+        if ord_type not in (MARKET, LIMIT):
+            return REJECT_UNSUPPORTED_CHARACTERISTIC, f"OrdType(40) {ord_type} is not offered, allowed: 1, 2"
+        if tif is not None and tif not in TIMES_IN_FORCE:
+            return REJECT_UNSUPPORTED_CHARACTERISTIC, f"TimeInForce(59) {tif} is not offered, allowed: 0, 1, 3, 4"
+        if exec_inst is not None and (exec_inst != POST_ONLY or ord_type == MARKET):
+            return (
+                REJECT_UNSUPPORTED_CHARACTERISTIC,
+                f"ExecInst(18) {exec_inst} with OrdType(40) {ord_type} is not offered, allowed: 6 on a limit order",
+            )
+        for name, value in (("MaxFloor(111)", floor), ("StopPx(99)", stop), ("MinQty(110)", min_qty)):
+            if value is not None:
+                return REJECT_UNSUPPORTED_CHARACTERISTIC, f"{name} {value} is not offered"
+        return _qty_fault(qty, instrument) or _price_fault(price, ord_type, instrument) or (REJECT_OTHER, "not expressible")
+
+    def cancel_order(self, session: GatewaySession, msg_seq_num: int, values: tuple[Any, ...]) -> Command:
+        """Return CancelOrder, or RefuseCancel where ids are too long."""
+        cl_ord_id, orig, order_id, symbol, side = values
+        if len(cl_ord_id) > CL_ORD_ID_CHARS_MAX or len(orig or "") > CL_ORD_ID_CHARS_MAX:
+            return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_CANCEL, _id_length_text(cl_ord_id, orig or ""))
+        instrument = self._instruments.get(symbol)
+        return CancelOrder(
+            session.session_id,
+            session.epoch,
+            msg_seq_num,
+            cl_ord_id,
+            orig or "",
+            order_id_of(order_id),
+            0 if instrument is None else instrument.instrument_id,
+            side,
+        )
+
+    def replace_order(self, session: GatewaySession, msg_seq_num: int, values: tuple[Any, ...]) -> Command:
+        """Return ReplaceOrder, or RefuseCancel with the fault's text where the new terms cannot be expressed."""
+        (cl_ord_id, orig, order_id, symbol, side) = values[:5]
+        (ord_type, price, qty, tif, exec_inst, floor, stop, min_qty, account) = values[5:]
+        if len(orig or "") > CL_ORD_ID_CHARS_MAX:
+            return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_REPLACE, _id_length_text(cl_ord_id, orig or ""))
+        terms = (side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty)
+        fault = self._fault(session, symbol, account, cl_ord_id, terms)
+        if fault != (REJECT_OTHER, "not expressible"):
+            return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_REPLACE, fault[1])
+        instrument = self._instruments[symbol]
+        return ReplaceOrder(
+            session.session_id,
+            session.epoch,
+            msg_seq_num,
+            cl_ord_id,
+            orig or "",
+            order_id_of(order_id),
+            instrument.instrument_id,
+            side,
+            ord_type,
+            tif or DAY,
+            price // instrument.tick_e8 if price is not None else 0,
+            qty // instrument.lot_e8,
+            exec_inst is not None,
+        )
+
+    def request_status(self, session: GatewaySession, msg_seq_num: int, values: tuple[Any, ...]) -> Command:
+        """Return RequestStatus; an id that is too long names no order and is answered so."""
+        cl_ord_id, order_id, symbol, side, request_id = values
+        return RequestStatus(
+            session.session_id,
+            session.epoch,
+            msg_seq_num,
+            cl_ord_id or "",
+            order_id_of(order_id),
+            request_id or "",
+            symbol or "",
+            side or "",
+        )
+
+
+def _qty_fault(qty_e8: int | str | None, instrument: Instrument) -> tuple[int, str] | None:
+    if qty_e8 is None:
+        return REJECT_INCORRECT_QUANTITY, "OrderQty(38) is absent"
+    if isinstance(qty_e8, str) or qty_e8 > VALUE_E8_MAX:
+        return REJECT_INCORRECT_QUANTITY, f"OrderQty(38) {_text(qty_e8)} is not a number that can be traded"
+    if qty_e8 <= 0:
+        return REJECT_INCORRECT_QUANTITY, f"OrderQty(38) {_text(qty_e8)} is not positive"
+    if qty_e8 % instrument.lot_e8:
+        return (
+            REJECT_INCORRECT_QUANTITY,
+            f"OrderQty(38) {_text(qty_e8)} is not a multiple of the lot {_text(instrument.lot_e8)} of {instrument.symbol}",
+        )
+    return None
+
+
+def _price_fault(price_e8: int | str | None, ord_type: str, instrument: Instrument) -> tuple[int, str] | None:
+    if ord_type == MARKET:
+        if price_e8 is None:
+            return None
+        return REJECT_UNSUPPORTED_CHARACTERISTIC, f"Price(44) {_text(price_e8)} on a market order"
+    if price_e8 is None:
+        return REJECT_UNSUPPORTED_CHARACTERISTIC, "Price(44) is absent on a limit order"
+    if isinstance(price_e8, str) or price_e8 > VALUE_E8_MAX:
+        return REJECT_INVALID_PRICE_INCREMENT, f"Price(44) {_text(price_e8)} is not a number that can be traded"
+    if price_e8 <= 0:
+        return REJECT_INVALID_PRICE_INCREMENT, f"Price(44) {_text(price_e8)} is not positive"
+    if price_e8 % instrument.tick_e8:
+        return (
+            REJECT_INVALID_PRICE_INCREMENT,
+            f"Price(44) {_text(price_e8)} is not a multiple of the tick {_text(instrument.tick_e8)} of {instrument.symbol}",
+        )
+    return None
+
+
+def _refuse_cancel(
+    session: GatewaySession, msg_seq_num: int, values: tuple[Any, ...], response_to: Response, text: str
+) -> RefuseCancel:
+    return RefuseCancel(
+        session.session_id,
+        session.epoch,
+        msg_seq_num,
+        values[0],
+        values[1] or "",
+        order_id_of(values[2]),
+        response_to,
+        CANCEL_OTHER,
+        text,
+    )
+
+
+def _id_length_text(cl_ord_id: str, orig_cl_ord_id: str) -> str:
+    longest = max(len(cl_ord_id), len(orig_cl_ord_id))
+    return f"ClOrdID(11) or OrigClOrdID(41) has {longest} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
+
+
+def _text(value: int | str | None) -> str:
+    if value is None:
+        return ""
+    return value[:64] if isinstance(value, str) else e8_text(value)

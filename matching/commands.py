@@ -1,0 +1,259 @@
+"""Commands: the only input of the exchange. Each is a frozen record; what it cannot know (time, sequence) stands in its frame.
+
+The record layout is the journal's format: fields are only ever appended, with a default, and tags are never used again.
+Prices are ticks, quantities lots, amounts 10^-6 of a currency or whole lots of a share.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from matching.types import (
+    InstrumentKind,
+    KillScope,
+    OrdType,
+    Response,
+    Side,
+    TimeInForce,
+    TradingPhase,
+)
+
+
+class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
+    """An order that translation could express in ticks and lots. `price` is 0 for a market order."""
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    poss_resend: bool
+    cl_ord_id: str
+    account_id: int
+    instrument_id: int
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    price: int
+    qty: int
+    post_only: bool = False
+
+
+class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
+    """Cancel by OrigClOrdID(41), or by OrderID(37) where `order_id` is not 0. `instrument_id` 0: symbol unknown."""
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    order_id: int
+    instrument_id: int
+    side: Side
+
+
+class ReplaceOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
+    """Replace by OrigClOrdID(41) or OrderID(37). `qty` is the new OrderQty(38), counted from the original order."""
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    order_id: int
+    instrument_id: int
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    price: int
+    qty: int
+    post_only: bool = False
+
+
+class RefuseOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
+    """An order that translation could not express; journaled so that its refusal has an ExecID and its ClOrdID is used.
+
+    `account`, `symbol`, `price` and `qty` echo the peer's text; `reason` is OrdRejReason(103).
+    """
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    poss_resend: bool
+    cl_ord_id: str
+    account: str
+    symbol: str
+    side: str
+    ord_type: str
+    time_in_force: str
+    price: str
+    qty: str
+    reason: int
+    text: str
+
+
+class RefuseCancel(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5):
+    """A cancel or replace that translation could not express. `reason` is CxlRejReason(102)."""
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    order_id: int
+    response_to: Response
+    reason: int
+    text: str
+
+
+class RequestStatus(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=6):
+    """OrderStatusRequest(H): answered with ExecType(150)=I. `order_id` 0: look up by `cl_ord_id`."""
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    cl_ord_id: str
+    order_id: int
+    ord_status_req_id: str
+    symbol: str
+    side: str
+
+
+class DefineInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=10):
+    """Define an instrument, or change it. `instrument_id` starts at 1.
+
+    `tick_e8` and `lot_e8` are the tick and lot in 10^-8; `tick_lot_value` is the cash value, in 10^-6 of `currency`, of one
+    lot at a price of one tick. `band_bp` is the width of the price band on either side of the reference, in 1/10000.
+    """
+
+    instrument_id: int
+    symbol: str
+    kind: InstrumentKind
+    currency: str
+    tick_e8: int
+    lot_e8: int
+    tick_lot_value: int
+    reference_price: int
+    band_bp: int
+
+
+class DefineAccount(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=11):
+    """Define an account. `account_id` starts at 1; an id is never given to another name."""
+
+    account_id: int
+    name: str
+    firm: str
+
+
+class DefineSession(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=12):
+    """Define a FIX session. ClOrdIDs are unique per `comp_id`, over all its sessions.
+
+    `rate` messages a second with a burst of `burst`; `cancel_rate`, `cancel_burst` is the bucket of cancels. 0: unbounded.
+    """
+
+    session_id: int
+    name: str
+    comp_id: str
+    rate: int
+    burst: int
+    cancel_rate: int
+    cancel_burst: int
+
+
+class SetLimits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=13):
+    """Limits of one account in one instrument; 0 in `instrument_id` is the account over all instruments. 0: no limit.
+
+    `order_value_max` is in 10^-6 of the currency; `position_max` in lots on either side, open orders counted in.
+    """
+
+    account_id: int
+    instrument_id: int
+    order_qty_max: int
+    order_value_max: int
+    open_orders_max: int
+    position_max: int
+    rate: int = 0
+    burst: int = 0
+
+
+class Deposit(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=14):
+    """Post `amount` of `asset` (a currency in 10^-6, or a spot symbol in lots) from outside; once per `transfer_id`."""
+
+    account_id: int
+    asset: str
+    amount: int
+    transfer_id: str
+
+
+class SetKillSwitch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=15):
+    """Engage or release the kill switch of a session, an account or the whole market (`target_id` 0).
+
+    Engaged: new orders and replaces are refused, cancels pass, and the open orders of the scope are canceled.
+    """
+
+    scope: KillScope
+    target_id: int
+    engaged: bool
+    by: str
+    reason: str
+
+
+class SetAcceptance(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=16):
+    """Open or close the acceptance of new orders, by the exchange itself (disk full, say). Cancels pass."""
+
+    accepting: bool
+    reason: str
+
+
+class SetTradingPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=17):
+    """Move an instrument to another trading phase."""
+
+    instrument_id: int
+    phase: TradingPhase
+    by: str
+    reason: str
+
+
+class SetReferencePrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=18):
+    """Set the price in ticks around which the price band lies."""
+
+    instrument_id: int
+    price: int
+    by: str
+
+
+class EndTradingDay(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=19):
+    """End a trading day (YYYYMMDD): Day orders expire, ClOrdIDs of closed orders may be used again."""
+
+    trading_day: int
+
+
+class CancelSessionOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=20):
+    """Cancel all open orders that a session entered (cancel on disconnect)."""
+
+    session_id: int
+    text: str
+
+
+class ContinueWork(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=21):
+    """Go on with work that was left over from an earlier command (at most 500 orders a step)."""
+
+
+Command: TypeAlias = (
+    NewOrder
+    | CancelOrder
+    | ReplaceOrder
+    | RefuseOrder
+    | RefuseCancel
+    | RequestStatus
+    | DefineInstrument
+    | DefineAccount
+    | DefineSession
+    | SetLimits
+    | Deposit
+    | SetKillSwitch
+    | SetAcceptance
+    | SetTradingPhase
+    | SetReferencePrice
+    | EndTradingDay
+    | CancelSessionOrders
+    | ContinueWork
+)

@@ -1,0 +1,201 @@
+"""Events: all that the exchange says. Derived from commands, kept beside them, compared with them on every replay.
+
+Each event holds all that a report of it needs, so that order entry, drop copy, recovery and every later reader draw the same
+report from it. The layout is the journal's format: fields are only ever appended, with a default.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from matching.types import ExecType, OrdStatus, OrdType, Response, Side, TimeInForce, TradingPhase
+
+
+class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
+    """One step in an order's life, of one side: what one ExecutionReport(8) says.
+
+    `exec_id` is unique in the shard; `order_id` 0 is OrderID(37)=NONE (a refused order). `cum_value` is the sum of fill price
+    times fill quantity in ticks times lots: AvgPx(6) is `cum_value / cum_qty` ticks. `last_price`, `last_qty`, `trade_id` and
+    `is_aggressor` are of a fill. `reason` is OrdRejReason(103) of a refusal. `prior_price` and `prior_leaves` are what a
+    replaced order had before, so that depth can be folded from events alone.
+    """
+
+    exec_id: int
+    exec_type: ExecType
+    ord_status: OrdStatus
+    order_id: int
+    session_id: int
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    account_id: int
+    instrument_id: int
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    price: int
+    qty: int
+    leaves_qty: int
+    cum_qty: int
+    cum_value: int
+    last_price: int = 0
+    last_qty: int = 0
+    trade_id: int = 0
+    is_aggressor: bool = False
+    reason: int = 0
+    text: str = ""
+    prior_price: int = 0
+    prior_leaves: int = 0
+    ord_status_req_id: str = ""
+    exec_restatement_reason: int = 0
+
+
+class OrderRefused(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
+    """The refusal of an order that could not be expressed in ticks and lots; texts echo what the peer sent."""
+
+    exec_id: int
+    session_id: int
+    cl_ord_id: str
+    account: str
+    symbol: str
+    side: str
+    ord_type: str
+    time_in_force: str
+    price: str
+    qty: str
+    reason: int
+    text: str
+    exec_type: ExecType = "8"
+    ord_status_req_id: str = ""
+
+
+class CancelRejected(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
+    """OrderCancelReject(9). `order_id` 0 is NONE, with `ord_status` 8; `account_id` 0 where the order is unknown."""
+
+    session_id: int
+    order_id: int
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    ord_status: OrdStatus
+    response_to: Response
+    reason: int
+    text: str
+    account_id: int = 0
+
+
+class MessageThrottled(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
+    """A message refused by a throttle, before anything else was looked at: BusinessMessageReject(j)."""
+
+    session_id: int
+    msg_seq_num: int
+    ref_msg_type: str
+    ref_id: str
+    text: str
+
+
+class InstrumentDefined(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=10):
+    """An instrument is there, or has changed."""
+
+    instrument_id: int
+    symbol: str
+
+
+class AccountDefined(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=11):
+    """An account is there."""
+
+    account_id: int
+    name: str
+
+
+class SessionDefined(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=12):
+    """A FIX session is known to the exchange."""
+
+    session_id: int
+    name: str
+
+
+class LimitsSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=13):
+    """Limits of an account have changed."""
+
+    account_id: int
+    instrument_id: int
+
+
+class Posted(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=14):
+    """Money or shares came in from outside. The opposite posting is in the ledger `outside`."""
+
+    account_id: int
+    asset: str
+    amount: int
+    balance: int
+    transfer_id: str
+
+
+class KillSwitchSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=15):
+    """A kill switch was engaged or released."""
+
+    scope: str
+    target_id: int
+    engaged: bool
+    by: str
+    reason: str
+
+
+class AcceptanceSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=16):
+    """The exchange accepts new orders again, or no longer."""
+
+    accepting: bool
+    reason: str
+
+
+class TradingPhaseSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=17):
+    """An instrument is in another trading phase."""
+
+    instrument_id: int
+    phase: TradingPhase
+    reason: str
+
+
+class ReferencePriceSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=18):
+    """The price band of an instrument lies elsewhere."""
+
+    instrument_id: int
+    price: int
+
+
+class TradingDayEnded(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=19):
+    """A trading day is over; every Day order has expired and every closed order is forgotten."""
+
+    trading_day: int
+
+
+class WorkLeft(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=20):
+    """Work over the bound of one step was begun; a ContinueWork command has to follow. `left` orders are still to do."""
+
+    left: int
+
+
+class CommandRefused(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=21):
+    """An operator's or configuration's command that could not be obeyed; nothing has changed."""
+
+    command: str
+    text: str
+
+
+Event: TypeAlias = (
+    Execution
+    | OrderRefused
+    | CancelRejected
+    | MessageThrottled
+    | InstrumentDefined
+    | AccountDefined
+    | SessionDefined
+    | LimitsSet
+    | Posted
+    | KillSwitchSet
+    | AcceptanceSet
+    | TradingPhaseSet
+    | ReferencePriceSet
+    | TradingDayEnded
+    | WorkLeft
+    | CommandRefused
+)

@@ -1,0 +1,75 @@
+"""Words of the exchange: ids, units and closed sets of FIX values, each written down once.
+
+Closed sets are literals of the FIX value itself, so that a value read from the wire, journaled and sent again is the
+same one-character text on its whole way, and no conversion costs anything on the order path.
+"""
+
+from typing import Final, Literal, NewType, TypeAlias
+
+Side: TypeAlias = Literal["1", "2"]
+BUY: Final = "1"
+SELL: Final = "2"
+
+OrdType: TypeAlias = Literal["1", "2"]
+MARKET: Final = "1"
+LIMIT: Final = "2"
+
+TimeInForce: TypeAlias = Literal["0", "1", "3", "4"]
+DAY: Final = "0"
+GOOD_TILL_CANCEL: Final = "1"
+IMMEDIATE_OR_CANCEL: Final = "3"
+FILL_OR_KILL: Final = "4"
+
+ExecType: TypeAlias = Literal["0", "4", "5", "8", "C", "D", "F", "I"]
+EXEC_NEW: Final = "0"
+EXEC_CANCELED: Final = "4"
+EXEC_REPLACED: Final = "5"
+EXEC_REJECTED: Final = "8"
+EXEC_EXPIRED: Final = "C"
+EXEC_RESTATED: Final = "D"
+EXEC_TRADE: Final = "F"
+EXEC_STATUS: Final = "I"
+
+OrdStatus: TypeAlias = Literal["0", "1", "2", "4", "8", "C"]
+STATUS_NEW: Final = "0"
+STATUS_PARTIALLY_FILLED: Final = "1"
+STATUS_FILLED: Final = "2"
+STATUS_CANCELED: Final = "4"
+STATUS_REJECTED: Final = "8"
+STATUS_EXPIRED: Final = "C"
+
+InstrumentKind: TypeAlias = Literal["spot", "perpetual"]
+TradingPhase: TypeAlias = Literal["continuous", "halted", "closed"]
+KillScope: TypeAlias = Literal["session", "account", "market"]
+Response: TypeAlias = Literal["1", "2"]
+RESPONSE_TO_CANCEL: Final = "1"
+RESPONSE_TO_REPLACE: Final = "2"
+
+SeqNum = NewType("SeqNum", int)
+"""Number of a command in its shard, from 1, without gap."""
+
+# OrdRejReason(103) of FIX 4.4; the gateway maps them to the version of the session.
+REJECT_BROKER_OPTION: Final = 0
+REJECT_UNKNOWN_SYMBOL: Final = 1
+REJECT_EXCHANGE_CLOSED: Final = 2
+REJECT_EXCEEDS_LIMIT: Final = 3
+REJECT_UNKNOWN_ORDER: Final = 5
+REJECT_DUPLICATE_ORDER: Final = 6
+REJECT_UNSUPPORTED_CHARACTERISTIC: Final = 11
+REJECT_INCORRECT_QUANTITY: Final = 13
+REJECT_UNKNOWN_ACCOUNT: Final = 15
+REJECT_PRICE_EXCEEDS_BAND: Final = 16
+REJECT_INVALID_PRICE_INCREMENT: Final = 18
+REJECT_OTHER: Final = 99
+
+# CxlRejReason(102) of FIX 4.4.
+CANCEL_TOO_LATE: Final = 0
+CANCEL_UNKNOWN_ORDER: Final = 1
+CANCEL_BROKER_OPTION: Final = 2
+CANCEL_DUPLICATE_CL_ORD_ID: Final = 6
+CANCEL_OTHER: Final = 99
+
+E8: Final = 100_000_000
+"""Scale of decimals read from the wire: a value of 1 is 10^8."""
+MICRO: Final = 1_000_000
+"""Scale of cash: one unit is 10^-6 of the currency."""
