@@ -1,0 +1,88 @@
+"""The one place where commands, events and session states become bytes, and bytes become them again.
+
+MessagePack by msgspec, in the layout of the records themselves: arrays with a leading tag. Equal records give equal
+bytes on every machine, which is what replay compares. Owns the layout of SessionState; refuses what the types do not
+allow.
+"""
+
+import sys
+from array import array
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from matching.commands import Command
+from matching.events import Event
+
+# Event counts are stored as native 32-bit words and read the same way; the journal is defined as little-endian.
+assert sys.byteorder == "little", "the journal's format is little-endian and so must the machine be"
+COUNT_BYTES: Final = 4
+assert array("I").itemsize == COUNT_BYTES
+
+
+class SessionState(msgspec.Struct, array_like=True):
+    """What a FIX session needs to go on after a restart; journaled with the batch in which it changed.
+
+    `next_sender` and `next_target` are the next MsgSeqNum(34) out and in, the latter with its own `target_epoch`,
+    because input is committed later than numbers of output. `written_through` is the last number handed to a socket,
+    `reserved_through` the last one reserved for messages that are not stored. `drop_copy_seq` is the last batch that
+    was reported to this session, where it is a drop copy. New fields are only ever appended, with a default.
+    """
+
+    session_id: int
+    name: str
+    comp_id: str
+    epoch: int
+    created_s: int
+    next_sender: int
+    target_epoch: int
+    next_target: int
+    written_through: int
+    reserved_through: int
+    drop_copy_seq: int
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_commands: Final = msgspec.msgpack.Decoder(list[Command])
+_events: Final = msgspec.msgpack.Decoder(list[Event])
+_session: Final = msgspec.msgpack.Decoder(SessionState)
+
+
+def encode_commands(commands: Sequence[Command]) -> bytes:
+    """Equal commands give equal bytes."""
+    return _encoder.encode(commands)
+
+
+def decode_commands(data: bytes | memoryview) -> list[Command]:
+    """Raises msgspec.DecodeError for bytes that are no commands; a checksum is verified before this is called."""
+    return _commands.decode(data)
+
+
+def encode_events(events: Sequence[Event]) -> bytes:
+    """Equal events give equal bytes; a replay compares them."""
+    return _encoder.encode(events)
+
+
+def decode_events(data: bytes | memoryview) -> list[Event]:
+    """Raises msgspec.DecodeError for bytes that are no events; a checksum is verified before this is called."""
+    return _events.decode(data)
+
+
+def encode_event_counts(counts: Sequence[int]) -> bytes:
+    """How many events each command of a batch gave, in the order of the commands."""
+    return array("I", counts).tobytes()
+
+
+def decode_event_counts(data: bytes | memoryview) -> "array[int]":
+    counts = array("I")
+    counts.frombytes(data)
+    return counts
+
+
+def encode_session(state: SessionState) -> bytes:
+    return _encoder.encode(state)
+
+
+def decode_session(data: bytes | memoryview) -> SessionState:
+    return _session.decode(data)
