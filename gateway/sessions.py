@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Literal, TypeAlias
 
 from gateway.inbound import Role
-from matching.journal import SessionState
+from matching.codec import SessionState
 
 Version: TypeAlias = Literal["FIX.4.2", "FIX.4.4", "FIX.5.0SP2"]
 FIX42: Final = "FIX.4.2"

@@ -65,7 +65,9 @@ class Translator:
     def __init__(self, instruments: Mapping[str, Instrument]) -> None:
         self._instruments = instruments
 
-    def new_order(self, session: GatewaySession, msg_seq_num: int, poss_resend: bool, values: tuple[Any, ...]) -> Command:
+    def new_order(
+        self, session: GatewaySession, msg_seq_num: int, poss_resend: bool, values: tuple[Any, ...]
+    ) -> Command:
         """Return NewOrder, or RefuseOrder where the order cannot be expressed. `values` as in the table `inbound`."""
         cl_ord_id, account, symbol, side, ord_type, price_e8, qty_e8, tif, exec_inst, floor, stop, min_qty = values
         instrument = self._instruments.get(symbol)
@@ -74,6 +76,7 @@ class Translator:
             instrument is not None
             and account_id is not None
             and (side == BUY or side == SELL)
+            and cl_ord_id
             and len(cl_ord_id) <= CL_ORD_ID_CHARS_MAX
             and type(qty_e8) is int
             and (tif is None or tif in TIMES_IN_FORCE)
@@ -123,15 +126,15 @@ class Translator:
         self, session: GatewaySession, msg_seq_num: int, poss_resend: bool, values: tuple[Any, ...]
     ) -> RefuseOrder:
         cl_ord_id, account, symbol, side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty = values
-        reason, text = self._fault(
-            session, symbol, account, cl_ord_id, (side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty)
-        )
+        terms = (side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty)
+        fault = self._fault(session, symbol, account, cl_ord_id or "", terms)
+        reason, text = fault or (REJECT_OTHER, "the order cannot be expressed in ticks and lots")
         return RefuseOrder(
             session.session_id,
             session.epoch,
             msg_seq_num,
             poss_resend,
-            cl_ord_id,
+            (cl_ord_id or "")[:CL_ORD_ID_CHARS_MAX],
             account or "",
             symbol or "",
             side or "",
@@ -150,10 +153,12 @@ class Translator:
         account: str | None,
         cl_ord_id: str,
         terms: tuple[Any, ...],
-    ) -> tuple[int, str]:
-        """Return OrdRejReason(103) and the text of the first fault, in the order in which this function looks."""
+    ) -> tuple[int, str] | None:
+        """Return OrdRejReason(103) and text of the first fault, in the order in which this function looks, or None."""
         side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty = terms
         instrument = self._instruments.get(symbol or "")
+        if not cl_ord_id:
+            return REJECT_OTHER, "ClOrdID(11) is absent"
         if len(cl_ord_id) > CL_ORD_ID_CHARS_MAX:
             return REJECT_OTHER, f"ClOrdID(11) has {len(cl_ord_id)} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
         if instrument is None:
@@ -174,13 +179,15 @@ class Translator:
         for name, value in (("MaxFloor(111)", floor), ("StopPx(99)", stop), ("MinQty(110)", min_qty)):
             if value is not None:
                 return REJECT_UNSUPPORTED_CHARACTERISTIC, f"{name} {value} is not offered"
-        return _qty_fault(qty, instrument) or _price_fault(price, ord_type, instrument) or (REJECT_OTHER, "not expressible")
+        return _qty_fault(qty, instrument) or _price_fault(price, ord_type, instrument)
 
     def cancel_order(self, session: GatewaySession, msg_seq_num: int, values: tuple[Any, ...]) -> Command:
         """Return CancelOrder, or RefuseCancel where ids are too long."""
         cl_ord_id, orig, order_id, symbol, side = values
-        if len(cl_ord_id) > CL_ORD_ID_CHARS_MAX or len(orig or "") > CL_ORD_ID_CHARS_MAX:
-            return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_CANCEL, _id_length_text(cl_ord_id, orig or ""))
+        if not cl_ord_id or len(cl_ord_id) > CL_ORD_ID_CHARS_MAX or len(orig or "") > CL_ORD_ID_CHARS_MAX:
+            return _refuse_cancel(
+                session, msg_seq_num, values, RESPONSE_TO_CANCEL, _id_length_text(cl_ord_id or "", orig or "")
+            )
         instrument = self._instruments.get(symbol)
         return CancelOrder(
             session.session_id,
@@ -198,10 +205,12 @@ class Translator:
         (cl_ord_id, orig, order_id, symbol, side) = values[:5]
         (ord_type, price, qty, tif, exec_inst, floor, stop, min_qty, account) = values[5:]
         if len(orig or "") > CL_ORD_ID_CHARS_MAX:
-            return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_REPLACE, _id_length_text(cl_ord_id, orig or ""))
+            return _refuse_cancel(
+                session, msg_seq_num, values, RESPONSE_TO_REPLACE, _id_length_text(cl_ord_id or "", orig or "")
+            )
         terms = (side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty)
-        fault = self._fault(session, symbol, account, cl_ord_id, terms)
-        if fault != (REJECT_OTHER, "not expressible"):
+        fault = self._fault(session, symbol, account, cl_ord_id or "", terms)
+        if fault is not None:
             return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_REPLACE, fault[1])
         instrument = self._instruments[symbol]
         return ReplaceOrder(
@@ -276,8 +285,8 @@ def _refuse_cancel(
         session.session_id,
         session.epoch,
         msg_seq_num,
-        values[0],
-        values[1] or "",
+        (values[0] or "")[:CL_ORD_ID_CHARS_MAX],
+        (values[1] or "")[:CL_ORD_ID_CHARS_MAX],
         order_id_of(values[2]),
         response_to,
         CANCEL_OTHER,
@@ -286,6 +295,8 @@ def _refuse_cancel(
 
 
 def _id_length_text(cl_ord_id: str, orig_cl_ord_id: str) -> str:
+    if not cl_ord_id:
+        return "ClOrdID(11) is absent"
     longest = max(len(cl_ord_id), len(orig_cl_ord_id))
     return f"ClOrdID(11) or OrigClOrdID(41) has {longest} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
 

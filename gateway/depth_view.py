@@ -1,0 +1,79 @@
+"""The depth of one instrument as market data shows it: folded from committed events, read by nobody else.
+
+An order's New adds its quantity at its own price and each later event says how much is left, so that an aggressor which never
+rested nets to nothing within the batch that it came in. Owner: the matching thread.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from sortedcontainers import SortedDict
+
+from matching.events import Execution
+from matching.types import BUY, EXEC_CANCELED, EXEC_EXPIRED, EXEC_NEW, EXEC_REPLACED, EXEC_TRADE
+
+BID: Final = "0"
+OFFER: Final = "1"
+
+Level = list[int]
+"""Quantity in lots and number of orders at one price."""
+
+
+class DepthView:
+    """Price levels of one instrument, and which of them have changed since `take_changes`.
+
+    `built_at` is the last batch that is in the view from the start: events of batches up to it are not folded again, and nothing of
+    the view is shown before it is committed.
+    """
+
+    def __init__(
+        self, built_at: int, bids: Iterable[tuple[int, int, int]], asks: Iterable[tuple[int, int, int]]
+    ) -> None:
+        self.built_at = built_at
+        self.sides: dict[str, SortedDict[int, Level]] = {
+            BID: SortedDict({-price: [qty, count] for price, qty, count in bids}),
+            OFFER: SortedDict({price: [qty, count] for price, qty, count in asks}),
+        }
+        self.trades: list[tuple[int, int, int]] = []
+        self.last_trade: tuple[int, int, int] | None = None
+        self._changed: dict[tuple[str, int], None] = {}
+
+    def fold(self, event: Execution) -> None:
+        """Take one committed event of this instrument into the view."""
+        exec_type = event.exec_type
+        if exec_type == EXEC_TRADE:
+            self._move(event.side, event.price, -event.last_qty, 0 if event.leaves_qty else -1)
+            if event.is_aggressor:
+                self.last_trade = (event.last_price, event.last_qty, event.trade_id)
+                self.trades.append(self.last_trade)
+        elif exec_type == EXEC_NEW:
+            self._move(event.side, event.price, event.leaves_qty, 1)
+        elif exec_type in (EXEC_CANCELED, EXEC_EXPIRED):
+            self._move(event.side, event.price, event.cum_qty - event.qty, -1)
+        elif exec_type == EXEC_REPLACED:
+            self._move(event.side, event.prior_price, -event.prior_leaves, -1)
+            self._move(event.side, event.price, event.leaves_qty, 1)
+
+    def _move(self, side: str, price: int, qty: int, orders: int) -> None:
+        kind, key = (BID, -price) if side == BUY else (OFFER, price)
+        levels = self.sides[kind]
+        level = levels.get(key)
+        if level is None:
+            level = levels[key] = [0, 0]
+        level[0] += qty
+        level[1] += orders
+        self._changed[kind, key] = None
+        if not level[0]:
+            del levels[key]
+
+    def take_changes(self) -> tuple[list[tuple[str, int]], list[tuple[int, int, int]]]:
+        """Return the (entry type, key) of levels that have changed and the trades since the last call, and forget them."""
+        changed, self._changed = list(self._changed), {}
+        trades, self.trades = self.trades, []
+        return changed, trades
+
+    def top(self, kind: str, depth: int) -> dict[int, tuple[int, int]]:
+        """Return the best `depth` levels of a side (0: all) by key, best first: key → (quantity, orders)."""
+        levels = self.sides[kind]
+        keys = levels.keys()[:depth] if depth else list(levels)
+        return {key: (levels[key][0], levels[key][1]) for key in keys}

@@ -1,0 +1,138 @@
+"""Drop copy: every report of an account's orders, also to the sessions that watch the account.
+
+A drop copy session is a cursor into the journal. While it is logged on and up to date its reports ride in the batch of the order
+itself; after an absence it first gets what it missed, read from the journal and sent for the first time, in order, in slices, while
+the market goes on. The cursor is journaled with the bytes that it stands for. Owner: the matching thread.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from gateway.pipeline import Pipeline
+from gateway.reports import ReportWriter
+from gateway.sessions import GatewaySession, SessionBook
+from gateway.storage import Storage
+from matching.events import CancelRejected, Event, Execution, OrderRefused
+
+SLICE_REPORTS_MAX: Final = 1_000
+"""Missed reports staged at a time; orders wait for no more than rendering them (about 2 ms)."""
+SLICE_BATCHES_MAX: Final = 512
+"""Batches read at a time, also where none of them has a report for the session."""
+PENDING_MAX: Final = 3
+"""Batches in the pipeline beyond which catching up pauses, so that the backlog never delays the market."""
+
+BeginBatch = Callable[..., None]
+
+
+class DropCopies:
+    """Which drop copies are up to date, and the way of the others to get there."""
+
+    def __init__(self, sessions: SessionBook, storage: Storage, pipeline: Pipeline, reports: ReportWriter) -> None:
+        self._sessions = sessions
+        self._storage = storage
+        self._pipeline = pipeline
+        self._reports = reports
+        self._cursors: dict[int, int] = {}
+        self._behind: dict[int, GatewaySession] = {}
+        self._live: dict[int, tuple[GatewaySession, ...]] = {}
+
+    def live(self) -> dict[int, tuple[GatewaySession, ...]]:
+        """Return the drop copies that are up to date, by account id. Empty where there is none: the usual case."""
+        return self._live
+
+    def _set_live(self, session: GatewaySession, is_live: bool) -> None:
+        session.drop_copy_live = is_live
+        self._live = {}
+        for copy in self._sessions.drop_copy_sessions():
+            if copy.drop_copy_live:
+                for account_id in copy.account_ids:
+                    self._live[account_id] = (*self._live.get(account_id, ()), copy)
+
+    def live_for(self, event: Event) -> tuple[GatewaySession, ...]:
+        """Return the drop copies that are up to date and watch the account of `event`."""
+        return self.live().get(self._account_id(event), ())
+
+    def has_backlog(self) -> bool:
+        """Tell whether a drop copy is logged on and not up to date."""
+        return bool(self._behind)
+
+    def catch_up(self, begin_batch: BeginBatch) -> None:
+        """Stage one slice for each drop copy that is behind; mark those that are up to date."""
+        for session in tuple(self._behind.values()):
+            if len(self._pipeline.pending) <= PENDING_MAX:
+                self._slice(session, begin_batch)
+
+    def lag(self, session: GatewaySession) -> int:
+        """Return how many batches a drop copy is behind; 0 while it is live."""
+        if session.drop_copy_live:
+            return 0
+        return self._pipeline.next_batch_seq - 1 - self._cursors.get(session.session_id, session.state.drop_copy_seq)
+
+    def logged_on(self, session: GatewaySession) -> None:
+        """Begin to bring a drop copy up to date."""
+        if session.role == "drop_copy":
+            self._behind[session.session_id] = session
+
+    def logged_out(self, session: GatewaySession) -> None:
+        """Leave a live session at the last batch that was begun: all of them were staged for it."""
+        self._behind.pop(session.session_id, None)
+        if session.drop_copy_live:
+            self._cursors[session.session_id] = self._pipeline.next_batch_seq - 1
+            self._set_live(session, is_live=False)
+
+    def _slice(self, session: GatewaySession, begin_batch: BeginBatch) -> None:
+        cursor = self._cursors.setdefault(session.session_id, session.state.drop_copy_seq)
+        messages: list[tuple[int, str, str]] = []
+        batches = 0
+        for batch_seq, time_ns, events in self._batches_after(cursor):
+            self._reports.set_time(time_ns)
+            messages += self._messages(session, events)
+            cursor = batch_seq
+            batches += 1
+            if len(messages) >= SLICE_REPORTS_MAX or batches >= SLICE_BATCHES_MAX:
+                break
+        self._cursors[session.session_id] = cursor
+        if cursor == self._pipeline.next_batch_seq - 1:
+            del self._behind[session.session_id]
+            self._set_live(session, is_live=True)
+        if messages:
+            batch = self._pipeline.empty_batch()
+            begin_batch(batch, [], messages, 0, {session.session_id: cursor})
+
+    def _batches_after(self, cursor: int) -> Iterable[tuple[int, int, list[Event]]]:
+        """Yield (batch number, time, events) after `cursor`: what is committed from the journal, the rest from the pipeline."""
+        last = self._storage.journal.last.batch_seq
+        if cursor < last:
+            for stored in self._storage.journal.read(cursor + 1):
+                if stored.batch_seq > last:
+                    break
+                yield stored.batch_seq, stored.time_ns, stored.decode_events()
+        for pending in tuple(self._pipeline.pending):
+            if pending.batch.batch_seq > max(cursor, last):
+                yield pending.batch.batch_seq, pending.batch.time_ns, pending.events
+
+    def _messages(self, session: GatewaySession, events: Iterable[Event]) -> list[tuple[int, str, str]]:
+        accounts = frozenset(session.account_ids)
+        messages = []
+        for event in events:
+            if self._account_id(event) in accounts:
+                message = self._reports.message(event, session)
+                assert message is not None, "an event with an account is a report"
+                messages.append((session.session_id, *message))
+        return messages
+
+    def _account_id(self, event: Event) -> int:
+        """Return whose report an event is; 0 for nobody's. A refusal without a known account is of the session's first account."""
+        if isinstance(event, Execution):
+            return event.account_id
+        if isinstance(event, CancelRejected):
+            return event.account_id or self._default_account(event.session_id, None)
+        if isinstance(event, OrderRefused):
+            return self._default_account(event.session_id, event.account or None)
+        return 0
+
+    def _default_account(self, session_id: int, account: str | None) -> int:
+        session = self._sessions.by_id.get(session_id)
+        if session is None or not session.account_ids:
+            return 0
+        return session.accounts.get(account) or session.account_ids[0]

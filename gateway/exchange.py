@@ -1,0 +1,361 @@
+"""The exchange loop: poll, commit, release, translate, match, report, stage. One thread, one order of things.
+
+This is the matching thread of an embedded shard. It alone touches the engine, the journal's write side, the session book and
+the market data view; others ask it through `submit`. It waits for nothing but the wire and the journal.
+"""
+
+import queue
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, Final
+
+from gateway.drop_copy import DropCopies
+from gateway.inbound import (
+    MARKET_DATA_REQUEST,
+    NEW_ORDER_SINGLE,
+    ORDER_CANCEL_REPLACE_REQUEST,
+    ORDER_CANCEL_REQUEST,
+    ORDER_STATUS_REQUEST,
+    ROLE_OF_MESSAGE,
+)
+from gateway.market_data import MarketData
+from gateway.pipeline import FaultPoint, PendingBatch, Pipeline
+from gateway.rejects import BUSINESS_NOT_AUTHORIZED, business_reject
+from gateway.reports import BUSINESS_MESSAGE_REJECT, EXECUTION_REPORT, ReportWriter
+from gateway.resends import Resends
+from gateway.sessions import GatewaySession, SessionBook
+from gateway.statistics import LoopStatistics
+from gateway.storage import Storage
+from gateway.translation import Translator
+from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wire
+from matching.clock import Clock
+from matching.codec import encode_commands, encode_event_counts, encode_events
+from matching.commands import CancelSessionOrders, Command, ContinueWork, SetAcceptance
+from matching.engine import Engine
+from matching.events import Event, Execution, InstrumentDefined
+from matching.journal import Batch
+
+POLL_TIMEOUT_MS: Final = 200
+"""Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
+OPERATIONS_PER_TURN_MAX: Final = 64
+
+Message = tuple[int, str, str]
+
+
+class Exchange:
+    """The matching thread's state. Owner: the matching thread, but for `submit` and `statistics`, which any thread may call."""
+
+    def __init__(
+        self,
+        *,
+        wire: Wire,
+        engine: Engine,
+        storage: Storage,
+        pipeline: Pipeline,
+        sessions: SessionBook,
+        clock: Clock,
+        fault_point: FaultPoint,
+        market_data_depth_max: int,
+    ) -> None:
+        self._wire = wire
+        self._engine = engine
+        self._storage = storage
+        self._pipeline = pipeline
+        self._sessions = sessions
+        self._clock = clock
+        self._fault_point = fault_point
+        self._operations: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
+        self._symbols = {instrument.symbol: instrument for instrument in engine.instruments.values()}
+        self._translator = Translator(self._symbols)
+        names = AccountNames(engine)
+        self.reports = ReportWriter(engine.instruments, names)
+        self.market_data = MarketData(wire, engine, self._symbols, depth_max=market_data_depth_max)
+        self.drop_copies = DropCopies(sessions, storage, pipeline, self.reports)
+        self.resends = Resends(wire, storage, pipeline, sessions)
+        self.statistics = LoopStatistics()
+        self._commands: list[Command] = []
+        self._messages: list[Message] = []
+        self._targets: dict[int, tuple[int, int]] = {}
+        self._stopping = False
+        self.trading_day = 0
+
+    # -- other threads ------------------------------------------------------------------------------------------------
+
+    def submit(self, operation: Callable[[], Any]) -> Future[Any]:
+        """Run `operation` on the matching thread between two batches and return its result. Any thread may call."""
+        future: Future[Any] = Future()
+        self._operations.put((operation, future))
+        self._wire.wake()
+        return future
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Turn until `stop` was submitted and everything is committed and released.
+
+        Raises:
+            JournalError: the journal could not be written for longer than the storage waits; nothing unjournaled has left.
+        """
+        while not (self._stopping and self._pipeline.is_idle()):
+            self.turn(POLL_TIMEOUT_MS)
+
+    def stop(self) -> None:
+        """End the loop after this turn's work. Matching thread only: pass it to `submit`."""
+        self._stopping = True
+
+    def turn(self, timeout_ms: int) -> None:
+        """Do one turn: take what came, commit and release what is complete, then work on the new input."""
+        timeout = 0 if self._has_own_work() else timeout_ms
+        inbound, outbound, oldest_ns = self._wire.poll(timeout)
+        began = time.perf_counter_ns()
+        if outbound:
+            self._pipeline.receive(outbound)
+        self._run_operations()
+        for item in inbound:
+            self._take(item)
+        if self._engine.has_work:
+            self._commands.append(ContinueWork())
+        acceptance = self._storage.acceptance_change(self._engine.accepting)
+        if acceptance is not None:
+            self._commands.append(acceptance)
+        if self._commands or self._messages or self._targets:
+            self._apply(oldest_ns)
+        self.drop_copies.catch_up(self._begin_batch)
+        self.statistics.busy(time.perf_counter_ns() - began)
+        self._commit()
+
+    def _has_own_work(self) -> bool:
+        return (
+            self._engine.has_work
+            or not self._operations.empty()
+            or bool(self._commands)
+            or self.drop_copies.has_backlog()
+            or self.resends.has_work()
+        )
+
+    def _commit(self) -> None:
+        """Commit and release; then everything that may only be done with what is durable."""
+        done, releases = self._storage.commit(self._pipeline)
+        if releases:
+            self._fault_point("release.before")
+            for io, serial in releases:
+                self._wire.release(io, serial)
+            self._fault_point("release.after")
+        if done:
+            self.statistics.committed(done)
+        if done or self.market_data.has_work(self._storage.journal.last.batch_seq):
+            self.market_data.publish(done, self._storage.journal.last.batch_seq)
+        self.resends.go_on(self._begin_batch)
+
+    def _run_operations(self) -> None:
+        for _ in range(OPERATIONS_PER_TURN_MAX):
+            try:
+                operation, future = self._operations.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                future.set_result(operation())
+            except Exception as error:
+                future.set_exception(error)
+
+    # -- for others, by `submit` --------------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> Sequence[PendingBatch]:
+        """Batches that wait for their commit; any thread may count them."""
+        return self._pipeline.pending
+
+    def engine_statistics(self) -> dict[str, int]:
+        """Return the engine's own figures."""
+        return self._engine.statistics()
+
+    def close_acceptance(self, reason: str) -> None:
+        """Refuse new orders from now on; cancels pass."""
+        if self._engine.accepting:
+            self.command(SetAcceptance(False, reason))
+
+    # -- inbound ------------------------------------------------------------------------------------------------------
+
+    def _take(self, item: Inbound) -> None:
+        kind = item[0]
+        session = self._sessions.by_id.get(item[1])
+        if session is None:
+            return
+        if kind == APP:
+            _, session_id, epoch, msg_seq_num, msg_type, poss_resend, values = item
+            self._targets[session_id] = (epoch, msg_seq_num + 1)
+            self._message(session, msg_seq_num, msg_type, poss_resend, values)
+        elif kind == NUMBERS:
+            self._targets[item[1]] = (item[2], item[3])
+        elif kind == LOGON:
+            session.logged_on, session.epoch, session.peer = True, item[2], item[3]
+            self.drop_copies.logged_on(session)
+        elif kind == LOGOUT:
+            self._logged_out(session)
+        elif kind == RESET:
+            _, _, session.epoch, old_epoch, old_written_through = item
+            self.resends.session_reset(session, old_epoch, old_written_through)
+        elif kind == RESEND:
+            self.resends.requested(item)
+        else:
+            self.market_data.stalled(session)
+
+    def _message(
+        self, session: GatewaySession, msg_seq_num: int, msg_type: str, poss_resend: bool, values: tuple[Any, ...]
+    ) -> None:
+        if session.role != ROLE_OF_MESSAGE[msg_type]:
+            self._not_authorized(session, msg_seq_num, msg_type, values[0] or "")
+        elif msg_type == NEW_ORDER_SINGLE:
+            self._commands.append(self._translator.new_order(session, msg_seq_num, poss_resend, values))
+        elif msg_type == ORDER_CANCEL_REQUEST:
+            self._commands.append(self._translator.cancel_order(session, msg_seq_num, values))
+        elif msg_type == ORDER_CANCEL_REPLACE_REQUEST:
+            self._commands.append(self._translator.replace_order(session, msg_seq_num, values))
+        elif msg_type == ORDER_STATUS_REQUEST:
+            self._commands.append(self._translator.request_status(session, msg_seq_num, values))
+        else:
+            assert msg_type == MARKET_DATA_REQUEST, f"message type {msg_type} has a role but no way"
+            answer = self.market_data.request(session, values, self._pipeline.next_batch_seq)
+            if answer is not None:
+                self._messages.append((session.session_id, "Y", answer))
+
+    def _not_authorized(self, session: GatewaySession, msg_seq_num: int, msg_type: str, ref_id: str) -> None:
+        text = f"MsgType(35) {msg_type} is not for a session with Role {session.role}"
+        body = business_reject(
+            session.version,
+            ref_seq_num=msg_seq_num,
+            ref_msg_type=msg_type,
+            reason=BUSINESS_NOT_AUTHORIZED,
+            text=text,
+            ref_id=ref_id,
+        )
+        self._messages.append((session.session_id, BUSINESS_MESSAGE_REJECT, body))
+
+    def _logged_out(self, session: GatewaySession) -> None:
+        session.logged_on = False
+        session.peer = ""
+        self.drop_copies.logged_out(session)
+        self.market_data.forget(session)
+        if session.cancel_on_disconnect:
+            self._commands.append(CancelSessionOrders(session.session_id, "Canceled on disconnect"))
+
+    def command(self, command: Command) -> list[Event]:
+        """Apply a command of the operator or the configuration at once, in a batch of its own; return its events."""
+        assert not self._commands, "operations run between batches"
+        return self._apply_commands([command])
+
+    # -- one batch ----------------------------------------------------------------------------------------------------
+
+    def _apply(self, oldest_ns: int) -> None:
+        commands = self._commands
+        if not commands:
+            messages, self._messages = self._messages, []
+            self._begin_batch(self._pipeline.empty_batch(), [], messages, oldest_ns)
+            return
+        self._commands = []
+        self._apply_commands(commands, oldest_ns)
+
+    def _apply_commands(self, commands: list[Command], oldest_ns: int = 0) -> list[Event]:
+        """Apply commands as one frame, stage what is to be said of it, and begin its batch."""
+        pipeline = self._pipeline
+        time_ns = pipeline.time_ns = max(pipeline.time_ns + 1, self._clock.now_ns())
+        first_seq = seq = pipeline.next_seq
+        events: list[Event] = []
+        apply = self._engine.apply
+        counts: list[int] = []
+        told = 0
+        for command in commands:
+            apply(seq, time_ns, command, events)
+            seq += 1
+            counts.append(len(events) - told)
+            told = len(events)
+        pipeline.next_seq = seq
+        messages = self._messages
+        self._messages = []
+        cursors: dict[int, int] = {}
+        if events:
+            cursors = self._report(time_ns, events, messages)
+        batch = Batch(
+            pipeline.next_batch_seq,
+            first_seq,
+            time_ns,
+            encode_commands(commands),
+            len(commands),
+            encode_events(events),
+            len(events),
+            [],
+            encode_event_counts(counts),
+        )
+        self._begin_batch(batch, events, messages, oldest_ns, cursors)
+        return events
+
+    def _begin_batch(
+        self,
+        batch: Batch,
+        events: list[Event],
+        messages: list[Message],
+        oldest_ns: int = 0,
+        cursors: dict[int, int] | None = None,
+    ) -> None:
+        """Begin a batch with the inbound numbers as they are now and hand its messages to the IO threads."""
+        pending = PendingBatch(
+            batch, events=events, targets=self._targets, oldest_ns=oldest_ns, drop_copy_cursors=cursors or {}
+        )
+        self._targets = {}
+        self._pipeline.begin(pending)
+        self._fault_point("stage.before")
+        if messages:
+            pending.parts_missing = self._wire.stage(batch.batch_seq, messages)
+
+    def _report(self, time_ns: int, events: list[Event], messages: list[Message]) -> dict[int, int]:
+        """Append what sessions and live drop copies are told of `events`; return the cursors of the drop copies told."""
+        reports = self.reports
+        reports.set_time(time_ns)
+        by_id = self._sessions.by_id
+        copies = self.drop_copies.live()
+        execution = reports.execution
+        cursors: dict[int, int] = {}
+        batch_seq = self._pipeline.next_batch_seq
+        for event in events:
+            if type(event) is Execution:
+                session = by_id[event.session_id]
+                version = session.version
+                body = execution(event, version)
+                messages.append((event.session_id, EXECUTION_REPORT, body))
+                if copies:
+                    for copy in copies.get(event.account_id, ()):
+                        text = body if copy.version == version else execution(event, copy.version)
+                        messages.append((copy.session_id, EXECUTION_REPORT, text))
+                        cursors[copy.session_id] = batch_seq
+            else:
+                self._report_other(event, messages, cursors)
+        return cursors
+
+    def _report_other(self, event: Event, messages: list[Message], cursors: dict[int, int]) -> None:
+        if isinstance(event, InstrumentDefined):
+            self._symbols[event.symbol] = self._engine.instruments[event.instrument_id]
+            return
+        session = self._sessions.by_id.get(getattr(event, "session_id", 0))
+        message = None if session is None else self.reports.message(event, session)
+        if session is None or message is None:
+            return
+        messages.append((session.session_id, *message))
+        for copy in self.drop_copies.live_for(event):
+            copied = self.reports.message(event, copy)
+            assert copied is not None, "a report for one session is a report for every session"
+            messages.append((copy.session_id, *copied))
+            cursors[copy.session_id] = self._pipeline.next_batch_seq
+
+
+class AccountNames(dict[int, str]):
+    """Names of accounts by id, read from the engine when an id is met for the first time."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def __missing__(self, account_id: int) -> str:
+        name: str = self._engine.accounts[account_id].name if account_id else "NONE"
+        self[account_id] = name
+        return name

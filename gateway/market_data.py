@@ -1,0 +1,325 @@
+"""Market data over FIX: MarketDataRequest(V) in; snapshots W, updates X and refusals Y out.
+
+Everything shown is committed: views are folded from the events of committed batches. Updates of all batches that one commit held go
+out in one message per subscription. A subscriber that does not keep up loses updates and gets a fresh snapshot; nobody waits for
+him. Owner: the matching thread.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gateway.depth_view import BID, OFFER, DepthView
+from gateway.pipeline import PendingBatch
+from gateway.reports import InstrumentTexts
+from gateway.sessions import FIX50SP2, GatewaySession
+from gateway.wire import Wire
+from matching.engine import Engine
+from matching.events import Execution
+from matching.instrument import Instrument
+
+SNAPSHOT: Final = "0"
+SUBSCRIBE: Final = "1"
+UNSUBSCRIBE: Final = "2"
+TRADE: Final = "2"
+ENTRY_TYPES: Final = (BID, OFFER, TRADE)
+SUBSCRIPTIONS_PER_SESSION_MAX: Final = 1_000
+MD_REQ_ID_CHARS_MAX: Final = 64
+
+UNKNOWN_SYMBOL: Final = "0"
+DUPLICATE_MD_REQ_ID: Final = "1"
+UNSUPPORTED_REQUEST_TYPE: Final = "4"
+UNSUPPORTED_DEPTH: Final = "5"
+UNSUPPORTED_UPDATE_TYPE: Final = "6"
+UNSUPPORTED_BOOK: Final = "7"
+UNSUPPORTED_ENTRY_TYPE: Final = "8"
+
+
+class Subscription:
+    """One instrument of one MarketDataRequest(V). `shown` is what the subscriber's book holds, for a bounded depth."""
+
+    __slots__ = (
+        "depth",
+        "entry_types",
+        "is_full_refresh",
+        "is_once",
+        "md_req_id",
+        "rpt_seq",
+        "session",
+        "shown",
+        "symbol",
+        "wants_snapshot",
+    )
+
+    def __init__(
+        self,
+        session: GatewaySession,
+        md_req_id: str,
+        symbol: str,
+        depth: int,
+        entry_types: frozenset[str],
+        *,
+        is_once: bool,
+        is_full_refresh: bool,
+    ) -> None:
+        self.session = session
+        self.md_req_id = md_req_id
+        self.symbol = symbol
+        self.depth = depth
+        self.entry_types = entry_types
+        self.is_once = is_once
+        self.is_full_refresh = is_full_refresh
+        self.wants_snapshot = True
+        self.shown: dict[str, dict[int, tuple[int, int]]] = {}
+        self.rpt_seq = 0
+
+
+class MarketData:
+    """All subscriptions and the views that they need. Costs nothing on the order path while there is no subscription."""
+
+    def __init__(self, wire: Wire, engine: Engine, symbols: Mapping[str, Instrument], *, depth_max: int) -> None:
+        self._wire = wire
+        self._engine = engine
+        self._symbols = symbols
+        self._depth_max = depth_max
+        self._views: dict[int, DepthView] = {}
+        self._texts: dict[int, InstrumentTexts] = {}
+        self._subscriptions: dict[tuple[int, str], list[Subscription]] = {}
+        self._by_instrument: dict[int, list[Subscription]] = {}
+        self._snapshots_wanted = False
+
+    @property
+    def subscription_count(self) -> int:
+        """How many instruments are subscribed to, over all sessions."""
+        return sum(len(subscriptions) for subscriptions in self._subscriptions.values())
+
+    def request(self, session: GatewaySession, values: tuple[Any, ...], next_batch_seq: int) -> str | None:
+        """Take a MarketDataRequest(V); return the body of the refusal Y, or None where it is granted.
+
+        `next_batch_seq` is the number of the first batch whose events the engine has not applied yet.
+        """
+        values = (values[0] or "", *values[1:])
+        md_req_id, request_type, depth, _, _, entries, instruments = values
+        key = (session.session_id, md_req_id)
+        if request_type == UNSUBSCRIBE:
+            if key not in self._subscriptions:
+                return _refusal(md_req_id, DUPLICATE_MD_REQ_ID, f"MDReqID(262) {md_req_id} is not subscribed")
+            self._drop(key)
+            return None
+        fault = self._fault(session, values)
+        if fault is not None:
+            return _refusal(md_req_id, *fault)
+        entry_types = frozenset(entry for (entry,) in entries)
+        subscriptions = []
+        for (symbol,) in instruments:
+            instrument = self._symbols[symbol]
+            subscription = Subscription(
+                session,
+                md_req_id,
+                symbol,
+                depth,
+                entry_types,
+                is_once=request_type == SNAPSHOT,
+                is_full_refresh=values[3] == "0",
+            )
+            subscriptions.append(subscription)
+            self._by_instrument.setdefault(instrument.instrument_id, []).append(subscription)
+            self._view(instrument, next_batch_seq)
+        self._subscriptions[key] = subscriptions
+        self._snapshots_wanted = True
+        return None
+
+    def _view(self, instrument: Instrument, next_batch_seq: int) -> None:
+        if instrument.instrument_id not in self._views:
+            bids, asks = self._engine.depth(instrument.instrument_id, 0)
+            self._views[instrument.instrument_id] = DepthView(next_batch_seq - 1, bids, asks)
+            self._texts.setdefault(instrument.instrument_id, InstrumentTexts(instrument))
+
+    def _fault(self, session: GatewaySession, values: tuple[Any, ...]) -> tuple[str, str] | None:
+        """Return MDReqRejReason(281) and text of the first fault of a request, or None."""
+        md_req_id, request_type, depth, update_type, aggregated, entries, instruments = values
+        if not md_req_id or len(md_req_id) > MD_REQ_ID_CHARS_MAX:
+            return DUPLICATE_MD_REQ_ID, f"MDReqID(262) has {len(md_req_id)} characters, allowed: {MD_REQ_ID_CHARS_MAX}"
+        if (session.session_id, md_req_id) in self._subscriptions:
+            return DUPLICATE_MD_REQ_ID, f"MDReqID(262) {md_req_id} is in use"
+        if request_type not in (SNAPSHOT, SUBSCRIBE):
+            return UNSUPPORTED_REQUEST_TYPE, f"SubscriptionRequestType(263) {request_type}, allowed: 0, 1, 2"
+        if type(depth) is not int or not 0 <= depth <= self._depth_max:
+            return UNSUPPORTED_DEPTH, f"MarketDepth(264) {depth}, allowed: 0 (full) to {self._depth_max}"
+        if update_type not in (None, "0", "1"):
+            return UNSUPPORTED_UPDATE_TYPE, f"MDUpdateType(265) {update_type}, allowed: 0, 1"
+        if aggregated == "N":
+            return UNSUPPORTED_BOOK, "AggregatedBook(266) N is not offered, allowed: Y"
+        for (entry,) in entries or ((None,),):
+            if entry not in ENTRY_TYPES:
+                return UNSUPPORTED_ENTRY_TYPE, f"MDEntryType(269) {entry}, allowed: 0, 1, 2"
+        for (symbol,) in instruments or ((None,),):
+            if symbol not in self._symbols:
+                return UNKNOWN_SYMBOL, f"Symbol(55) {symbol} is not traded here"
+        count = sum(len(subs) for (owner, _), subs in self._subscriptions.items() if owner == session.session_id)
+        if count + len(instruments) > SUBSCRIPTIONS_PER_SESSION_MAX:
+            return DUPLICATE_MD_REQ_ID, f"{count} instruments are subscribed, allowed: {SUBSCRIPTIONS_PER_SESSION_MAX}"
+        return None
+
+    def forget(self, session: GatewaySession) -> None:
+        """End all subscriptions of a session that has logged out."""
+        for key in [key for key in self._subscriptions if key[0] == session.session_id]:
+            self._drop(key)
+
+    def stalled(self, session: GatewaySession) -> None:
+        """Give a session that lost updates a fresh snapshot of everything with the next commit."""
+        for (owner, _), subscriptions in self._subscriptions.items():
+            if owner == session.session_id:
+                for subscription in subscriptions:
+                    subscription.wants_snapshot = self._snapshots_wanted = True
+
+    def _drop(self, key: tuple[int, str]) -> None:
+        for subscription in self._subscriptions.pop(key):
+            instrument_id = self._symbols[subscription.symbol].instrument_id
+            remaining = self._by_instrument[instrument_id]
+            remaining.remove(subscription)
+            if not remaining:
+                del self._by_instrument[instrument_id]
+                del self._views[instrument_id]
+
+    def has_work(self, committed: int) -> bool:
+        """Tell whether a snapshot can go out that waits for no commit any more."""
+        return self._snapshots_wanted and any(view.built_at <= committed for view in self._views.values())
+
+    def publish(self, done: list[PendingBatch], committed: int) -> None:
+        """Fold what was committed and send snapshots and updates. `committed` is the last batch in the journal."""
+        if not self._by_instrument:
+            return
+        for pending in done:
+            batch_seq = pending.batch.batch_seq
+            for event in pending.events:
+                if type(event) is Execution:
+                    view = self._views.get(event.instrument_id)
+                    if view is not None and batch_seq > view.built_at:
+                        view.fold(event)
+        waiting = False
+        for instrument_id, view in list(self._views.items()):
+            if view.built_at <= committed:
+                self._publish_instrument(instrument_id, view)
+            else:
+                waiting = True
+        self._snapshots_wanted = waiting
+
+    def _publish_instrument(self, instrument_id: int, view: DepthView) -> None:
+        changed, trades = view.take_changes()
+        once: list[tuple[int, str]] = []
+        for subscription in self._by_instrument[instrument_id]:
+            if subscription.wants_snapshot or (subscription.is_full_refresh and (changed or trades)):
+                self._send(subscription, "W", self._snapshot(subscription, view, instrument_id))
+                subscription.wants_snapshot = False
+                if subscription.is_once:
+                    once.append((subscription.session.session_id, subscription.md_req_id))
+            elif changed or trades:
+                entries = self._updates(subscription, view, changed, trades, instrument_id)
+                if entries:
+                    body = f"262={subscription.md_req_id}\x01268={len(entries)}\x01{''.join(entries)}"
+                    self._send(subscription, "X", body)
+        for key in once:
+            if key in self._subscriptions and not any(sub.wants_snapshot for sub in self._subscriptions[key]):
+                self._drop(key)
+
+    def _send(self, subscription: Subscription, msg_type: str, body: str) -> None:
+        self._wire.publish([subscription.session.session_id], msg_type, body)
+
+    def _snapshot(self, subscription: Subscription, view: DepthView, instrument_id: int) -> str:
+        texts = self._texts[instrument_id]
+        entries = []
+        for kind in (BID, OFFER):
+            if kind in subscription.entry_types:
+                levels = view.top(kind, subscription.depth)
+                subscription.shown[kind] = levels
+                for position, (key, (qty, count)) in enumerate(levels.items(), start=1):
+                    price = texts.prices[abs(key)]
+                    entries.append(
+                        f"269={kind}\x01270={price}\x01271={texts.quantities[qty]}\x01346={count}\x01290={position}\x01"
+                    )
+        if TRADE in subscription.entry_types and view.last_trade is not None:
+            price, qty, _ = view.last_trade
+            entries.append(f"269=2\x01270={texts.prices[price]}\x01271={texts.quantities[qty]}\x01")
+        head = f"262={subscription.md_req_id}\x0155={texts.symbol}\x01"
+        if not entries:
+            # NoMDEntries(268) must not be 0: an empty book is one bid of no quantity.
+            kind = min(subscription.entry_types)
+            entries = [f"269={kind}\x01270=0\x01271=0\x01"]
+        return f"{head}268={len(entries)}\x01{''.join(entries)}"
+
+    def _updates(
+        self,
+        subscription: Subscription,
+        view: DepthView,
+        changed: list[tuple[str, int]],
+        trades: list[tuple[int, int, int]],
+        instrument_id: int,
+    ) -> list[str]:
+        """Return the entries of X that bring the subscriber's book from what he was shown to the view."""
+        texts = self._texts[instrument_id]
+        head = f"55={texts.symbol}\x01"
+        entries: list[str] = []
+        for kind in (BID, OFFER):
+            if kind not in subscription.entry_types:
+                continue
+            shown = subscription.shown.setdefault(kind, {})
+            keys = [key for changed_kind, key in changed if changed_kind == kind]
+            if not keys:
+                continue
+            if subscription.depth:
+                now = view.top(kind, subscription.depth)
+                keys = list(dict.fromkeys([*shown, *now]))
+            else:
+                levels = view.sides[kind]
+                now = {key: (levels[key][0], levels[key][1]) for key in keys if key in levels}
+            for key in keys:
+                entry = self._level_entry(subscription, kind, key, shown.get(key), now.get(key), texts, head)
+                if entry:
+                    entries.append(entry)
+                if key in now:
+                    shown[key] = now[key]
+                else:
+                    shown.pop(key, None)
+        if TRADE in subscription.entry_types:
+            for price, qty, trade_id in trades:
+                entries.append(
+                    f"279=0\x01{self._rpt_seq(subscription)}269=2\x01278=T{trade_id}\x01{head}"
+                    f"270={texts.prices[price]}\x01271={texts.quantities[qty]}\x01"
+                )
+        return entries
+
+    def _level_entry(
+        self,
+        subscription: Subscription,
+        kind: str,
+        key: int,
+        before: tuple[int, int] | None,
+        after: tuple[int, int] | None,
+        texts: InstrumentTexts,
+        head: str,
+    ) -> str:
+        """Return one entry: New, Change or Delete of a level, which its MDEntryID(278) names by side and price; "" for no change."""
+        if before == after:
+            return ""
+        price = texts.prices[abs(key)]
+        entry_id = f"278={kind}-{price}\x01"
+        rpt_seq = self._rpt_seq(subscription)
+        if after is None:
+            return f"279=2\x01{rpt_seq}269={kind}\x01{entry_id}{head}270={price}\x01"
+        action = "0" if before is None else "1"
+        qty, count = after
+        return (
+            f"279={action}\x01{rpt_seq}269={kind}\x01{entry_id}{head}270={price}\x01"
+            f"271={texts.quantities[qty]}\x01346={count}\x01"
+        )
+
+    def _rpt_seq(self, subscription: Subscription) -> str:
+        """Return RptSeq(83), counted per subscription, where the version has it in the group of X."""
+        if subscription.session.version != FIX50SP2:
+            return ""
+        subscription.rpt_seq += 1
+        return f"83={subscription.rpt_seq}\x01"
+
+
+def _refusal(md_req_id: str, reason: str, text: str) -> str:
+    return f"262={md_req_id}\x01281={reason}\x0158={text}\x01"

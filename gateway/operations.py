@@ -1,0 +1,190 @@
+"""What an operator can ask of a running exchange: the commands of `admin.sock`. Owner: the main thread's event loop.
+
+Whatever changes the market is a journaled command with the operator's name and reason; whatever changes a session's numbers is
+journaled by the way of the wire.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gateway.admin import AdminError, Operation
+from gateway.exchange import Exchange
+from gateway.sessions import GatewaySession, SessionBook
+from gateway.snapshotter import Snapshotter
+from gateway.start_up import Started
+from gateway.wire import Wire
+from matching.commands import Command, SetKillSwitch, SetTradingPhase
+from matching.events import CommandRefused
+from matching.shard import ShardThread
+from config.settings import Settings
+
+LOG_FILE = "fix.log"
+
+
+class Operations:
+    """The table of operations and what each does."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        data_dir: Path,
+        exchange: Exchange,
+        wire: Wire,
+        sessions: SessionBook,
+        shard: ShardThread,
+        snapshotter: Snapshotter,
+        started: Started,
+        stop: asyncio.Event,
+    ) -> None:
+        self._settings = settings
+        self._data_dir = data_dir
+        self._exchange = exchange
+        self._wire = wire
+        self._sessions = sessions
+        self._shard = shard
+        self._snapshotter = snapshotter
+        self._started = started
+        self._stop = stop
+
+    def table(self) -> dict[str, Operation]:
+        """Return the operations by command name."""
+        return {
+            "status": self.status,
+            "kill_switch": self.kill_switch,
+            "trading_phase": self.trading_phase,
+            "session_logout": self.session_logout,
+            "session_enable": self.session_enable,
+            "session_reset": self.session_reset,
+            "session_renumber": self.session_renumber,
+            "fix_log": self.fix_log,
+            "snapshot": self.snapshot,
+            "stop": self.stop,
+        }
+
+    async def _on_matching_thread(self, operation: Callable[[], Any]) -> Any:
+        return await asyncio.wrap_future(self._exchange.submit(operation))
+
+    async def _command(self, command: Command) -> dict[str, Any]:
+        events = await self._on_matching_thread(lambda: self._exchange.command(command))
+        for event in events:
+            if isinstance(event, CommandRefused):
+                raise AdminError(f"{event.command}: {event.text}")
+        return {"events": len(events)}
+
+    def _session(self, name: str) -> GatewaySession:
+        session = self._sessions.by_name(name)
+        if session is None:
+            known = ", ".join(session.name for session in self._sessions)
+            raise AdminError(f"session {name!r} is not known, allowed: {known}")
+        return session
+
+    async def status(self) -> dict[str, Any]:
+        """Return sessions, numbers, queues, rates, latency percentiles, cores and journal."""
+        journal = self._started.journal
+        engine = await self._on_matching_thread(self._exchange.engine_statistics)
+        wire = self._wire.statistics()
+        by_id = {entry["session_id"]: entry for entry in wire.pop("sessions")}
+        settings = self._settings.exchange
+        return {
+            "pid": os.getpid(),
+            "time": time.time(),
+            "durability": settings.durability,
+            "shards": [
+                {
+                    "name": self._shard.name,
+                    "core": self._shard.core,
+                    "affinity": sorted(self._shard.affinity()),
+                    "instruments": [instrument.symbol for instrument in self._settings.instruments],
+                    **self._exchange.statistics.report(),
+                }
+            ],
+            "engine": engine,
+            "pipeline": {
+                "batches_pending": len(self._exchange.pending),
+                "market_data_subscriptions": self._exchange.market_data.subscription_count,
+            },
+            "journal": {**journal.statistics(), "disk_free_bytes": journal.disk_free_bytes()},
+            "snapshots": {"pid": self._snapshotter.pid, "restarts": self._snapshotter.restarts},
+            "wire": wire,
+            "sessions": [
+                self._session_status(session, by_id.get(session.session_id, {})) for session in self._sessions
+            ],
+        }
+
+    def _session_status(self, session: GatewaySession, wire: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "name": session.name,
+            "role": session.role,
+            "begin_string": session.begin_string,
+            "drop_copy_lag": self._exchange.drop_copies.lag(session) if session.role == "drop_copy" else None,
+            **wire,
+        }
+
+    async def kill_switch(
+        self, scope: str, engaged: bool, reason: str, target: str = "", by: str = "operator"
+    ) -> dict[str, Any]:
+        """Engage or release the kill switch of a session, an account, or the market."""
+        target_id = 0
+        if scope == "session":
+            target_id = self._session(target).session_id
+        elif scope == "account":
+            ids = {account.name: account_id for account_id, account in self._started.engine.accounts.items()}
+            if target not in ids:
+                raise AdminError(f"account {target!r} is not known, allowed: {', '.join(ids)}")
+            target_id = ids[target]
+        elif scope != "market":
+            raise AdminError(f"scope {scope!r} is not known, allowed: session, account, market")
+        return await self._command(SetKillSwitch(scope, target_id, engaged, by, reason))
+
+    async def trading_phase(self, symbol: str, phase: str, reason: str, by: str = "operator") -> dict[str, Any]:
+        """Halt or resume an instrument."""
+        ids = {instrument.symbol: instrument.instrument_id for instrument in self._started.engine.instruments.values()}
+        if symbol not in ids:
+            raise AdminError(f"symbol {symbol!r} is not known, allowed: {', '.join(ids)}")
+        if phase != "continuous" and phase != "halted" and phase != "closed":
+            raise AdminError(f"phase {phase!r} is not known, allowed: continuous, halted, closed")
+        return await self._command(SetTradingPhase(ids[symbol], phase, by, reason))
+
+    async def session_logout(self, name: str, reason: str = "Logged out by the operator") -> dict[str, Any]:
+        """Send a Logout; the session may log on again."""
+        self._wire.logout(self._session(name).session_id, reason)
+        return {"session": name}
+
+    async def session_enable(self, name: str, enabled: bool) -> dict[str, Any]:
+        """Let a session log on, or no longer."""
+        self._wire.enable(self._session(name).session_id, enabled)
+        return {"session": name, "enabled": enabled}
+
+    async def session_reset(self, name: str) -> dict[str, Any]:
+        """Begin both numbers of a session anew at 1."""
+        self._wire.reset(self._session(name).session_id)
+        return {"session": name}
+
+    async def session_renumber(self, name: str, next_sender: int, next_target: int) -> dict[str, Any]:
+        """Set both numbers of a session."""
+        if next_sender < 1 or next_target < 1:
+            raise AdminError(f"numbers {next_sender} and {next_target}, allowed: from 1")
+        self._wire.renumber(self._session(name).session_id, next_sender, next_target)
+        return {"session": name, "next_sender": next_sender, "next_target": next_target}
+
+    async def fix_log(self, on: bool) -> dict[str, Any]:
+        """Begin or end the log of FIX messages."""
+        logs = self._settings.exchange.logs
+        path = self._data_dir / LOG_FILE
+        self._wire.set_message_log(str(path) if on else "", logs.rotate_bytes, logs.files_max)
+        return {"on": on, "path": str(path)}
+
+    async def snapshot(self) -> dict[str, Any]:
+        """Ask the snapshot process for a snapshot now."""
+        self._snapshotter.take()
+        return {"asked": self._snapshotter.pid is not None}
+
+    async def stop(self) -> dict[str, Any]:
+        """Stop the exchange in order, as SIGTERM does."""
+        self._stop.set()
+        return {"stopping": True}

@@ -1,0 +1,192 @@
+"""The composition root: reads the configuration, brings back the state, builds the parts, starts and stops them. Holds no logic.
+
+Threads of the process: the main thread (event loop: signals, operator's socket, timers), the matching thread, two admission
+threads, and the wire's own native threads. A second process follows the journal and writes snapshots.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvloop
+
+from config.settings import ConfigFaults, Settings, load
+from gateway.admin import AdminError, AdminServer
+from gateway.admission import Admission
+from gateway.banner import print_banner
+from gateway.exchange import Exchange
+from gateway.fault_points import JOURNAL_PREFIX, FaultPointError, fault_point
+from gateway.logs import configure_logs
+from gateway.operations import Operations
+from gateway.pipeline import Pipeline
+from gateway.session_setup import add_to_wire, admission_accounts, build_sessions
+from gateway.sessions import SessionBook
+from gateway.snapshotter import Snapshotter
+from gateway.start_up import ENGINE_FACTORY, Started, start_up
+from gateway.storage import Storage
+from gateway.timers import Timers
+from gateway.wire import Wire
+from gateway.wire_setup import build_wire, tls_arguments
+from matching.clock import SystemClock
+from matching.journal import Ballast, JournalError
+from matching.recovery import RecoveryError
+from matching.shard import ShardPinError, ShardThread, start_shard
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+COMMIT_GIVE_UP_S: Final = 30.0
+LOGOUT_WAIT_S: Final = 3.0
+STOP_TEXT: Final = "Exchange is stopping"
+
+log = structlog.get_logger("server")
+
+
+def serve(config_dir: Path, data_dir: Path, *, fault: str = "") -> int:
+    """Run the exchange until SIGTERM or SIGINT; return the exit code.
+
+    0: stopped in order. 1: it could not start or had to end. 2: the configuration has faults; they stand on standard error.
+    """
+    if not __debug__:
+        print("outcry: refuses to run with assertions switched off (python -O)", file=sys.stderr)
+        return EXIT_USAGE
+    try:
+        settings = load(config_dir)
+        passes = fault_point(fault)
+    except ConfigFaults as error:
+        for found in error.faults:
+            print(found, file=sys.stderr)
+        return EXIT_USAGE
+    except FaultPointError as error:
+        print(f"outcry: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    data_dir.mkdir(parents=True, exist_ok=True)
+    configure_logs(settings.exchange.logs, data_dir)
+    for note in settings.notes:
+        log.info("configuration", note=str(note))
+    try:
+        return uvloop.run(Server(settings, data_dir, passes).run())
+    except (JournalError, RecoveryError, ShardPinError, AdminError, OSError) as error:
+        log.error("exchange ended", error=str(error))
+        print(f"outcry: {error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+class Server:
+    """All parts of one exchange process, and the order in which they start and stop. Owner: the main thread."""
+
+    def __init__(self, settings: Settings, data_dir: Path, passes: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._data_dir = data_dir
+        self._passes = passes
+        self._clock = SystemClock()
+        self._failure: BaseException | None = None
+        self._stop = asyncio.Event()
+
+    async def run(self) -> int:
+        """Start, serve, stop; return the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        started = start_up(self._settings, self._data_dir, self._clock)
+        settings = self._settings.exchange
+        sessions = build_sessions(self._settings, started)
+        wire = build_wire(settings)
+        ports = [
+            wire.listen(listener.host, listener.port, tls_arguments(listener.tls)) for listener in settings.listeners
+        ]
+        add_to_wire(wire, self._settings, sessions, self._clock.now_ns() // 1_000_000_000)
+        exchange = self._build_exchange(wire, started, sessions)
+        admission = Admission(wire, admission_accounts(self._settings, sessions), settings.logon)
+        snapshotter = Snapshotter(self._data_dir, settings.snapshot, ENGINE_FACTORY)
+        shard = self._start_matching(exchange, started, loop)
+        timers = Timers(
+            self._settings, exchange, wire, sessions, started.journal, snapshotter, self._clock, self._data_dir
+        )
+        operations = Operations(
+            settings=self._settings,
+            data_dir=self._data_dir,
+            exchange=exchange,
+            wire=wire,
+            sessions=sessions,
+            shard=shard,
+            snapshotter=snapshotter,
+            started=started,
+            stop=self._stop,
+        )
+        admin = AdminServer(self._data_dir / settings.admin.socket, operations.table())
+        await admin.start()
+        admission.start()
+        wire.start()
+        snapshotter.start()
+        timers.start()
+        print_banner(self._settings, ports, started)
+        print("ready", flush=True)
+        try:
+            await self._stop.wait()
+        finally:
+            timers.stop()
+            await admin.stop()
+            await self._stop_in_order(wire, exchange, sessions, shard)
+            admission.stop()
+            snapshotter.stop()
+            wire.stop(int(LOGOUT_WAIT_S * 1_000))
+            started.journal.hand_over()
+            started.journal.close()
+        if self._failure is not None:
+            log.error("matching thread ended", error=repr(self._failure))
+            print(f"outcry: the matching thread ended: {self._failure!r}", file=sys.stderr)
+            return EXIT_FAILED
+        return EXIT_OK
+
+    def _build_exchange(self, wire: Wire, started: Started, sessions: SessionBook) -> Exchange:
+        settings = self._settings.exchange
+        ballast = Ballast(self._data_dir / "ballast", settings.journal.ballast_bytes)
+        storage = Storage(
+            started.journal,
+            ballast,
+            free_bytes_min=settings.journal.disk_free_bytes_min,
+            give_up_s=COMMIT_GIVE_UP_S,
+        )
+        started.journal.faults = lambda name: self._passes(JOURNAL_PREFIX + name)
+        pipeline = Pipeline(started.journal, sessions, settings.io_threads, self._passes)
+        return Exchange(
+            wire=wire,
+            engine=started.engine,
+            storage=storage,
+            pipeline=pipeline,
+            sessions=sessions,
+            clock=self._clock,
+            fault_point=self._passes,
+            market_data_depth_max=1_000,
+        )
+
+    def _start_matching(self, exchange: Exchange, started: Started, loop: asyncio.AbstractEventLoop) -> ShardThread:
+        shard = self._settings.exchange.shards[0]
+        started.journal.hand_over()
+
+        def failed(error: BaseException) -> None:
+            self._failure = error
+            loop.call_soon_threadsafe(self._stop.set)
+
+        return start_shard(shard.name, shard.core, exchange.run, failed)
+
+    async def _stop_in_order(self, wire: Wire, exchange: Exchange, sessions: SessionBook, shard: ShardThread) -> None:
+        """No new orders, Logout to all, everything committed and sent, then the matching thread ends."""
+        wire.stop_accepting()
+        if self._failure is None:
+            await asyncio.wrap_future(exchange.submit(lambda: exchange.close_acceptance(STOP_TEXT)))
+            for session in sessions:
+                if session.logged_on:
+                    wire.logout(session.session_id, STOP_TEXT)
+            until = time.monotonic() + LOGOUT_WAIT_S
+            while any(session.logged_on for session in sessions) and time.monotonic() < until:
+                await asyncio.sleep(0.02)
+            exchange.submit(exchange.stop)
+        await asyncio.to_thread(shard.join)

@@ -1,0 +1,76 @@
+"""Sessions from the configuration: as the matching thread sees them, and as the wire is told of them."""
+
+from typing import Any, Final
+
+from config.sessions import SessionSettings, wire_spec
+from config.settings import Settings
+from gateway.admission import Account
+from gateway.sessions import GatewaySession, SessionBook
+from gateway.start_up import Started
+from gateway.wire import Wire
+from matching.codec import SessionState
+
+WINDOW_DAYS_AHEAD: Final = 8
+"""How far schedule windows are computed ahead; timers give the wire new ones every hour, a week is the longest schedule."""
+
+
+def build_sessions(settings: Settings, started: Started) -> SessionBook:
+    """Return the book of all configured sessions. A session of an earlier configuration keeps its id, unused."""
+    account_ids = {account.name: account_id for account_id, account in started.engine.accounts.items()}
+    book = SessionBook(())
+    for session in settings.sessions:
+        book.add(_gateway_session(session, started.states[session.name], account_ids))
+    return book
+
+
+def _gateway_session(session: SessionSettings, state: SessionState, account_ids: dict[str, int]) -> GatewaySession:
+    return GatewaySession(
+        state=state,
+        begin_string=session.begin_string,
+        sender_comp_id=session.sender_comp_id,
+        target_comp_id=session.target_comp_id,
+        role=session.role,
+        accounts={name: account_ids[name] for name in session.accounts},
+        strict=session.strict_fix44,
+        cancel_on_disconnect=session.cancel_on_disconnect,
+    )
+
+
+def add_to_wire(wire: Wire, settings: Settings, sessions: SessionBook, now_s: int) -> None:
+    """Tell the wire of every session, with the numbers that the journal holds and its schedule's windows."""
+    for session in settings.sessions:
+        gateway_session = sessions.by_name(session.name)
+        assert gateway_session is not None, "every configured session is in the book"
+        wire.add_session({**wire_spec(session), **_numbers(gateway_session.state)})
+        set_windows(wire, session, gateway_session.session_id, now_s)
+
+
+def set_windows(wire: Wire, session: SessionSettings, session_id: int, now_s: int) -> None:
+    """Tell the wire when the session may be logged on and when its numbers begin anew."""
+    session_windows, logon_windows = session.windows(now_s=now_s, days_ahead=WINDOW_DAYS_AHEAD)
+    wire.set_windows(session_id, session_windows, logon_windows)
+
+
+def _numbers(state: SessionState) -> dict[str, Any]:
+    """Return the journaled numbers. An expected number of an older epoch means: nothing of this one was committed yet."""
+    return {
+        "session_id": state.session_id,
+        "epoch": state.epoch,
+        "created_s": state.created_s,
+        "next_sender": max(state.next_sender, state.reserved_through + 1),
+        "next_target": state.next_target if state.target_epoch == state.epoch else 1,
+        "written_through": state.written_through,
+        "reserved_through": state.reserved_through,
+    }
+
+
+def admission_accounts(settings: Settings, sessions: SessionBook) -> dict[int, Account]:
+    """Return what admission has to know of each session, by session id."""
+    accounts = {}
+    for session in settings.sessions:
+        gateway_session = sessions.by_name(session.name)
+        assert gateway_session is not None, "every configured session is in the book"
+        accounts[gateway_session.session_id] = Account(
+            session.name, session.authentication, session.username, settings.passwords.get(session.username)
+        )
+    return accounts

@@ -1,0 +1,72 @@
+"""The snapshot process: a second process that follows the journal and writes snapshots, so that the market never pauses for one."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from config.exchange import SnapshotSettings
+from gateway.start_up import journal_folder, snapshot_folder
+
+STOP_SECONDS: Final = 5.0
+
+log = structlog.get_logger("snapshotter")
+
+
+class Snapshotter:
+    """Starts, watches and stops the snapshot process. Owner: the main thread."""
+
+    def __init__(self, data_dir: Path, settings: SnapshotSettings, engine_factory: str) -> None:
+        self._arguments = [
+            *("--journal", os.fspath(journal_folder(data_dir))),
+            *("--snapshots", os.fspath(snapshot_folder(data_dir))),
+            *("--engine", engine_factory),
+            *("--every-seconds", str(settings.every_seconds)),
+            *("--every-commands", str(settings.every_commands)),
+        ]
+        self._log_path = data_dir / "snapshots.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.restarts = 0
+
+    def start(self) -> None:
+        """Start the process; it ends by itself when this one does."""
+        with self._log_path.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "matching.snapshot", *self._arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, or None while it does not run."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def watch(self) -> None:
+        """Start the process again where it has ended; an exchange without snapshots trades on and recovers more slowly."""
+        if self._process is not None and self._process.poll() is not None:
+            log.error("snapshot process ended", exit_code=self._process.returncode, output=os.fspath(self._log_path))
+            self.restarts += 1
+            self.start()
+
+    def take(self) -> None:
+        """Ask for a snapshot now."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGUSR1)
+
+    def stop(self) -> None:
+        """End the process, by force if it does not answer."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,87 @@
+"""The journal as the exchange lives with it: what happens when a commit fails or the disk fills. Owner: the matching thread.
+
+A failed commit changes nothing and nothing of it has left, so it is tried again. On a full disk a ballast file is given up, which
+makes room for what must still be durable: refusals of new orders, cancels, session numbers. New orders are taken again when the
+disk has room for the ballast and more.
+"""
+
+import time
+from typing import Final
+
+import structlog
+
+from gateway.pipeline import PendingBatch, Pipeline
+from matching.commands import SetAcceptance
+from matching.journal import Ballast, Journal, JournalFullError, JournalWriteError
+
+RETRY_SECONDS: Final = 0.05
+WATCH_SECONDS: Final = 0.5
+
+log = structlog.get_logger("storage")
+
+
+class Storage:
+    """Journal, ballast and the watch over free disk.
+
+    Args:
+        free_bytes_min: below this much free disk new orders are refused.
+        give_up_s: a commit that fails for longer than this ends the exchange.
+    """
+
+    def __init__(self, journal: Journal, ballast: Ballast, *, free_bytes_min: int, give_up_s: float) -> None:
+        self.journal = journal
+        self._ballast = ballast
+        self._free_bytes_min = free_bytes_min
+        self._give_up_s = give_up_s
+        self._watched = 0.0
+        self.failing_since: float | None = None
+        self._low_disk = ""
+
+    def commit(self, pipeline: Pipeline) -> tuple[list[PendingBatch], list[tuple[int, int]]]:
+        """Commit what is complete, however long it takes up to `give_up_s`; see `Pipeline.commit`.
+
+        Raises:
+            JournalFullError, JournalWriteError: still failing after `give_up_s` seconds.
+        """
+        while True:
+            try:
+                result = pipeline.commit()
+            except (JournalFullError, JournalWriteError) as error:
+                self._failed(error)
+                continue
+            if self.failing_since is not None:
+                log.info("journal writes again", after_s=round(time.monotonic() - self.failing_since, 3))
+                self.failing_since = None
+            return result
+
+    def _failed(self, error: JournalFullError | JournalWriteError) -> None:
+        now = time.monotonic()
+        if self.failing_since is None:
+            self.failing_since = now
+            log.error("journal cannot be written", error=str(error))
+        if isinstance(error, JournalFullError) and self._ballast.is_held:
+            self._ballast.release()
+            self._low_disk = "the disk of the journal is full"
+            log.error("disk full: ballast given up, new orders are refused", free_bytes=self._ballast.disk_free_bytes())
+            return
+        if now - self.failing_since > self._give_up_s:
+            raise error
+        time.sleep(RETRY_SECONDS)
+
+    def acceptance_change(self, accepting: bool) -> SetAcceptance | None:
+        """Return the command that opens or closes the exchange for new orders, where the disk asks for it; looks twice a second."""
+        now = time.monotonic()
+        if self._low_disk and accepting:
+            return SetAcceptance(False, self._low_disk)
+        if now - self._watched < WATCH_SECONDS:
+            return None
+        self._watched = now
+        free = self._ballast.disk_free_bytes()
+        if free < self._free_bytes_min:
+            self._low_disk = f"free disk {free} bytes is below {self._free_bytes_min}"
+            return SetAcceptance(False, self._low_disk) if accepting else None
+        if self._low_disk and self._ballast.recreate(keep_free_bytes=self._free_bytes_min):
+            self._low_disk = ""
+            log.info("disk has room again, new orders are taken", free_bytes=free)
+            return SetAcceptance(True, "the disk has room again")
+        return None

@@ -1,0 +1,41 @@
+"""The wire from the configuration: which bound of exchange.toml is which option of the wire."""
+
+from config.exchange import ExchangeSettings, TlsSettings
+from gateway.inbound import SCHEMA
+from gateway.wire import Wire
+
+
+def build_wire(settings: ExchangeSettings) -> Wire:
+    """Return the wire with every bound as configured; it listens nowhere yet."""
+    bounds, logon = settings.bounds, settings.logon
+    return Wire(
+        SCHEMA,
+        {
+            "io_threads": settings.io_threads,
+            "in_queue_max": bounds.inbound_messages_max,
+            "batch_max": bounds.batch_messages_max,
+            "out_bytes_max": bounds.outbound_bytes_per_session_max,
+            "reserve_block": bounds.market_data_numbers_reserved,
+            "resend_slice": bounds.resend_slice_messages,
+            "body_length_max": bounds.message_bytes_max,
+            "ahead_max": bounds.messages_ahead_max,
+            "connections_max": logon.connections_max,
+            "connections_per_address_max": logon.connections_per_address_max,
+            "first_message_bytes_max": logon.first_message_bytes_max,
+            "logon_timeout_ms": logon.logon_timeout_seconds * 1_000,
+            "admissions_max": logon.attempts_queue_max,
+        },
+    )
+
+
+def tls_arguments(tls: TlsSettings | None) -> dict[str, str] | None:
+    """Return what the wire's `listen` wants to know of TLS; None for a plain listener."""
+    if tls is None:
+        return None
+    return {
+        "certificate": tls.certificate,
+        "key": tls.private_key,
+        "ca": tls.authorities,
+        "verify": tls.client_certificates,
+        "min_version": "1.2",
+    }

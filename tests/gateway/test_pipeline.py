@@ -1,0 +1,108 @@
+"""Batches are committed in order, whole, with the numbered bytes that belong to them; nothing is released before."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.pipeline import PendingBatch, Pipeline
+from gateway.sessions import GatewaySession, SessionBook
+from gateway.wire import BYTES, EPOCH
+from matching.codec import SessionState
+from matching.journal import Journal
+
+SESSION = 1
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """A real journal in a folder of its own."""
+    return Journal.open(tmp_path, durability="async", map_bytes=1 << 24)
+
+
+@pytest.fixture
+def pipeline(journal: Journal) -> Pipeline:
+    """A pipeline over two IO threads with one session."""
+    state = SessionState(SESSION, "FIX.4.4:OUTCRY->T", "T", 1, 0, 1, 1, 1, 0, 0, 0)
+    session = GatewaySession(
+        state=state,
+        begin_string="FIX.4.4",
+        sender_comp_id="OUTCRY",
+        target_comp_id="T",
+        role="order_entry",
+        accounts={"ACC1": 1},
+        strict=True,
+        cancel_on_disconnect=False,
+    )
+    return Pipeline(journal, SessionBook([session]), 2, lambda _name: None)
+
+
+def begin(pipeline: Pipeline, *, parts: int, target: int) -> int:
+    """Begin a batch without commands after which number `target` is expected; return its number."""
+    batch = pipeline.empty_batch()
+    pending = PendingBatch(batch, events=[], targets={SESSION: (1, target)}, oldest_ns=0, drop_copy_cursors={})
+    pipeline.begin(pending)
+    pending.parts_missing = parts
+    return batch.batch_seq
+
+
+def part(io: int, serial: int, batch_seq: int, first: int, count: int = 1) -> tuple[object, ...]:
+    """Numbered bytes as an IO thread returns them."""
+    blob = b"x" * count
+    return (BYTES, io, serial, batch_seq, ((SESSION, 1, first, count, 0, count, first - 1),), blob)
+
+
+def test_a_batch_waits_for_the_parts_of_every_io_thread(pipeline: Pipeline, journal: Journal) -> None:
+    first = begin(pipeline, parts=2, target=5)
+    pipeline.receive([part(0, 1, first, 1)])
+    assert pipeline.commit() == ([], [])
+    pipeline.receive([part(1, 1, first, 2)])
+    done, releases = pipeline.commit()
+    assert [pending.batch.batch_seq for pending in done] == [first]
+    assert releases == [(0, 1), (1, 1)]
+    state = journal.sessions()[SESSION]
+    assert (state.next_sender, state.next_target, state.written_through) == (3, 5, 1)
+
+
+def test_a_later_batch_that_is_complete_waits_for_the_earlier_one(pipeline: Pipeline, journal: Journal) -> None:
+    first = begin(pipeline, parts=1, target=5)
+    second = begin(pipeline, parts=1, target=6)
+    pipeline.receive([part(1, 1, second, 2)])
+    assert pipeline.commit() == ([], [])
+    pipeline.receive([part(0, 1, first, 1)])
+    done, releases = pipeline.commit()
+    assert [pending.batch.batch_seq for pending in done] == [first, second]
+    assert journal.sessions()[SESSION].next_target == 6
+    assert releases == [(0, 1), (1, 1)]
+
+
+def test_an_admin_message_behind_a_part_that_is_not_complete_is_held(pipeline: Pipeline, journal: Journal) -> None:
+    first = begin(pipeline, parts=1, target=5)
+    second = begin(pipeline, parts=2, target=6)
+    pipeline.receive([part(0, 1, first, 1), part(0, 2, second, 2), part(0, 3, 0, 3)])
+    done, releases = pipeline.commit()
+    assert [pending.batch.batch_seq for pending in done] == [first]
+    assert releases == [(0, 1)]
+    assert journal.sessions()[SESSION].next_sender == 2
+    assert pipeline.is_committed(0, 1)
+    assert not pipeline.is_committed(0, 3)
+
+
+def test_admin_bytes_alone_are_committed_with_a_batch_of_their_own(pipeline: Pipeline, journal: Journal) -> None:
+    pipeline.receive([part(0, 1, 0, 1)])
+    done, releases = pipeline.commit()
+    assert (done, releases) == ([], [(0, 1)])
+    assert journal.last.batch_seq == 1
+    assert pipeline.is_idle()
+
+
+def test_numbers_of_an_epoch_that_has_ended_do_not_move_the_new_one(pipeline: Pipeline, journal: Journal) -> None:
+    begin(pipeline, parts=0, target=90)
+    pipeline.receive(
+        [
+            (EPOCH, 0, 1, SESSION, 2, 1_700_000_000, 1, 1),
+        ]
+    )
+    pipeline.commit()
+    state = journal.sessions()[SESSION]
+    assert (state.epoch, state.next_sender, state.target_epoch, state.next_target) == (2, 1, 2, 1)
+    assert state.created_s == 1_700_000_000

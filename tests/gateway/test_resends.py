@@ -1,0 +1,24 @@
+"""After a reset the reports of the old epoch are sent anew: their bodies, without the old header, as possible resends."""
+
+from gateway.resends import report_bodies
+
+
+def message(body: str) -> bytes:
+    """A FIX message with right length and any checksum."""
+    text = body.replace("|", "\x01")
+    return f"8=FIX.4.4\x019={len(text)}\x01{text}10=000\x01".encode()
+
+
+def test_reports_keep_their_body_and_lose_their_header() -> None:
+    blob = message("35=8|34=7|49=OUTCRY|56=T|52=20260101-00:00:00|37=O1|17=E5|58=10=9|") + message(
+        "35=9|34=8|49=OUTCRY|56=T|52=20260101-00:00:00|97=Y|37=O1|"
+    )
+    assert list(report_bodies(blob)) == [
+        ("8", "97=Y\x0137=O1\x0117=E5\x0158=10=9\x01"),
+        ("9", "97=Y\x0137=O1\x01"),
+    ]
+
+
+def test_admin_messages_are_not_sent_anew() -> None:
+    blob = b"".join(message(f"35={kind}|34=1|49=A|56=B|52=x|") for kind in "012345A")
+    assert list(report_bodies(blob)) == []
