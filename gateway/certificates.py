@@ -22,7 +22,7 @@ VALID_DAYS: Final = 825
 
 
 def make_demo_certificate(folder: Path) -> bool:
-    """Make the certificate and its key (mode 0600) in `folder`, unless one of them is there; say whether they were made."""
+    """Make the certificate and its key (mode 0600) in `folder`, unless one of them is there; say whether it did."""
     certificate_path, key_path = folder / CERTIFICATE_FILE, folder / KEY_FILE
     if certificate_path.exists() or key_path.exists():
         return False

@@ -1,7 +1,7 @@
-"""The log of the process: structured records, as JSON or for a console, to a rotated file or standard error, secrets masked.
+"""The log of the process: structured records, JSON or for people, to a rotated file or standard error, secrets masked.
 
-Every part logs through `structlog.get_logger`; libraries that use the standard `logging` end up in the same place. FIX messages
-are not logged here but by the wire, in a file of their own.
+Every part logs through `structlog.get_logger`; libraries that use the standard `logging` end up in the same place. FIX
+messages are not logged here but by the wire, in a file of their own.
 """
 
 import logging
@@ -20,7 +20,7 @@ from config.exchange import LogSettings
 MASK: Final = "***"
 _DEPTH_MAX: Final = 8
 _SECRET_KEYS: Final = re.compile(r"password|passwd|secret|raw_?data|credential|hmac", re.IGNORECASE)
-# Password(554), NewPassword(925) and RawData(96) inside a FIX message, whether it is separated by SOH or for people by |.
+# Password(554), NewPassword(925) and RawData(96) inside a FIX message, separated by SOH or, for people, by |.
 _SECRET_FIELDS: Final = re.compile(r"(?<![0-9])(554|925|96)=.*?(?=[\x01|][0-9]+=|[\x01|]?$)", re.DOTALL)
 
 

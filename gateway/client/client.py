@@ -46,7 +46,7 @@ class NoAnswerError(FixClientError, TimeoutError):
 class FixClient:
     """One FIX session as its initiator. Owner: the one thread that calls it.
 
-    Heartbeats are sent, TestRequest(1) and ResendRequest(2) answered, and gaps asked for, inside the calls that receive:
+    Heartbeats are sent, TestRequest(1) and ResendRequest(2) answered and gaps asked for inside the calls that receive:
     a user who waits for something else calls `idle` meanwhile. With `automatic=False` nothing is answered and every
     message is returned, for those who test an exchange.
 

@@ -79,7 +79,7 @@ class Session:
     def write(self, msg_type: str, fields: Sequence[tuple[int, Value]], *, header: Mapping[int, Value | None]) -> bytes:
         """Number, encode and remember a message.
 
-        `header` adds header fields, replaces them, or with None leaves them out. A message with MsgSeqNum(34) given so is
+        `header` adds header fields, replaces them, or with None leaves them out. A message whose 34 is given is
         neither remembered nor counted: that is for those who know what they do.
         """
         raw = self.compose(msg_type, fields, header={34: self.store.next_sender, **header})
