@@ -1,7 +1,9 @@
-"""The operator's socket: one JSON request a line, one JSON answer a line, on `admin.sock` in the data folder, mode 0600.
+"""The operator's socket: one JSON request a line, one JSON answer a line, on `admin.sock` in the data folder, mode
+0600.
 
-Request: {"command": "status", "arguments": {...}}. Answer: {"ok": true, "result": ...} or {"ok": false, "error": "..."}.
-Owner: the main thread's event loop. What touches the market is submitted to the matching thread and journaled there.
+Request: {"command": "status", "arguments": {...}}. Answer: {"ok": true, "result": ...} or {"ok": false, "error":
+"..."}. Owner: the main thread's event loop. What touches the market is submitted to the matching thread and journaled
+there.
 """
 
 import asyncio

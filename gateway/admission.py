@@ -1,8 +1,9 @@
-"""Admission: who may log on. The wire hands over each Logon that is in order; this says yes or no, and no session has moved before.
+"""Admission: who may log on. The wire hands over each Logon that is in order; this says yes or no, and no session has
+moved before.
 
-At most two password hashes run at once, each on a thread of its own and without the interpreter lock. Failures are met with a
-delay that grows per address and per CompID, so that guessing is slow and a stranger cannot lock a member out: a delay never
-refuses a right password, it only answers later.
+At most two password hashes run at once, each on a thread of its own and without the interpreter lock. Failures are met
+with a delay that grows per address and per CompID, so that guessing is slow and a stranger cannot lock a member out: a
+delay never refuses a right password, it only answers later.
 """
 
 import hashlib

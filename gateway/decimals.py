@@ -20,8 +20,8 @@ def e8_text(value_e8: int) -> str:
 class ScaledTexts(dict[int, str]):
     """Decimal texts of multiples of a step, each made once. Owner: the matching thread.
 
-    `texts[n]` is the text of n times the step, with as many decimals as the step itself has, so that prices of one instrument
-    all look alike (585.00, not 585).
+    `texts[n]` is the text of n times the step, with as many decimals as the step itself has, so that prices of one
+    instrument all look alike (585.00, not 585).
     """
 
     def __init__(self, step_e8: int) -> None:

@@ -1,7 +1,7 @@
 """The depth of one instrument as market data shows it: folded from committed events, read by nobody else.
 
-An order's New adds its quantity at its own price and each later event says how much is left, so that an aggressor which never
-rested nets to nothing within the batch that it came in. Owner: the matching thread.
+An order's New adds its quantity at its own price and each later event says how much is left, so that an aggressor which
+never rested nets to nothing within the batch that it came in. Owner: the matching thread.
 """
 
 from collections.abc import Iterable
@@ -22,8 +22,8 @@ Level = list[int]
 class DepthView:
     """Price levels of one instrument, and which of them have changed since `take_changes`.
 
-    `built_at` is the last batch that is in the view from the start: events of batches up to it are not folded again, and nothing of
-    the view is shown before it is committed.
+    `built_at` is the last batch that is in the view from the start: events of batches up to it are not folded again,
+    and nothing of the view is shown before it is committed.
     """
 
     def __init__(
@@ -67,7 +67,9 @@ class DepthView:
             del levels[key]
 
     def take_changes(self) -> tuple[list[tuple[str, int]], list[tuple[int, int, int]]]:
-        """Return the (entry type, key) of levels that have changed and the trades since the last call, and forget them."""
+        """Return the (entry type, key) of levels that have changed and the trades since the last call, and forget
+        them.
+        """
         changed, self._changed = list(self._changed), {}
         trades, self.trades = self.trades, []
         return changed, trades

@@ -1,8 +1,9 @@
 """Drop copy: every report of an account's orders, also to the sessions that watch the account.
 
-A drop copy session is a cursor into the journal. While it is logged on and up to date its reports ride in the batch of the order
-itself; after an absence it first gets what it missed, read from the journal and sent for the first time, in order, in slices, while
-the market goes on. The cursor is journaled with the bytes that it stands for. Owner: the matching thread.
+A drop copy session is a cursor into the journal. While it is logged on and up to date its reports ride in the batch of
+the order itself; after an absence it first gets what it missed, read from the journal and sent for the first time, in
+order, in slices, while the market goes on. The cursor is journaled with the bytes that it stands for. Owner: the
+matching thread.
 """
 
 from collections.abc import Callable, Iterable
@@ -83,13 +84,11 @@ class DropCopies:
     def _slice(self, session: GatewaySession, begin_batch: BeginBatch) -> None:
         cursor = self._cursors.setdefault(session.session_id, session.state.drop_copy_seq)
         messages: list[tuple[int, str, str]] = []
-        batches = 0
-        for batch_seq, time_ns, events in self._batches_after(cursor):
+        for read, (batch_seq, time_ns, events) in enumerate(self._batches_after(cursor), start=1):
             self._reports.set_time(time_ns)
             messages += self._messages(session, events)
             cursor = batch_seq
-            batches += 1
-            if len(messages) >= SLICE_REPORTS_MAX or batches >= SLICE_BATCHES_MAX:
+            if len(messages) >= SLICE_REPORTS_MAX or read >= SLICE_BATCHES_MAX:
                 break
         self._cursors[session.session_id] = cursor
         if cursor == self._pipeline.next_batch_seq - 1:
@@ -100,10 +99,15 @@ class DropCopies:
             begin_batch(batch, [], messages, 0, {session.session_id: cursor})
 
     def _batches_after(self, cursor: int) -> Iterable[tuple[int, int, list[Event]]]:
-        """Yield (batch number, time, events) after `cursor`: what is committed from the journal, the rest from the pipeline."""
-        last = self._storage.journal.last.batch_seq
+        """Yield (batch number, time, events) after `cursor`: what is committed from the journal, the rest from the
+        pipeline.
+        """
+        journal = self._storage.journal
+        last = journal.last.batch_seq
+        # Reports older than the journal's retention are gone for a drop copy that stayed away for so long.
+        cursor = max(cursor, journal.base.batch_seq)
         if cursor < last:
-            for stored in self._storage.journal.read(cursor + 1):
+            for stored in journal.read(cursor + 1):
                 if stored.batch_seq > last:
                     break
                 yield stored.batch_seq, stored.time_ns, stored.decode_events()
@@ -122,7 +126,9 @@ class DropCopies:
         return messages
 
     def _account_id(self, event: Event) -> int:
-        """Return whose report an event is; 0 for nobody's. A refusal without a known account is of the session's first account."""
+        """Return whose report an event is; 0 for nobody's. A refusal without a known account is of the session's first
+        account.
+        """
         if isinstance(event, Execution):
             return event.account_id
         if isinstance(event, CancelRejected):

@@ -1,7 +1,7 @@
 """The exchange loop: poll, commit, release, translate, match, report, stage. One thread, one order of things.
 
-This is the matching thread of an embedded shard. It alone touches the engine, the journal's write side, the session book and
-the market data view; others ask it through `submit`. It waits for nothing but the wire and the journal.
+This is the matching thread of an embedded shard. It alone touches the engine, the journal's write side, the session
+book and the market data view; others ask it through `submit`. It waits for nothing but the wire and the journal.
 """
 
 import queue
@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
+
+from matching.engine import Engine
 
 from gateway.drop_copy import DropCopies
 from gateway.inbound import (
@@ -32,7 +34,6 @@ from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wi
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
 from matching.commands import CancelSessionOrders, Command, ContinueWork, SetAcceptance
-from matching.engine import Engine
 from matching.events import Event, Execution, InstrumentDefined
 from matching.journal import Batch
 
@@ -44,7 +45,9 @@ Message = tuple[int, str, str]
 
 
 class Exchange:
-    """The matching thread's state. Owner: the matching thread, but for `submit` and `statistics`, which any thread may call."""
+    """The matching thread's state. Owner: the matching thread, but for `submit` and `statistics`, which any thread may
+    call.
+    """
 
     def __init__(
         self,
@@ -95,7 +98,8 @@ class Exchange:
         """Turn until `stop` was submitted and everything is committed and released.
 
         Raises:
-            JournalError: the journal could not be written for longer than the storage waits; nothing unjournaled has left.
+            JournalError: the journal could not be written for longer than the storage waits; nothing unjournaled has
+            left.
         """
         while not (self._stopping and self._pipeline.is_idle()):
             self.turn(POLL_TIMEOUT_MS)
@@ -309,7 +313,9 @@ class Exchange:
             pending.parts_missing = self._wire.stage(batch.batch_seq, messages)
 
     def _report(self, time_ns: int, events: list[Event], messages: list[Message]) -> dict[int, int]:
-        """Append what sessions and live drop copies are told of `events`; return the cursors of the drop copies told."""
+        """Append what sessions and live drop copies are told of `events`; return the cursors of the drop copies
+        told.
+        """
         reports = self.reports
         reports.set_time(time_ns)
         by_id = self._sessions.by_id

@@ -1,7 +1,7 @@
 """Fault points: places on the way of a batch where a test may end the process at once, as a power cut would.
 
-Off unless `outcry serve --fault-point NAME:COUNT` names one; then the process kills itself with SIGKILL when NAME is passed for the
-COUNT-th time. Names: those below, and those of the journal with `commit.` in front.
+Off unless `outcry serve --fault-point NAME:COUNT` names one; then the process kills itself with SIGKILL when NAME is
+passed for the COUNT-th time. Names: those below, and those of the journal with `commit.` in front.
 """
 
 import os

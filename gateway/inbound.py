@@ -1,7 +1,7 @@
 """Which application messages the gateway takes, and which of their fields it reads: the one table of it.
 
-The wire reads fields by this table; a message type that is not in it is answered with BusinessMessageReject(380=3) by the wire
-itself. The order of fields here is the order of values in translation.
+The wire reads fields by this table; a message type that is not in it is answered with BusinessMessageReject(380=3) by
+the wire itself. The order of fields here is the order of values in translation.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,19 +1,20 @@
 """Market data over FIX: MarketDataRequest(V) in; snapshots W, updates X and refusals Y out.
 
-Everything shown is committed: views are folded from the events of committed batches. Updates of all batches that one commit held go
-out in one message per subscription. A subscriber that does not keep up loses updates and gets a fresh snapshot; nobody waits for
-him. Owner: the matching thread.
+Everything shown is committed: views are folded from the events of committed batches. Updates of all batches that one
+commit held go out in one message per subscription. A subscriber that does not keep up loses updates and gets a fresh
+snapshot; nobody waits for him. Owner: the matching thread.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
+
+from matching.engine import Engine
 
 from gateway.depth_view import BID, OFFER, DepthView
 from gateway.pipeline import PendingBatch
 from gateway.reports import InstrumentTexts
 from gateway.sessions import FIX50SP2, GatewaySession
 from gateway.wire import Wire
-from matching.engine import Engine
 from matching.events import Execution
 from matching.instrument import Instrument
 
@@ -74,7 +75,9 @@ class Subscription:
 
 
 class MarketData:
-    """All subscriptions and the views that they need. Costs nothing on the order path while there is no subscription."""
+    """All subscriptions and the views that they need. Costs nothing on the order path while there is no
+    subscription.
+    """
 
     def __init__(self, wire: Wire, engine: Engine, symbols: Mapping[str, Instrument], *, depth_max: int) -> None:
         self._wire = wire
@@ -298,7 +301,9 @@ class MarketData:
         texts: InstrumentTexts,
         head: str,
     ) -> str:
-        """Return one entry: New, Change or Delete of a level, which its MDEntryID(278) names by side and price; "" for no change."""
+        """Return one entry: New, Change or Delete of a level, which its MDEntryID(278) names by side and price; "" for
+        no change.
+        """
         if before == after:
             return ""
         price = texts.prices[abs(key)]

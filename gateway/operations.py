@@ -1,7 +1,7 @@
 """What an operator can ask of a running exchange: the commands of `admin.sock`. Owner: the main thread's event loop.
 
-Whatever changes the market is a journaled command with the operator's name and reason; whatever changes a session's numbers is
-journaled by the way of the wire.
+Whatever changes the market is a journaled command with the operator's name and reason; whatever changes a session's
+numbers is journaled by the way of the wire.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from config.settings import Settings
 from gateway.admin import AdminError, Operation
 from gateway.exchange import Exchange
 from gateway.sessions import GatewaySession, SessionBook
@@ -20,7 +21,6 @@ from gateway.wire import Wire
 from matching.commands import Command, SetKillSwitch, SetTradingPhase
 from matching.events import CommandRefused
 from matching.shard import ShardThread
-from config.settings import Settings
 
 LOG_FILE = "fix.log"
 

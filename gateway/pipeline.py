@@ -1,10 +1,12 @@
 """The commit pipeline: what waits for the journal, and what may leave after it. Owner: the matching thread.
 
-A batch is one frame of commands with its events and the messages that say them. Its messages go to the IO threads, come back
-numbered, and only then is the batch complete. Complete batches are committed in order, together with the numbered bytes that IO
-threads made themselves (heartbeats, Logon replies), and released to the sockets after the commit: promise 1.
+A batch is one frame of commands with its events and the messages that say them. Its messages go to the IO threads, come
+back numbered, and only then is the batch complete. Complete batches are committed in order, together with the numbered
+bytes that IO threads made themselves (heartbeats, Logon replies), and released to the sockets after the commit: promise
+1.
 
-IO threads answer in order, each its own; a part of a batch that is not complete yet holds back what follows on its IO thread.
+IO threads answer in order, each its own; a part of a batch that is not complete yet holds back what follows on its IO
+thread.
 """
 
 import copy
@@ -14,8 +16,8 @@ from typing import Final, TypeAlias
 
 from gateway.sessions import SessionBook
 from gateway.wire import BYTES, EPOCH, RESERVE, Outbound
-from matching.events import Event
 from matching.codec import SessionState
+from matching.events import Event
 from matching.journal import Batch, Journal
 
 BATCHES_PENDING_MAX: Final = 8
@@ -130,8 +132,8 @@ class Pipeline:
     def commit(self) -> tuple[list[PendingBatch], list[tuple[int, int]]]:
         """Commit all that is complete in one transaction.
 
-        Returns the batches committed, oldest first, and (IO thread, serial) pairs to release. Both are empty where nothing was
-        complete. Outbound bytes without a complete batch are committed with an empty batch of their own.
+        Returns the batches committed, oldest first, and (IO thread, serial) pairs to release. Both are empty where
+        nothing was complete. Outbound bytes without a complete batch are committed with an empty batch of their own.
 
         Raises:
             JournalFullError, JournalWriteError: nothing has changed; the call may be repeated.

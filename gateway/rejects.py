@@ -1,7 +1,7 @@
 """Reject reasons by FIX version: what a client with the stock dictionary of that version can read.
 
-A value that the stock dictionary does not have would be answered with Reject(3) by the client, and the report would be lost.
-Source: the enumerations of FIX42.xml, FIX44.xml and FIX50SP2.xml as QuickFIX ships them.
+A value that the stock dictionary does not have would be answered with Reject(3) by the client, and the report would be
+lost. Source: the enumerations of FIX42.xml, FIX44.xml and FIX50SP2.xml as QuickFIX ships them.
 """
 
 from typing import Final
@@ -33,7 +33,9 @@ BUSINESS_THROTTLED: Final = 8
 
 
 def ord_rej_reason(reason: int, version: Version) -> int:
-    """Return OrdRejReason(103) as the version knows it, else the version's value for "other"; Text(58) says the rest."""
+    """Return OrdRejReason(103) as the version knows it, else the version's value for "other"; Text(58) says the
+    rest.
+    """
     return reason if reason in ORD_REJ_REASONS[version] else ORD_REJ_FALLBACK[version]
 
 

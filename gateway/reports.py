@@ -84,7 +84,7 @@ class ReportWriter:
         fill = price = original = more = trans_type = ""
         if exec_type == EXEC_TRADE:
             fill = f"32={quantities[event.last_qty]}\x0131={prices[event.last_price]}\x01"
-        elif event.text or event.reason or exec_type == EXEC_REJECTED or exec_type == EXEC_STATUS:
+        elif event.text or event.reason or exec_type in (EXEC_REJECTED, EXEC_STATUS):
             more = self._explanation(event, version)
         if event.ord_type != MARKET:
             price = f"44={prices[event.price]}\x01"
@@ -111,7 +111,9 @@ class ReportWriter:
         return f"{reason}{restated}{text}{request}"
 
     def refused(self, event: OrderRefused, version: Version) -> str:
-        """Return the body of the ExecutionReport(8) of an order that could not be expressed; echoes the peer's texts."""
+        """Return the body of the ExecutionReport(8) of an order that could not be expressed; echoes the peer's
+        texts.
+        """
         trans_type = ""
         exec_type: str = event.exec_type
         status = exec_type == EXEC_STATUS
@@ -127,7 +129,8 @@ class ReportWriter:
         return (
             f"37=NONE\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139=8\x0111={event.cl_ord_id}\x01{account}"
             f"55={event.symbol}\x0154={event.side}\x01{qty}{ord_type}{price}{tif}151=0\x0114=0\x016=0\x01"
-            f"103={ord_rej_reason(event.reason, version)}\x0158={event.text.translate(SOH_FREE)}\x01{request}{self._clock}"
+            f"103={ord_rej_reason(event.reason, version)}\x0158={event.text.translate(SOH_FREE)}\x01"
+            f"{request}{self._clock}"
         )
 
     def cancel_rejected(self, event: CancelRejected, version: Version) -> str:

@@ -1,8 +1,8 @@
 """Resends: what a ResendRequest asks for, read from the journal; and what a reset would have lost, sent anew.
 
-The wire asks slice by slice; a slice is answered once everything that was numbered before the request is committed. After a reset
-of numbers the reports of the old epoch that never reached a socket are staged again, with PossResend(97)=Y and their old ExecID.
-Owner: the matching thread.
+The wire asks slice by slice; a slice is answered once everything that was numbered before the request is committed.
+After a reset of numbers the reports of the old epoch that never reached a socket are staged again, with
+PossResend(97)=Y and their old ExecID. Owner: the matching thread.
 """
 
 from collections import deque
@@ -96,7 +96,9 @@ class Resends:
 
 
 def report_bodies(blob: bytes) -> Iterator[tuple[str, str]]:
-    """Yield MsgType(35) and body, with PossResend(97)=Y in front, of every application message in a run of FIX messages."""
+    """Yield MsgType(35) and body, with PossResend(97)=Y in front, of every application message in a run of FIX
+    messages.
+    """
     position = 0
     while position < len(blob):
         body_at = blob.index(b"\x01", blob.index(b"\x019=", position) + 1) + 1

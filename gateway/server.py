@@ -1,11 +1,11 @@
-"""The composition root: reads the configuration, brings back the state, builds the parts, starts and stops them. Holds no logic.
+"""The composition root: reads the configuration, brings back the state, builds the parts, starts and stops them. Holds
+no logic.
 
-Threads of the process: the main thread (event loop: signals, operator's socket, timers), the matching thread, two admission
-threads, and the wire's own native threads. A second process follows the journal and writes snapshots.
+Threads of the process: the main thread (event loop: signals, operator's socket, timers), the matching thread, two
+admission threads, and the wire's own native threads. A second process follows the journal and writes snapshots.
 """
 
 import asyncio
-import os
 import signal
 import sys
 import time
@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 import uvloop
+from matching.recovery import RecoveryError
 
 from config.settings import ConfigFaults, Settings, load
 from gateway.admin import AdminError, AdminServer
@@ -35,7 +36,6 @@ from gateway.wire import Wire
 from gateway.wire_setup import build_wire, tls_arguments
 from matching.clock import SystemClock
 from matching.journal import Ballast, JournalError
-from matching.recovery import RecoveryError
 from matching.shard import ShardPinError, ShardThread, start_shard
 
 EXIT_OK: Final = 0
@@ -51,7 +51,8 @@ log = structlog.get_logger("server")
 def serve(config_dir: Path, data_dir: Path, *, fault: str = "") -> int:
     """Run the exchange until SIGTERM or SIGINT; return the exit code.
 
-    0: stopped in order. 1: it could not start or had to end. 2: the configuration has faults; they stand on standard error.
+    0: stopped in order. 1: it could not start or had to end. 2: the configuration has faults; they stand on standard
+    error.
     """
     if not __debug__:
         print("outcry: refuses to run with assertions switched off (python -O)", file=sys.stderr)

@@ -11,7 +11,9 @@ from gateway.wire import Wire
 from matching.codec import SessionState
 
 WINDOW_DAYS_AHEAD: Final = 8
-"""How far schedule windows are computed ahead; timers give the wire new ones every hour, a week is the longest schedule."""
+"""How far schedule windows are computed ahead; timers give the wire new ones every hour, a week is the longest
+schedule.
+"""
 
 
 def build_sessions(settings: Settings, started: Started) -> SessionBook:
@@ -52,7 +54,9 @@ def set_windows(wire: Wire, session: SessionSettings, session_id: int, now_s: in
 
 
 def _numbers(state: SessionState) -> dict[str, Any]:
-    """Return the journaled numbers. An expected number of an older epoch means: nothing of this one was committed yet."""
+    """Return the journaled numbers. An expected number of an older epoch means: nothing of this one was committed
+    yet.
+    """
     return {
         "session_id": state.session_id,
         "epoch": state.epoch,

@@ -20,8 +20,8 @@ VERSION_OF_BEGIN_STRING: Final[dict[str, Version]] = {"FIX.4.2": FIX42, "FIX.4.4
 class GatewaySession:
     """One FIX session. Owner: the matching thread.
 
-    `accounts` maps what Account(1) says to the account's id; None stands for the session's first account, which is taken where
-    Account(1) is absent. `state` is what the journal holds of the session once the next commit is done.
+    `accounts` maps what Account(1) says to the account's id; None stands for the session's first account, which is
+    taken where Account(1) is absent. `state` is what the journal holds of the session once the next commit is done.
     """
 
     __slots__ = (

@@ -1,4 +1,6 @@
-"""The snapshot process: a second process that follows the journal and writes snapshots, so that the market never pauses for one."""
+"""The snapshot process: a second process that follows the journal and writes snapshots, so that the market never
+pauses for one.
+"""
 
 import os
 import signal
@@ -48,7 +50,9 @@ class Snapshotter:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def watch(self) -> None:
-        """Start the process again where it has ended; an exchange without snapshots trades on and recovers more slowly."""
+        """Start the process again where it has ended; an exchange without snapshots trades on and recovers more
+        slowly.
+        """
         if self._process is not None and self._process.poll() is not None:
             log.error("snapshot process ended", exit_code=self._process.returncode, output=os.fspath(self._log_path))
             self.restarts += 1

@@ -1,4 +1,6 @@
-"""Start-up: open the journal, bring back the state, and make the configuration part of it. Runs before any thread is there."""
+"""Start-up: open the journal, bring back the state, and make the configuration part of it. Runs before any thread is
+there.
+"""
 
 import os
 from collections.abc import Mapping
@@ -6,16 +8,16 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-
 from config.commands import configuration_commands
+from matching.engine import Engine
+from matching.recovery import RecoveredState, recover
+
 from config.settings import Settings
 from matching.clock import Clock
 from matching.codec import SessionState, encode_commands, encode_event_counts, encode_events
 from matching.commands import Command, DefineSession, SetAcceptance
-from matching.engine import Engine
 from matching.events import CommandRefused, Event
 from matching.journal import Batch, Journal
-from matching.recovery import RecoveredState, recover
 from risk.engine import RiskEngine
 
 ENGINE_FACTORY: Final = "gateway.start_up:new_engine"
@@ -101,7 +103,9 @@ def _session_states(settings: Settings, journal: Journal, clock: Clock) -> dict[
 
 
 def _configure(settings: Settings, started: Started, clock: Clock) -> None:
-    """Journal, in one batch, the commands that bring the engine to what the configuration says, and the new sessions."""
+    """Journal, in one batch, the commands that bring the engine to what the configuration says, and the new
+    sessions.
+    """
     journal, engine = started.journal, started.engine
     session_ids: Mapping[str, int] = {name: state.session_id for name, state in started.states.items()}
     commands: list[Command] = list(configuration_commands(settings, engine, session_ids))
@@ -135,7 +139,9 @@ def _configure(settings: Settings, started: Started, clock: Clock) -> None:
 
 
 def _forgotten_sessions(started: Started, settings: Settings) -> list[Command]:
-    """Return definitions of sessions that the journal knows and the engine does not (none, unless a start was cut short)."""
+    """Return definitions of sessions that the journal knows and the engine does not (none, unless a start was cut
+    short).
+    """
     configured = {session.name for session in settings.sessions}
     return [
         DefineSession(state.session_id, state.name, state.comp_id, 0, 0, 0, 0)

@@ -1,4 +1,6 @@
-"""What the matching thread counts of itself: rates, latency, and the time that its own work takes. Written by it, read by all."""
+"""What the matching thread counts of itself: rates, latency, and the time that its own work takes. Written by it, read
+by all.
+"""
 
 import time
 from typing import Any, Final

@@ -1,8 +1,9 @@
-"""The journal as the exchange lives with it: what happens when a commit fails or the disk fills. Owner: the matching thread.
+"""The journal as the exchange lives with it: what happens when a commit fails or the disk fills. Owner: the matching
+thread.
 
-A failed commit changes nothing and nothing of it has left, so it is tried again. On a full disk a ballast file is given up, which
-makes room for what must still be durable: refusals of new orders, cancels, session numbers. New orders are taken again when the
-disk has room for the ballast and more.
+A failed commit changes nothing and nothing of it has left, so it is tried again. On a full disk a ballast file is given
+up, which makes room for what must still be durable: refusals of new orders, cancels, session numbers. New orders are
+taken again when the disk has room for the ballast and more.
 """
 
 import time
@@ -69,7 +70,9 @@ class Storage:
         time.sleep(RETRY_SECONDS)
 
     def acceptance_change(self, accepting: bool) -> SetAcceptance | None:
-        """Return the command that opens or closes the exchange for new orders, where the disk asks for it; looks twice a second."""
+        """Return the command that opens or closes the exchange for new orders, where the disk asks for it; looks twice
+        a second.
+        """
         now = time.monotonic()
         if self._low_disk and accepting:
             return SetAcceptance(False, self._low_disk)

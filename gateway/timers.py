@@ -1,4 +1,5 @@
-"""What happens by the clock: the end of the trading day, schedule windows, retention, watching over the snapshot process.
+"""What happens by the clock: the end of the trading day, schedule windows, retention, watching over the snapshot
+process.
 
 Owner: the main thread's event loop. A timer never changes the market itself: it submits a journaled command.
 """
@@ -22,6 +23,7 @@ from gateway.wire import Wire
 from matching.clock import Clock
 from matching.commands import EndTradingDay
 from matching.journal import Journal
+from matching.retention import retention_bound
 
 SECOND_NS: Final = 1_000_000_000
 WATCH_SECONDS: Final = 1.0
@@ -116,4 +118,6 @@ class Timers:
     async def _retain(self, now_ns: int) -> None:
         """Delete what is older than the retention, never what a snapshot or a session still needs."""
         before_ns = now_ns - self._settings.exchange.journal.retention_days * 86_400 * SECOND_NS
-        await asyncio.wrap_future(self._exchange.submit(lambda: self._exchange.retain(before_ns, self._snapshots)))
+        bound = await asyncio.to_thread(retention_bound, self._journal, self._snapshots, keep_from_ns=before_ns)
+        while await asyncio.wrap_future(self._exchange.submit(lambda: self._journal.retain(bound))):
+            await asyncio.sleep(0)

@@ -1,7 +1,8 @@
 """Translation: one FIX application message in, one command out. Holds no trading state and never refuses silently.
 
-What a command cannot express (unknown symbol, a price between ticks, an order type that is not offered) becomes a RefuseOrder or
-RefuseCancel command, so that the refusal is journaled and numbered like any other answer. Owner: the matching thread.
+What a command cannot express (unknown symbol, a price between ticks, an order type that is not offered) becomes a
+RefuseOrder or RefuseCancel command, so that the refusal is journaled and numbered like any other answer. Owner: the
+matching thread.
 """
 
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ from matching.types import (
     Response,
 )
 
+SIDES: Final = (BUY, SELL)
 TIMES_IN_FORCE: Final = frozenset("0134")
 POST_ONLY: Final = "6"
 ORDER_ID_PREFIX: Final = "O"
@@ -75,7 +77,7 @@ class Translator:
         if (
             instrument is not None
             and account_id is not None
-            and (side == BUY or side == SELL)
+            and side in SIDES
             and cl_ord_id
             and len(cl_ord_id) <= CL_ORD_ID_CHARS_MAX
             and type(qty_e8) is int
@@ -254,7 +256,8 @@ def _qty_fault(qty_e8: int | str | None, instrument: Instrument) -> tuple[int, s
     if qty_e8 % instrument.lot_e8:
         return (
             REJECT_INCORRECT_QUANTITY,
-            f"OrderQty(38) {_text(qty_e8)} is not a multiple of the lot {_text(instrument.lot_e8)} of {instrument.symbol}",
+            f"OrderQty(38) {_text(qty_e8)} is not a multiple of the lot {_text(instrument.lot_e8)} "
+            f"of {instrument.symbol}",
         )
     return None
 
@@ -273,7 +276,8 @@ def _price_fault(price_e8: int | str | None, ord_type: str, instrument: Instrume
     if price_e8 % instrument.tick_e8:
         return (
             REJECT_INVALID_PRICE_INCREMENT,
-            f"Price(44) {_text(price_e8)} is not a multiple of the tick {_text(instrument.tick_e8)} of {instrument.symbol}",
+            f"Price(44) {_text(price_e8)} is not a multiple of the tick {_text(instrument.tick_e8)} "
+            f"of {instrument.symbol}",
         )
     return None
 

@@ -48,7 +48,7 @@ def fields(body: str) -> dict[str, str]:
     """Fields of a body by tag; a tag that stands twice is a fault."""
     pairs = [field.split("=", 1) for field in body.split("\x01")[:-1]]
     assert len({tag for tag, _ in pairs}) == len(pairs)
-    return dict((tag, value) for tag, value in pairs)
+    return {tag: value for tag, value in pairs}
 
 
 def test_transact_time_is_utc_in_milliseconds() -> None:

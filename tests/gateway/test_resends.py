@@ -1,4 +1,6 @@
-"""After a reset the reports of the old epoch are sent anew: their bodies, without the old header, as possible resends."""
+"""After a reset the reports of the old epoch are sent anew: their bodies, without the old header, as possible
+resends.
+"""
 
 from gateway.resends import report_bodies
 
