@@ -1,0 +1,1 @@
+"""The configuration: files that operators edit, and one typed loader that refuses a bad file before anything starts."""

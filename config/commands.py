@@ -1,0 +1,217 @@
+"""From a configuration to the commands that make it part of the exchange: only what differs from what the engine has.
+
+Ids follow names. A name that the engine knows keeps its id for ever; a new one gets the id that its file gives it, or the
+next one. An opening balance is posted once, under a transfer id made of account and asset, so that neither a later start
+nor a changed file posts it again. An instrument's reference price is that of its file only when it is new: after that it
+is the market's. What is in the engine and no longer in the files stays: orders and balances hang on it.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Final, Protocol
+
+import msgspec
+
+from config.accounts import FILE as ACCOUNTS
+from config.accounts import AccountSettings, LimitSettings
+from config.faults import ConfigFaults, FaultLog
+from config.instruments import FILE as INSTRUMENTS
+from config.instruments import InstrumentSettings
+from config.settings import Settings
+from matching.commands import Command, DefineAccount, DefineInstrument, DefineSession, Deposit, SetLimits
+from matching.types import InstrumentKind
+
+OVER_ALL: Final = 0
+"""The instrument id of limits over all instruments."""
+
+
+class InstrumentView(Protocol):
+    """What the engine tells of an instrument."""
+
+    instrument_id: int
+    symbol: str
+    kind: InstrumentKind
+    currency: str
+    tick_e8: int
+    lot_e8: int
+    tick_lot_value: int
+    reference_price: int
+    band_bp: int
+
+
+class LedgerView(Protocol):
+    """What risk tells of an account: its limits by instrument id, as they were commanded."""
+
+    limits: dict[int, SetLimits]
+
+
+class RiskView(Protocol):
+    """What risk tells of limits and of transfers that were posted."""
+
+    @property
+    def ledgers(self) -> Mapping[int, LedgerView]:
+        """Ledgers by account id."""
+
+    @property
+    def transfers(self) -> Container[str]:
+        """Every transfer id that was posted."""
+
+
+class EngineView(Protocol):
+    """What the engine tells of what it has, by id."""
+
+    @property
+    def instruments(self) -> Mapping[int, InstrumentView]:
+        """Instruments by id."""
+
+    @property
+    def accounts(self) -> Mapping[int, DefineAccount]:
+        """Accounts by id."""
+
+    @property
+    def sessions(self) -> Mapping[int, DefineSession]:
+        """Sessions by id."""
+
+    @property
+    def risk(self) -> RiskView:
+        """The risk engine in line."""
+
+
+def configuration_commands(settings: Settings, engine: EngineView, session_ids: Mapping[str, int]) -> list[Command]:
+    """Return what has to be commanded, in its order: instruments, accounts, limits, deposits, sessions.
+
+    Args:
+        session_ids: the id of every session by its name, from the journal.
+
+    Raises:
+        ConfigFaults: a file gives an id that the engine has under another name, or another id to a name it has.
+    """
+    log = FaultLog()
+    instrument_ids = _ids(
+        INSTRUMENTS,
+        {record.symbol: key for key, record in engine.instruments.items()},
+        [(instrument.symbol, instrument.instrument_id, instrument.line) for instrument in settings.instruments],
+        log,
+    )
+    account_ids = _ids(
+        ACCOUNTS,
+        {record.name: key for key, record in engine.accounts.items()},
+        [(account.name, account.account_id, account.line) for account in settings.accounts],
+        log,
+    )
+    if log.faults:
+        raise ConfigFaults(log.faults)
+    return [
+        *_instruments(settings.instruments, instrument_ids, engine),
+        *_accounts(settings.accounts, account_ids, engine),
+        *_limits(settings.accounts, account_ids, instrument_ids, engine.risk),
+        *_deposits(settings.accounts, account_ids, engine.risk),
+        *_sessions(settings, session_ids, engine),
+    ]
+
+
+def _ids(
+    file: str, known: Mapping[str, int], wanted: Iterable[tuple[str, int | None, int]], log: FaultLog
+) -> dict[str, int]:
+    """Give every name its id: the engine's, else the file's, else the next that neither has."""
+    wanted = list(wanted)
+    ids = dict(known)
+    names = {key: name for name, key in known.items()}
+    for name, given, line in wanted:
+        if given is None:
+            continue
+        if ids.get(name, given) != given:
+            allowed = f"{ids[name]}, which {name} has in the journal"
+            log.add(file, line, "id", found=str(given), allowed=allowed)
+        elif names.get(given, name) != name:
+            allowed = f"an id that the journal does not have for {names[given]}"
+            log.add(file, line, "id", found=str(given), allowed=allowed)
+        else:
+            ids[name] = given
+            names[given] = name
+    next_id = max(names, default=0) + 1
+    for name, _, _ in wanted:
+        if name not in ids:
+            ids[name] = next_id
+            next_id += 1
+    return ids
+
+
+def _instruments(
+    instruments: Iterable[InstrumentSettings], ids: Mapping[str, int], engine: EngineView
+) -> Iterator[Command]:
+    for instrument in instruments:
+        record = engine.instruments.get(ids[instrument.symbol])
+        command = DefineInstrument(
+            instrument_id=ids[instrument.symbol],
+            symbol=instrument.symbol,
+            kind=instrument.kind,
+            currency=instrument.currency,
+            tick_e8=instrument.tick_e8,
+            lot_e8=instrument.lot_e8,
+            tick_lot_value=instrument.tick_lot_value,
+            reference_price=instrument.reference_price if record is None else record.reference_price,
+            band_bp=instrument.band_bp,
+        )
+        if record is None or any(
+            getattr(record, field) != getattr(command, field) for field in command.__struct_fields__
+        ):
+            yield command
+
+
+def _accounts(accounts: Iterable[AccountSettings], ids: Mapping[str, int], engine: EngineView) -> Iterator[Command]:
+    for account in accounts:
+        command = DefineAccount(ids[account.name], account.name, account.firm)
+        if engine.accounts.get(command.account_id) != command:
+            yield command
+
+
+def _limits(
+    accounts: Iterable[AccountSettings],
+    account_ids: Mapping[str, int],
+    instrument_ids: Mapping[str, int],
+    risk: RiskView,
+) -> Iterator[Command]:
+    """Yield limits that are new or changed, and no limits where the files have none any longer."""
+    for account in accounts:
+        account_id = account_ids[account.name]
+        ledger = risk.ledgers.get(account_id)
+        known = dict(ledger.limits) if ledger is not None else {}
+        for limits in account.limits:
+            instrument_id = OVER_ALL if limits.symbol is None else instrument_ids[limits.symbol]
+            command = _set_limits(account_id, instrument_id, limits)
+            before = known.pop(instrument_id, _set_limits(account_id, instrument_id, LimitSettings(limits.symbol)))
+            if before != command:
+                yield command
+        for instrument_id, before in known.items():
+            command = _set_limits(account_id, instrument_id, LimitSettings(None))
+            if before != command:
+                yield command
+
+
+def _set_limits(account_id: int, instrument_id: int, limits: LimitSettings) -> SetLimits:
+    values = msgspec.structs.asdict(limits)
+    del values["symbol"]
+    return SetLimits(account_id, instrument_id, **values)
+
+
+def _deposits(accounts: Iterable[AccountSettings], ids: Mapping[str, int], risk: RiskView) -> Iterator[Command]:
+    for account in accounts:
+        for asset, amount in account.opening.items():
+            transfer_id = f"opening:{account.name}:{asset}"
+            if transfer_id not in risk.transfers:
+                yield Deposit(ids[account.name], asset, amount, transfer_id)
+
+
+def _sessions(settings: Settings, session_ids: Mapping[str, int], engine: EngineView) -> Iterator[Command]:
+    for session in settings.sessions:
+        command = DefineSession(
+            session_id=session_ids[session.name],
+            name=session.name,
+            comp_id=session.target_comp_id,
+            rate=session.message_rate,
+            burst=session.message_burst,
+            cancel_rate=session.cancel_rate,
+            cancel_burst=session.cancel_burst,
+        )
+        if engine.sessions.get(command.session_id) != command:
+            yield command

@@ -1,0 +1,117 @@
+"""instruments.toml: what is traded, in ticks and lots that settle exactly."""
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from config import file_keys
+from config.faults import FaultLog, quote
+from config.toml_tables import Table, TomlFile
+from matching.types import E8, MICRO, InstrumentKind
+
+FILE: Final = "instruments.toml"
+INSTRUMENTS_MAX: Final = 100_000
+
+
+class InstrumentSettings(msgspec.Struct, frozen=True):
+    """One instrument as a matching command describes it, and the shard it lives on.
+
+    `instrument_id` is None where the file gives no id; `reference_price` is in ticks, `tick_lot_value` in 10^-6 of
+    `currency`.
+    """
+
+    instrument_id: int | None
+    symbol: str
+    kind: InstrumentKind
+    currency: str
+    tick: Decimal
+    lot: Decimal
+    tick_e8: int
+    lot_e8: int
+    tick_lot_value: int
+    reference_price: int
+    band_bp: int
+    shard: str
+    line: int
+
+
+def read_instruments(data: bytes, *, shards: Collection[str] | None, log: FaultLog) -> list[InstrumentSettings] | None:
+    """Read and check instruments.toml; None if it is no TOML. `shards` None: exchange.toml could not be read."""
+    file = TomlFile(data, file=FILE, log=log)
+    file.table("", ())
+    file.refuse_unknown_tables(["instrument"])
+    tables = file.tables("instrument", file_keys.INSTRUMENT, count_max=INSTRUMENTS_MAX)
+    if not file.readable:
+        return None
+    if not tables:
+        log.add(FILE, 0, "instrument", found="nothing", allowed="at least one [[instrument]]")
+    for key in ("symbol", "id"):
+        refuse_repeats(tables, key, log)
+    instruments = [_instrument(table, shards=shards, log=log) for table in tables]
+    return [instrument for instrument in instruments if instrument is not None]
+
+
+def refuse_repeats(tables: list[Table], key: str, log: FaultLog) -> None:
+    """Record a fault for every table whose `key` has the value of an earlier one."""
+    first: dict[Any, int] = {}
+    for table in tables:
+        if table.has(key) and first.setdefault(table[key], table.line(key)) != table.line(key):
+            allowed = f"one that line {first[table[key]]} does not have"
+            log.add(table.file, table.line(key), key, found=quote(table[key]), allowed=allowed)
+
+
+def count_of(value: Decimal, *, unit: Decimal) -> int | None:
+    """Return how many times `unit` is in `value`, or None where that is not a whole number."""
+    count, rest = divmod(value, unit)
+    return int(count) if rest == 0 else None
+
+
+def _instrument(table: Table, *, shards: Collection[str] | None, log: FaultLog) -> InstrumentSettings | None:
+    if shards is not None and table.has("shard") and table["shard"] not in shards:
+        allowed = f"a shard of exchange.toml: {', '.join(shards)}"
+        log.add(FILE, table.line("shard"), "shard", found=quote(table["shard"]), allowed=allowed)
+    ticks, tick_lot_value = _reference_in_ticks(table, log), _tick_lot_value(table, log)
+    if ticks is None or tick_lot_value is None:
+        return None
+    if not table.has("symbol", "kind", "currency", "tick", "lot", "band_percent", "shard"):
+        return None
+    return InstrumentSettings(
+        instrument_id=table["id"],
+        symbol=table["symbol"],
+        kind=table["kind"],
+        currency=table["currency"],
+        tick=table["tick"],
+        lot=table["lot"],
+        tick_e8=int(table["tick"] * E8),
+        lot_e8=int(table["lot"] * E8),
+        tick_lot_value=tick_lot_value,
+        reference_price=ticks,
+        band_bp=int(table["band_percent"] * 100),
+        shard=table["shard"],
+        line=table.line(),
+    )
+
+
+def _reference_in_ticks(table: Table, log: FaultLog) -> int | None:
+    if not table.has("reference_price", "tick"):
+        return None
+    ticks = count_of(table["reference_price"], unit=table["tick"])
+    if ticks is None:
+        found, allowed = quote(f"{table['reference_price']:f}"), f"a multiple of tick, which is {table['tick']:f}"
+        log.add(FILE, table.line("reference_price"), "reference_price", found=found, allowed=allowed)
+    return ticks
+
+
+def _tick_lot_value(table: Table, log: FaultLog) -> int | None:
+    """Return the value of a lot at a price of one tick in 10^-6: whole, since every fill has to settle exactly."""
+    if not table.has("tick", "lot"):
+        return None
+    value, rest = divmod(int(table["tick"] * E8) * int(table["lot"] * E8) * MICRO, E8 * E8)
+    if rest:
+        found = quote(f"{table['lot']:f}")
+        allowed = f"a lot of which one, at a price of one tick of {table['tick']:f}, is worth a multiple of 0.000001"
+        log.add(FILE, table.line("lot"), "lot", found=found, allowed=allowed)
+        return None
+    return value

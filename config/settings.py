@@ -1,0 +1,130 @@
+"""The configuration as a whole: read, checked and typed, or refused with every fault at once."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from config.accounts import FILE as ACCOUNTS
+from config.accounts import AccountSettings, read_accounts
+from config.exchange import FILE as EXCHANGE
+from config.exchange import ExchangeSettings, ListenerSettings, read_exchange
+from config.faults import ConfigFaults, Fault, FaultLog, Note, quote
+from config.instruments import FILE as INSTRUMENTS
+from config.instruments import InstrumentSettings, read_instruments
+from config.passwords import FILE as PASSWORDS
+from config.passwords import Credential, read_passwords
+from config.sessions import FILE as SESSIONS
+from config.sessions import SessionSettings, SessionsFile, Surroundings, read_sessions
+
+SHIPPED: Final = Path(__file__).parent
+"""The folder of the shipped configuration, which is the demo."""
+
+FILE_BYTES_MAX: Final = 64 * 1024 * 1024
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """A configuration without a fault. `notes` is what start has to say once, as keys without effect."""
+
+    config_dir: Path
+    exchange: ExchangeSettings
+    instruments: tuple[InstrumentSettings, ...]
+    accounts: tuple[AccountSettings, ...]
+    sessions: tuple[SessionSettings, ...]
+    passwords: dict[str, Credential]
+    notes: tuple[Note, ...]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What `outcry check` prints. `settings` is None where there are faults."""
+
+    faults: tuple[Fault, ...]
+    notes: tuple[Note, ...]
+    settings: Settings | None
+
+
+def load(config_dir: Path) -> Settings:
+    """Return the configuration of a folder. Raises `ConfigFaults` with every fault of every file, and nothing else."""
+    report = check(config_dir)
+    if report.settings is None:
+        raise ConfigFaults(report.faults)
+    return report.settings
+
+
+def check(config_dir: Path) -> Report:
+    """Read and check every file of a folder; never raises for what is in them."""
+    config_dir = config_dir.absolute()
+    log = FaultLog()
+    exchange = _read_exchange(config_dir, log)
+    instruments = _read_instruments(config_dir, exchange, log)
+    accounts = _read_accounts(config_dir, instruments, log)
+    passwords = read_passwords(_bytes(config_dir, PASSWORDS, log, required=False) or b"", log=log)
+    names = None if accounts is None else [account.name for account in accounts]
+    sessions = _read_sessions(config_dir, Surroundings(config_dir, exchange, names, passwords), log)
+    if exchange is not None:
+        listeners = (*exchange.listeners, *(sessions.listeners if sessions else ()))
+        _check_listeners(listeners, log)
+        exchange = msgspec.structs.replace(exchange, listeners=listeners)
+    faults, notes = tuple(log.faults), tuple(log.notes)
+    if faults or exchange is None or instruments is None or accounts is None or sessions is None:
+        assert faults, "a file that could not be read is a fault"
+        return Report(faults, notes, None)
+    settings = Settings(config_dir, exchange, tuple(instruments), tuple(accounts), sessions.sessions, passwords, notes)
+    return Report((), notes, settings)
+
+
+def _read_exchange(config_dir: Path, log: FaultLog) -> ExchangeSettings | None:
+    data = _bytes(config_dir, EXCHANGE, log)
+    return None if data is None else read_exchange(data, config_dir=config_dir, log=log)
+
+
+def _read_instruments(
+    config_dir: Path, exchange: ExchangeSettings | None, log: FaultLog
+) -> list[InstrumentSettings] | None:
+    data = _bytes(config_dir, INSTRUMENTS, log)
+    shards = None if exchange is None else [shard.name for shard in exchange.shards]
+    return None if data is None else read_instruments(data, shards=shards, log=log)
+
+
+def _read_accounts(
+    config_dir: Path, instruments: list[InstrumentSettings] | None, log: FaultLog
+) -> list[AccountSettings] | None:
+    data = _bytes(config_dir, ACCOUNTS, log)
+    return None if data is None else read_accounts(data, instruments=instruments, log=log)
+
+
+def _read_sessions(config_dir: Path, around: Surroundings, log: FaultLog) -> SessionsFile | None:
+    data = _bytes(config_dir, SESSIONS, log)
+    return None if data is None else read_sessions(data, around=around, log=log)
+
+
+def _bytes(config_dir: Path, name: str, log: FaultLog, *, required: bool = True) -> bytes | None:
+    """Return the content of a file; None where it cannot be read, which is a fault unless it may be absent."""
+    path = config_dir / name
+    try:
+        if not required and not path.exists():
+            return None
+        with path.open("rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        log.add(name, 0, "file", found=quote(f"{path}: {reason}")[1:-1], allowed="a file that can be read")
+        return None
+    if len(data) > FILE_BYTES_MAX:
+        log.add(name, 0, "file", found=f"more than {FILE_BYTES_MAX} bytes", allowed=f"at most {FILE_BYTES_MAX} bytes")
+        return None
+    return data
+
+
+def _check_listeners(listeners: tuple[ListenerSettings, ...], log: FaultLog) -> None:
+    """Refuse two listeners at one port: a session's SocketAcceptPort names a port, and must mean one listener."""
+    if not listeners:
+        log.add(EXCHANGE, 0, "listener", found="nothing", allowed="at least one [[listener]], or a SocketAcceptPort")
+    for key in ("name", "port"):
+        seen = set()
+        for listener in listeners:
+            value = getattr(listener, key)
+            if value in seen:
+                allowed = f"a {key} of its own for each listener"
+                log.add(EXCHANGE, 0, f"listener {listener.name}", found=f"a second {key} {value}", allowed=allowed)
+            seen.add(value)
