@@ -205,6 +205,11 @@ class FixPeer:
         """Whether a socket is open on this side."""
         return self._socket is not None
 
+    @property
+    def has_gap(self) -> bool:
+        """Whether a message is known to be missing."""
+        return bool(self._ahead)
+
     def fileno(self) -> int:
         """Return the socket's descriptor, for select."""
         assert self._socket is not None, "not connected"

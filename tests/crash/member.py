@@ -1,0 +1,270 @@
+"""A member's program that survives every crash of the exchange and keeps its own record of what it sent and was told.
+
+Owner: one thread. The record is the judge: what the exchange says after a restart is compared with what it said before.
+"""
+
+import contextlib
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from tests.support.exchange import ExchangeProcess
+from tests.support.fix_peer import (
+    ANSWER_SECONDS,
+    Fields,
+    FixPeer,
+    Message,
+    PeerClosedError,
+    PeerError,
+    unique_id,
+    utc_timestamp,
+)
+
+HEADER_OF_A_COPY: Final = frozenset({8, 9, 10, 34, 43, 52, 97, 122})
+OPEN_STATUSES: Final = frozenset("01")
+STATUS_REPORT: Final = "I"
+IN_FLIGHT_MAX: Final = 24
+"""Orders and requests of one member without an answer: enough that a crash always meets several on their way."""
+Content = tuple[tuple[int, str], ...]
+
+
+def content_of(message: Message) -> Content:
+    """Return what a report says, without what a repeated sending may change."""
+    return tuple(pair for pair in message.fields if pair[0] not in HEADER_OF_A_COPY)
+
+
+@dataclass(slots=True)
+class Order:
+    """An order as its member knows it. `last` is the latest report of it, in the order of sending."""
+
+    fields: Fields
+    report: Message | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the member believes that the order is in the book."""
+        return self.report is not None and self.report[39] in OPEN_STATUSES
+
+
+class Recorder:
+    """A session that is connected again and again, and remembers every report by its number and by its ExecID."""
+
+    def __init__(self, exchange: ExchangeProcess, comp_id: str, begin_string: str) -> None:
+        self.peer: FixPeer = exchange.peer(comp_id, begin_string)
+        self.peer.gap_allowed = True
+        self.reports: dict[str, Content] = {}
+        self.by_number: dict[int, tuple[str, Content]] = {}
+        self.answered: set[str] = set()
+        self.echoes: set[str] = set()
+        self._sent: dict[int, tuple[str, Fields, str]] = {}
+
+    def connect(self) -> None:
+        """Log on and close every gap on both sides; then ask for everything again and compare it with the record."""
+        self.take(self.peer.logon())
+        echo = unique_id("ECHO")
+        self.peer.send("1", [(112, echo)])
+        self.pump_until(lambda: echo in self.echoes)
+        self.peer.send("2", [(7, "1"), (16, "0")])
+        end = self.peer.next_in
+        echo = unique_id("ECHO")
+        self.peer.send("1", [(112, echo)])
+        self.pump_until(lambda: echo in self.echoes and not self.peer.has_gap and self.peer.next_in >= end)
+
+    def pump_until(self, is_done: Callable[[], bool], seconds: float = 3 * ANSWER_SECONDS) -> None:
+        """Take messages until `is_done`. Raises PeerTimeoutError when that does not come to pass."""
+        deadline = time.monotonic() + seconds
+        while not is_done():
+            self.take(self.peer.receive(max(deadline - time.monotonic(), 0.0)))
+
+    def pump_nowait(self) -> None:
+        """Take what has arrived."""
+        for message in self.peer.receive_nowait():
+            self.take(message)
+
+    def drain(self) -> None:
+        """Take all that the exchange had handed to the network before it died, until the end of the connection."""
+        with contextlib.suppress(PeerClosedError):
+            while self.peer.is_connected:
+                self.take(self.peer.receive())
+        self.peer.close()
+
+    def send_application(self, msg_type: str, fields: Fields) -> None:
+        """Send an application message and remember it for a resend."""
+        self._sent[self.peer.next_out] = (msg_type, fields, utc_timestamp())
+        self.peer.send(msg_type, fields)
+
+    def take(self, message: Message) -> None:
+        """Take one message of the exchange into the record; what the specification forbids is an error."""
+        match message.msg_type:
+            case "A" | "4":
+                pass
+            case "0":
+                self.echoes.add(message.get(112) or "")
+            case "1":
+                self.peer.send("0", [(112, message[112])])
+            case "2":
+                self._resend(int(message[7]), int(message[16]))
+            case "8" | "9":
+                self._record(message)
+            case _:
+                raise PeerError(f"{self.peer.comp_id}: not expected in this test: {message}")
+
+    def _resend(self, begin: int, end: int) -> None:
+        """Answer a ResendRequest: orders as PossDup copies, everything else as gap fills."""
+        last = end or self.peer.next_out - 1
+        number = begin
+        while number <= last:
+            if number in self._sent:
+                msg_type, fields, sending_time = self._sent[number]
+                self.peer.send(msg_type, [*fields, (34, str(number)), (43, "Y"), (122, sending_time)])
+                number += 1
+            else:
+                following = number
+                while following <= last and following not in self._sent:
+                    following += 1
+                fill = [(34, str(number)), (43, "Y"), (122, utc_timestamp()), (123, "Y"), (36, str(following))]
+                self.peer.send("4", fill)
+                number = following
+
+    def _record(self, message: Message) -> None:
+        content = content_of(message)
+        known = self.by_number.setdefault(message.seq, (message.get(17) or "", content))
+        if known[1] != content:
+            raise PeerError(f"number {message.seq} was sent with two contents:\n{known[1]}\n{content}")
+        self.answered.add(message[11])
+        if message.msg_type != "8":
+            return
+        exec_id = message[17]
+        is_new = exec_id not in self.reports
+        if self.reports.setdefault(exec_id, content) != content:
+            raise PeerError(f"ExecID(17) {exec_id} says two things:\n{self.reports[exec_id]}\n{content}")
+        if not is_new and not message.poss_dup and message.get(97) != "Y":
+            raise PeerError(f"ExecID(17) {exec_id} came twice without PossDupFlag(43): {message}")
+        if is_new:
+            self.note(message)
+
+    def note(self, message: Message) -> None:
+        """Take notice of a report that is new."""
+
+    def trade_reports(self) -> set[str]:
+        """Return the ExecIDs of all reports but answers to status requests, which are nobody's copy."""
+        return {exec_id for exec_id, content in self.reports.items() if (150, STATUS_REPORT) not in content}
+
+
+class Member(Recorder):
+    """A recorder that trades: limit, immediate-or-cancel, cancel and replace, several in flight at any time."""
+
+    def __init__(self, exchange: ExchangeProcess, comp_id: str, begin_string: str, seed: int) -> None:
+        super().__init__(exchange, comp_id, begin_string)
+        self.orders: dict[str, Order] = {}
+        self.owner: dict[str, Order] = {}
+        self.asked: list[str] = []
+        self._random = random.Random(f"{comp_id} {seed}")
+
+    @property
+    def in_flight(self) -> int:
+        """Requests without an answer."""
+        return len(self.asked) - sum(1 for cl_ord_id in self.asked if cl_ord_id in self.answered)
+
+    def trade(self) -> None:
+        """Send requests until IN_FLIGHT_MAX of them have no answer."""
+        self.asked = [cl_ord_id for cl_ord_id in self.asked if cl_ord_id not in self.answered]
+        while len(self.asked) < IN_FLIGHT_MAX:
+            self._send_one()
+
+    def _send_one(self) -> None:
+        choice = self._random.random()
+        resting = [order for order in list(self.orders.values())[-60:] if order.is_open]
+        if choice < 0.35 and resting:
+            report = self._random.choice(resting).report
+            assert report is not None
+            self._change(report, is_cancel=choice < 0.2)
+        else:
+            self._enter(is_ioc=choice > 0.9)
+
+    def _enter(self, *, is_ioc: bool) -> None:
+        cl_ord_id = unique_id()
+        side = self._random.choice("12")
+        price = Decimal("585.00") + Decimal(self._random.randint(-8, 8)) / 100
+        terms = [
+            (38, str(self._random.randint(1, 9) * 10)),
+            (40, "2"),
+            (44, f"{price:.2f}"),
+            (59, "3" if is_ioc else "1"),
+        ]
+        fields = [(11, cl_ord_id), (21, "1"), (55, "AAPL"), (54, side), *terms, (60, utc_timestamp())]
+        self.orders[cl_ord_id] = self.owner[cl_ord_id] = Order(fields)
+        self.asked.append(cl_ord_id)
+        self.send_application("D", fields)
+
+    def _change(self, report: Message, *, is_cancel: bool) -> None:
+        cl_ord_id = unique_id()
+        ids = [(11, cl_ord_id), (41, report[11]), (55, "AAPL"), (54, report[54]), (60, utc_timestamp())]
+        self.owner[cl_ord_id] = self.owner[report[11]]
+        self.asked.append(cl_ord_id)
+        if is_cancel:
+            self.send_application("F", [*ids, (38, report[38])])
+        else:
+            qty = int(Decimal(report[38])) + self._random.choice((-1, 1, 5))
+            self.send_application(
+                "G", [*ids, (21, "1"), (38, str(max(qty, 1))), (40, "2"), (44, report[44]), (59, "1")]
+            )
+
+    def note(self, message: Message) -> None:
+        """Let the order know its latest report."""
+        if message[150] != STATUS_REPORT and message.get(103) is None:
+            self.owner[message[11]].report = message
+
+    def settle(self) -> None:
+        """Wait until every request has an answer: nothing that was sent may stay without one."""
+        self.pump_until(lambda: all(cl_ord_id in self.answered for cl_ord_id in self.asked))
+        self.asked = []
+
+    def check_books(self, sample: int) -> None:
+        """Compare the state of our latest orders, as status requests tell it, with our own record."""
+        orders = [order for order in self.orders.values() if order.report is not None][-sample:]
+        for order in orders:
+            report = order.report
+            assert report is not None
+            answer = self._ask(report)
+            for tag in (37, 38, 39, 14, 151, 6, 44):
+                assert answer.get(tag) == report.get(tag), f"{tag} differs:\nsaid now {answer}\nlast said {report}"
+
+    def _ask(self, report: Message) -> Message:
+        found: list[Message] = []
+        self.send_application("H", [(11, report[11]), (37, report[37]), (55, "AAPL"), (54, report[54])])
+        while not found:
+            message = self.peer.receive()
+            self.take(message)
+            if message.msg_type == "8" and not message.poss_dup and message[37] == report[37]:
+                found.append(message)
+        return found[0]
+
+    def repeat_orders(self, count: int) -> None:
+        """Send orders again with PossResend(97)=Y: each is answered with the status of the first, none is a second order."""
+        for order in [order for order in self.orders.values() if order.report is not None][-count:]:
+            assert order.report is not None
+            self.send_application("D", [*order.fields, (97, "Y")])
+            message = self.peer.receive()
+            while message.msg_type != "8":
+                self.take(message)
+                message = self.peer.receive()
+            self.take(message)
+            assert message[37] == order.report[37], f"a second order: {message}\nfirst {order.report}"
+            assert (message[39], message[14], message[151]) == tuple(order.report[tag] for tag in (39, 14, 151))
+
+
+def trade_all(members: Sequence[Member], watchers: Sequence[Recorder], is_over: Callable[[], bool]) -> bool:
+    """Trade until `is_over` or until the exchange has died; tell whether it lives."""
+    try:
+        while not is_over():
+            for member in members:
+                member.trade()
+            for recorder in (*members, *watchers):
+                recorder.pump_nowait()
+    except PeerClosedError:
+        return False
+    return True

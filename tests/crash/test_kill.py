@@ -1,0 +1,51 @@
+"""kill -9 under load, at random instants and at every fault point: promises 1 and 2 hold, judged from outside."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from gateway.fault_points import FAULT_POINTS
+from tests.crash.room import Room
+from tests.support.exchange import ExchangeProcess, running_exchange
+
+KILLS = 20
+SEED = 20120621
+COUNTS = (3, 40)
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_or_doubled_by_twenty_kills_at_random_instants(tmp_path: Path) -> None:
+    instants = random.Random(SEED)
+    with running_exchange(tmp_path) as exchange:
+        room = Room(exchange, SEED)
+        for kill in range(KILLS):
+            room.trade_until_killed_after(instants.uniform(0.02, 0.6))
+            if kill % 5 == 4:
+                exchange.verify()
+            exchange.start()
+            room.check()
+        assert exchange.terminate() == 0
+        exchange.verify()
+        assert sum(len(member.reports) for member in room.members) > 100 * KILLS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("name", FAULT_POINTS)
+def test_nothing_is_lost_or_doubled_at_a_fault_point(name: str, count: int, tmp_path: Path) -> None:
+    exchange = ExchangeProcess(tmp_path)
+    try:
+        exchange.start(options=("--fault-point", f"{name}:{count}"))
+        room = Room(exchange, SEED + count)
+        room.trade_until_dead()
+        exchange.verify()
+        exchange.start()
+        room.check()
+        room.trade_until_killed_after(0.1)
+        exchange.start()
+        room.check()
+        assert exchange.terminate() == 0
+        exchange.verify()
+    finally:
+        exchange.kill()
