@@ -5,6 +5,7 @@ Owner: one thread. The record is the judge: what the exchange says after a resta
 
 import contextlib
 import random
+import select
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ class Recorder:
         self.by_number: dict[int, tuple[str, Content]] = {}
         self.answered: set[str] = set()
         self.echoes: set[str] = set()
+        self._copies: list[tuple[int, bool]] = []
         self._sent: dict[int, tuple[str, Fields, str]] = {}
 
     def connect(self) -> None:
@@ -67,11 +69,17 @@ class Recorder:
         echo = unique_id("ECHO")
         self.peer.send("1", [(112, echo)])
         self.pump_until(lambda: echo in self.echoes)
+        self._copies = []
         self.peer.send("2", [(7, "1"), (16, "0")])
         end = self.peer.next_in
         echo = unique_id("ECHO")
         self.peer.send("1", [(112, echo)])
-        self.pump_until(lambda: echo in self.echoes and not self.peer.has_gap and self.peer.next_in >= end)
+        self.pump_until(lambda: echo in self.echoes and not self.peer.has_gap and len(self._copies) >= end - 1)
+        numbers = [number for number, _ in self._copies if number < end]
+        assert numbers == list(range(1, end)), f"{self.peer.comp_id}: resent were {numbers}, expected 1 to {end - 1}"
+        filled = {number for number, is_filled in self._copies if is_filled}
+        lost = filled & self.by_number.keys()
+        assert not lost, f"{self.peer.comp_id}: reports {sorted(lost)[:10]} were gap-filled"
 
     def pump_until(self, is_done: Callable[[], bool], seconds: float = 3 * ANSWER_SECONDS) -> None:
         """Take messages until `is_done`. Raises PeerTimeoutError when that does not come to pass."""
@@ -98,6 +106,10 @@ class Recorder:
 
     def take(self, message: Message) -> None:
         """Take one message of the exchange into the record; what the specification forbids is an error."""
+        if message.poss_dup:
+            is_filled = message.msg_type == "4"
+            end = int(message[36]) if is_filled else message.seq + 1
+            self._copies += [(number, is_filled) for number in range(message.seq, end)]
         match message.msg_type:
             case "A" | "4":
                 pass
@@ -244,7 +256,7 @@ class Member(Recorder):
         return found[0]
 
     def repeat_orders(self, count: int) -> None:
-        """Send orders again with PossResend(97)=Y: each is answered with the status of the first, none is a second order."""
+        """Send orders again with PossResend(97)=Y: each is answered with the status of the first, none is taken."""
         for order in [order for order in self.orders.values() if order.report is not None][-count:]:
             assert order.report is not None
             self.send_application("D", [*order.fields, (97, "Y")])
@@ -263,6 +275,7 @@ def trade_all(members: Sequence[Member], watchers: Sequence[Recorder], is_over: 
         while not is_over():
             for member in members:
                 member.trade()
+            select.select([recorder.peer for recorder in (*members, *watchers)], [], [], 0.05)
             for recorder in (*members, *watchers):
                 recorder.pump_nowait()
     except PeerClosedError:

@@ -1,4 +1,4 @@
-"""One life of the exchange after another: load, crash, restart, and all promises compared with the members' own records."""
+"""One life of the exchange after another: load, crash, restart, and every promise held against the members' records."""
 
 import contextlib
 import random

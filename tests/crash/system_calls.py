@@ -37,12 +37,17 @@ class Call:
     def target(self) -> str:
         """What the first argument is open on: a path, or TCP:[...]."""
         match = re.match(r"\d+<((?:[^<>]|->|<[^<>]*>)*)>", self.arguments)
-        return match[1] if match else ""
+        return readable(match[1]) if match else ""
 
     @property
     def result(self) -> str:
         """What the call returned."""
         return self.arguments.rpartition(" = ")[2].strip()
+
+
+def readable(text: str) -> str:
+    """Return text in which \\xNN is a character."""
+    return re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), text)
 
 
 def read_trace(path: Path) -> list[Call]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.room import Room
-from tests.crash.system_calls import FILE_WRITES, SOCKET_WRITES, SYNCS, TRACED, Call, messages_in, read_trace
+from tests.crash.system_calls import FILE_WRITES, SOCKET_WRITES, SYNCS, TRACED, Call, messages_in, read_trace, readable
 from tests.support.exchange import ExchangeProcess
 
 JOURNAL = "data.mdb"
@@ -23,7 +23,7 @@ def trace_is_permitted(base: Path) -> bool:
 
 @dataclass
 class Commits:
-    """Commits as LMDB makes them: pages written, fdatasync, then the meta page through a descriptor that writes through."""
+    """Commits as LMDB makes them: pages written, fdatasync, then the meta page by a descriptor that writes through."""
 
     pages: list[Call] = field(default_factory=list)
     syncs: list[Call] = field(default_factory=list)
@@ -44,7 +44,7 @@ def commits_of(calls: list[Call]) -> Commits:
     """Sort the calls on the journal's file."""
     written_through = set()
     for call in calls:
-        if call.name == "openat" and JOURNAL in call.arguments and "SYNC" in call.arguments:
+        if call.name == "openat" and JOURNAL in readable(call.arguments) and "SYNC" in call.arguments:
             written_through.add(call.result.partition("<")[0])
     commits = Commits()
     for call in calls:
