@@ -1,0 +1,103 @@
+"""The table of commands with their examples, and the application built from it."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import typer
+
+from gateway.cli import journal, live, setup
+from gateway.cli.demo import demo
+
+Command: TypeAlias = tuple[str, Callable[..., None], tuple[str, ...]]
+"""Name, what it does, examples."""
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    ("serve", setup.serve, ("outcry serve", "outcry serve --config /etc/outcry --data /var/lib/outcry")),
+    ("check", setup.check, ("outcry check", "outcry check --config /etc/outcry --json")),
+    (
+        "passwd",
+        setup.passwd,
+        ("outcry passwd TRADER1 --config /etc/outcry", "pass show trader1 | outcry passwd TRADER1 --stdin"),
+    ),
+    ("demo", demo, ("outcry demo", "outcry demo --json")),
+    ("status", live.status, ("outcry status", "outcry status --watch 1", "outcry status --json")),
+    ("halt", live.halt, ('outcry halt AAPL --reason "news pending"',)),
+    ("resume", live.resume, ("outcry resume AAPL",)),
+    ("fix-log", live.fix_log, ("outcry fix-log on",)),
+    ("snapshot", live.snapshot, ("outcry snapshot",)),
+    ("stop", live.stop, ("outcry stop",)),
+    (
+        "replay",
+        journal.replay,
+        (
+            "outcry replay --from 1000 --to 1010",
+            "outcry replay --json | jq 'select(.command.type == \"NewOrder\")'",
+        ),
+    ),
+    ("verify", journal.verify, ("outcry verify --data /var/lib/outcry",)),
+)
+KILL_SWITCH: Final[tuple[Command, ...]] = (
+    (
+        "engage",
+        live.engage,
+        (
+            'outcry kill-switch engage --account ACC1 --reason "fat finger"',
+            'outcry kill-switch engage --market --reason "drill"',
+        ),
+    ),
+    ("release", live.release, ('outcry kill-switch release --account ACC1 --reason "checked"',)),
+)
+SESSIONS: Final[tuple[Command, ...]] = (
+    ("list", live.list_sessions, ("outcry sessions list", "outcry sessions list --json")),
+    ("logout", live.logout, ("outcry sessions logout NAME",)),
+    ("enable", live.enable, ("outcry sessions enable NAME",)),
+    ("disable", live.disable, ("outcry sessions disable NAME",)),
+    ("reset", live.reset, ("outcry sessions reset NAME",)),
+    ("renumber", live.renumber, ("outcry sessions renumber NAME --next-sender 120 --next-target 88",)),
+)
+HELP_WIDTH: Final = 110
+_VERBATIM: Final = "\b\n"
+"""What tells the help to leave the lines of a paragraph as they are."""
+
+
+def build() -> typer.Typer:
+    """The application with every command."""
+    app = _group(
+        "outcry",
+        "An exchange that is reached over FIX.",
+        COMMANDS,
+        epilog=_VERBATIM
+        + "Start:       outcry serve\n"
+        + "First order: outcry demo, from a second terminal\n"
+        + "Exit codes:  0 in order, 2 bad configuration or usage, 1 otherwise",
+    )
+    stop_text = "Stop new orders and cancel what is open."
+    app.add_typer(_group("kill-switch", stop_text, KILL_SWITCH))
+    app.add_typer(_group("sessions", "List and steer FIX sessions.", SESSIONS))
+    return app
+
+
+def _group(name: str, text: str, commands: tuple[Command, ...], *, epilog: str | None = None) -> typer.Typer:
+    settings: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": HELP_WIDTH}
+    group = typer.Typer(
+        name=name,
+        help=text,
+        epilog=epilog,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings=settings,
+    )
+    for command_name, function, examples in commands:
+        shown = _VERBATIM + "\n".join(["Examples:", *(f"  {example}" for example in examples)])
+        group.command(command_name, epilog=shown, context_settings=settings)(function)
+    return group
+
+
+app: Final = build()
+
+
+def main() -> None:
+    """Run the command that the shell names."""
+    app()

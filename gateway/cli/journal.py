@@ -1,0 +1,130 @@
+"""Commands that read the journal, also while an exchange writes it: `replay` and `verify`. Nothing is changed."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from gateway.cli.output import JsonOption, fail, print_json
+from gateway.cli.setup import DEFAULT_DATA, DataOption
+from matching.journal import Journal, JournalCorruptError, JournalError, JournalReader, Outcome
+from matching.verification import VerifyReport
+from matching.verification import replay as replay_journal
+from matching.verification import verify as verify_journal
+
+SEQ_MAX: Final = 2**63 - 1
+_PROGRESS_BATCHES: Final = 2_000
+
+
+def replay(
+    data: DataOption = DEFAULT_DATA,
+    from_seq: Annotated[int, typer.Option("--from", min=1, metavar="SEQ", help="First command.")] = 1,
+    to_seq: Annotated[
+        int, typer.Option("--to", min=1, metavar="SEQ", help="Last command.", show_default="the last")
+    ] = SEQ_MAX,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is journaled.
+
+    Each command with its sequence and time, and the events that it gave. Prices are ticks, quantities lots. With --json each command is one line.
+    """
+    journal = _open(data, as_json=as_json)
+    try:
+        for outcome in replay_journal(journal, from_seq, to_seq):
+            if as_json:
+                print_json(_as_json(outcome))
+            else:
+                _print_outcome(outcome)
+    except JournalError as error:
+        fail(str(error), as_json=as_json)
+    finally:
+        journal.close()
+
+
+def verify(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None:
+    """Check the whole journal against a replay.
+
+    Every event, every checksum and every snapshot is compared. Exit code 0 when all is whole, 1 when anything differs; each fault is named.
+    """
+    # The composition root knows which engine the journal belongs to; loading it takes time.
+    from gateway.start_up import SNAPSHOT_FOLDER, new_engine
+
+    journal = _open(data, as_json=as_json)
+    try:
+        progress = None if as_json or not sys.stderr.isatty() else _show_progress
+        report = verify_journal(journal, new_engine, progress, data / SNAPSHOT_FOLDER)
+    except JournalError as error:
+        fail(str(error), as_json=as_json)
+    finally:
+        journal.close()
+    if as_json:
+        print_json({"ok": report.is_whole, **msgspec.to_builtins(report)})
+    else:
+        _print_report(report)
+    if not report.is_whole:
+        raise typer.Exit(1)
+
+
+def _open(data: Path, *, as_json: bool) -> JournalReader:
+    from gateway.start_up import JOURNAL_FOLDER
+
+    folder = data / JOURNAL_FOLDER
+    if not folder.is_dir():
+        fail(f"there is no journal in {data}", as_json=as_json)
+    try:
+        return Journal.open(folder, read_only=True)
+    except (JournalError, JournalCorruptError) as error:
+        fail(str(error), as_json=as_json)
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "seq": outcome.seq,
+        "time": _time(outcome.time_ns),
+        "command": _record(outcome.command),
+        "events": [_record(event) for event in outcome.events],
+    }
+
+
+def _record(record: msgspec.Struct) -> dict[str, Any]:
+    return {"type": type(record).__name__, **msgspec.structs.asdict(record)}
+
+
+def _print_outcome(outcome: Outcome) -> None:
+    print(f"{outcome.seq} {_time(outcome.time_ns)} {_words(outcome.command)}")
+    for event in outcome.events:
+        print(f"    {_words(event)}")
+
+
+def _words(record: msgspec.Struct) -> str:
+    """Name of the record and its fields; those that say nothing are left out."""
+    fields = msgspec.structs.asdict(record).items()
+    said = [f"{name}={value}" for name, value in fields if value not in (0, "", False)]
+    return " ".join([type(record).__name__, *said])
+
+
+def _time(time_ns: int) -> str:
+    """UTC with all nine digits of the second, which `datetime` does not have."""
+    seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+
+
+def _show_progress(batch_seq: int, last_batch_seq: int) -> None:
+    if batch_seq % _PROGRESS_BATCHES == 0 or batch_seq == last_batch_seq:
+        end = "\n" if batch_seq == last_batch_seq else ""
+        print(f"\r  batch {batch_seq:,} of {last_batch_seq:,}", end=end, file=sys.stderr, flush=True)
+
+
+def _print_report(report: VerifyReport) -> None:
+    print(
+        f"batches {report.first_batch_seq:,} to {report.last_batch_seq:,} were replayed: {report.commands:,} commands,"
+    )
+    print(f"{report.events:,} events, {report.messages:,} outbound messages, {report.sessions:,} sessions")
+    print(f"chain {report.chain or '-'}, state {report.state_hash or '-'}")
+    print(f"snapshots that hold the same state: {', '.join(map(str, report.snapshots)) or 'none'}")
+    for fault in report.faults:
+        print(f"outcry: {fault}", file=sys.stderr)
+    print("whole" if report.is_whole else f"{len(report.faults)} faults")

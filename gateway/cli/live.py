@@ -1,0 +1,213 @@
+"""Commands to a running exchange by its operator's socket: status, kill switch, sessions, phases, logs, stop."""
+
+import getpass
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli import admin_client
+from gateway.cli.output import ExitCode, JsonOption, console, fail, print_json
+from gateway.cli.setup import DEFAULT_DATA, DataOption
+from gateway.cli.status_tables import print_status
+
+SocketOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--socket", metavar="PATH", help="The operator's socket, where it is not admin.sock in the data folder."
+    ),
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; journaled with who.")]
+
+
+def _call(data: Path, socket: Path | None, command: str, arguments: dict[str, Any], *, as_json: bool) -> Any:
+    try:
+        return admin_client.call(socket or data / admin_client.SOCKET_NAME, command, arguments)
+    except admin_client.AdminCallError as error:
+        fail(str(error), as_json=as_json)
+
+
+def _steer(
+    data: Path, socket: Path | None, command: str, arguments: dict[str, Any], *, as_json: bool, done: str
+) -> None:
+    """Have something done and say so."""
+    result = _call(data, socket, command, arguments, as_json=as_json)
+    if as_json:
+        print_json({"ok": True, "result": result})
+    else:
+        print(done)
+
+
+def status(
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+    watch: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Show again every so many seconds.")] = 0.0,
+) -> None:
+    """Show what the running exchange is doing.
+
+    Rates, latency percentiles, queues, cores, journal, and the sessions with their numbers.
+    """
+    output = console()
+    while True:
+        result = _call(data, socket, "status", {}, as_json=as_json)
+        if as_json:
+            print_json(result)
+        else:
+            if watch:
+                output.clear()
+            print_status(result, output)
+        if not watch:
+            return
+        time.sleep(watch)
+
+
+def engage(
+    session: Annotated[str, typer.Option(help="Name of a session.")] = "",
+    account: Annotated[str, typer.Option(help="Name of an account.")] = "",
+    market: Annotated[bool, typer.Option("--market", help="The whole market.")] = False,
+    reason: ReasonOption = "",
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Refuse new orders and replaces, let cancels pass, cancel what is open."""
+    arguments = _kill_scope(session, account, market, as_json=as_json) | _because(reason, engaged=True)
+    _steer(data, socket, "kill_switch", arguments, as_json=as_json, done="the kill switch is engaged")
+
+
+def release(
+    session: Annotated[str, typer.Option(help="Name of a session.")] = "",
+    account: Annotated[str, typer.Option(help="Name of an account.")] = "",
+    market: Annotated[bool, typer.Option("--market", help="The whole market.")] = False,
+    reason: ReasonOption = "",
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Accept orders again."""
+    arguments = _kill_scope(session, account, market, as_json=as_json) | _because(reason, engaged=False)
+    _steer(data, socket, "kill_switch", arguments, as_json=as_json, done="the kill switch is released")
+
+
+def _kill_scope(session: str, account: str, market: bool, *, as_json: bool) -> dict[str, Any]:
+    named = [(scope, target) for scope, target in (("session", session), ("account", account)) if target]
+    if market:
+        named.append(("market", ""))
+    if len(named) != 1:
+        fail("name exactly one of --session, --account and --market", as_json=as_json, code=ExitCode.USAGE)
+    return {"scope": named[0][0], "target": named[0][1]}
+
+
+def _because(reason: str, **arguments: Any) -> dict[str, Any]:
+    return {"reason": reason or "no reason given", "by": getpass.getuser(), **arguments}
+
+
+def list_sessions(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
+    """Every session with its state and numbers."""
+    result = _call(data, socket, "status", {}, as_json=as_json)
+    if as_json:
+        print_json(result["sessions"])
+    else:
+        print_status({"sessions": result["sessions"]}, console())
+
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the session, as `outcry sessions list` shows it.")]
+
+
+def logout(
+    name: NameArgument, data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False
+) -> None:
+    """Log a session out; it may log on again."""
+    _steer(data, socket, "session_logout", {"name": name}, as_json=as_json, done=f"{name} is being logged out")
+
+
+def enable(
+    name: NameArgument, data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False
+) -> None:
+    """Let a session log on again."""
+    arguments = {"name": name, "enabled": True}
+    _steer(data, socket, "session_enable", arguments, as_json=as_json, done=f"{name} may log on")
+
+
+def disable(
+    name: NameArgument, data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False
+) -> None:
+    """Log a session out and refuse its logons until it is enabled."""
+    arguments = {"name": name, "enabled": False}
+    _steer(data, socket, "session_enable", arguments, as_json=as_json, done=f"{name} may no longer log on")
+
+
+def reset(
+    name: NameArgument, data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False
+) -> None:
+    """Begin both sequence numbers of a session anew at 1; agree on it with the other side first."""
+    _steer(data, socket, "session_reset", {"name": name}, as_json=as_json, done=f"{name} begins at 1")
+
+
+def renumber(
+    name: NameArgument,
+    next_sender: Annotated[int, typer.Option(min=1, help="MsgSeqNum(34) of our next message.")],
+    next_target: Annotated[int, typer.Option(min=1, help="MsgSeqNum(34) expected from the other side.")],
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set both sequence numbers of a session."""
+    arguments = {"name": name, "next_sender": next_sender, "next_target": next_target}
+    done = f"{name} sends {next_sender} next and expects {next_target}"
+    _steer(data, socket, "session_renumber", arguments, as_json=as_json, done=done)
+
+
+def halt(
+    symbol: Annotated[str, typer.Argument(help="Symbol of an instrument.")],
+    reason: ReasonOption = "",
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Halt trading in an instrument.
+
+    New orders and replaces are refused, cancels pass.
+    """
+    arguments = _because(reason, symbol=symbol, phase="halted")
+    _steer(data, socket, "trading_phase", arguments, as_json=as_json, done=f"{symbol} is halted")
+
+
+def resume(
+    symbol: Annotated[str, typer.Argument(help="Symbol of an instrument.")],
+    reason: ReasonOption = "",
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Resume continuous trading in an instrument."""
+    arguments = _because(reason, symbol=symbol, phase="continuous")
+    _steer(data, socket, "trading_phase", arguments, as_json=as_json, done=f"{symbol} trades continuously")
+
+
+def fix_log(
+    switch: Annotated[str, typer.Argument(metavar="on|off", help="Begin or end it.")],
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Log every FIX message, or no longer.
+
+    They go to fix.log in the data folder, in and out, secrets masked, rotated.
+    """
+    if switch not in ("on", "off"):
+        fail(f"found {switch!r}, allowed: on, off", as_json=as_json, code=ExitCode.USAGE)
+    arguments = {"on": switch == "on"}
+    _steer(data, socket, "fix_log", arguments, as_json=as_json, done=f"the log of FIX messages is {switch}")
+
+
+def snapshot(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
+    """Have a snapshot written now."""
+    _steer(data, socket, "snapshot", {}, as_json=as_json, done="a snapshot was asked for")
+
+
+def stop(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
+    """Stop the exchange in order, as SIGTERM does."""
+    _steer(data, socket, "stop", {}, as_json=as_json, done="the exchange stops")
