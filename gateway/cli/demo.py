@@ -27,7 +27,8 @@ def demo(
 ) -> None:
     """Two FIX clients trade on the running exchange.
 
-    They log on, trade, replace, cancel and log out, and every message is shown. It needs the shipped configuration: sessions TRADER1 and MAKER1 with the demo's passwords, instrument AAPL.
+    They log on, trade, replace, cancel and log out, and every message is shown. It needs the shipped
+    configuration: sessions TRADER1 and MAKER1 with the demo's passwords, instrument AAPL.
     """
     show = _show_json if as_json else _show_text()
     try:

@@ -29,7 +29,8 @@ def replay(
 ) -> None:
     """Show what is journaled.
 
-    Each command with its sequence and time, and the events that it gave. Prices are ticks, quantities lots. With --json each command is one line.
+    Each command with its sequence and time, and the events that it gave. Prices are ticks, quantities lots. With
+    --json each command is one line.
     """
     journal = _open(data, as_json=as_json)
     try:
@@ -47,7 +48,8 @@ def replay(
 def verify(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None:
     """Check the whole journal against a replay.
 
-    Every event, every checksum and every snapshot is compared. Exit code 0 when all is whole, 1 when anything differs; each fault is named.
+    Every event, every checksum and every snapshot is compared. Exit code 0 when all is whole, 1 when anything
+    differs; each fault is named.
     """
     # The composition root knows which engine the journal belongs to; loading it takes time.
     from gateway.start_up import SNAPSHOT_FOLDER, new_engine
