@@ -1,0 +1,146 @@
+"""The order book of one instrument: price levels in order, and in each a queue of orders in order of time.
+
+Both sides are kept by a key that ascends from the best price to the worst: the price for asks, its negative for bids.
+A book knows nothing of accounts, events or time; the order desk moves orders in and out.
+"""
+
+from typing import TYPE_CHECKING
+
+from sortedcontainers import SortedDict
+
+from matching.instrument import Instrument
+from matching.order import Order
+from matching.types import BUY, SELL, Side
+
+if TYPE_CHECKING:
+    Levels = SortedDict[int, "Level"]
+
+
+class Level:
+    """The orders at one price: a doubly linked queue, oldest first, so that cancel and fill cost the same at any length."""
+
+    __slots__ = ("head", "key", "order_count", "price", "qty", "tail")
+
+    def __init__(self, key: int, price: int) -> None:
+        self.key = key
+        self.price = price
+        self.qty = 0
+        self.order_count = 0
+        self.head: Order | None = None
+        self.tail: Order | None = None
+
+
+class BookSide:
+    """One side. `best` is the level at the smallest key, or None."""
+
+    __slots__ = ("best", "levels", "side", "sign")
+
+    def __init__(self, side: Side) -> None:
+        self.side: Side = side
+        self.sign = -1 if side == BUY else 1
+        self.levels: Levels = SortedDict()
+        self.best: Level | None = None
+
+    def append(self, order: Order) -> None:
+        """Put an order at the end of the queue at its price."""
+        key = order.price * self.sign
+        level: Level | None = self.levels.get(key)
+        if level is None:
+            level = Level(key, order.price)
+            self.levels[key] = level
+            best = self.best
+            if best is None or key < best.key:
+                self.best = level
+            level.head = order
+        else:
+            tail = level.tail
+            assert tail is not None, "a level in the book has orders"
+            tail.next = order
+            order.previous = tail
+        level.tail = order
+        order.level = level
+        level.qty += order.leaves_qty
+        level.order_count += 1
+
+    def remove(self, order: Order) -> None:
+        """Take a resting order out of its queue, wherever it stands; its level goes with its last order."""
+        level = order.level
+        assert level is not None, "only a resting order leaves the book"
+        previous = order.previous
+        following = order.next
+        if previous is None:
+            level.head = following
+        else:
+            previous.next = following
+            order.previous = None
+        if following is None:
+            level.tail = previous
+        else:
+            following.previous = previous
+            order.next = None
+        order.level = None
+        level.qty -= order.leaves_qty
+        level.order_count -= 1
+        if level.head is None:
+            self.remove_level(level)
+
+    def remove_level(self, level: Level) -> None:
+        """Take out a level whose queue has become empty."""
+        levels = self.levels
+        del levels[level.key]
+        if level is self.best:
+            self.best = levels.peekitem(0)[1] if levels else None
+
+    def has_room_for(self, limit_key: int, qty: int) -> bool:
+        """Tell whether at least `qty` can be taken at keys up to `limit_key`."""
+        for level in self.levels.values():
+            if level.key > limit_key:
+                return False
+            qty -= level.qty
+            if qty <= 0:
+                return True
+        return False
+
+    def depth(self, levels: int) -> list[tuple[int, int, int]]:
+        """Return (price, quantity, order count) of the best `levels` levels, best first; 0: of all."""
+        chosen = self.levels.values()[:levels] if levels else self.levels.values()
+        return [(level.price, level.qty, level.order_count) for level in chosen]
+
+
+class Book:
+    """Both sides of one instrument. `exposures` caches the risk engine's handle by account."""
+
+    __slots__ = ("asks", "bids", "exposures", "instrument")
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.bids = BookSide(BUY)
+        self.asks = BookSide(SELL)
+        self.exposures: dict[int, int] = {}
+
+    def check_invariants(self) -> None:
+        """Assert that the book is not crossed, sums agree, and every queue stands in order of priority."""
+        bid, ask = self.bids.best, self.asks.best
+        assert bid is None or ask is None or bid.price < ask.price, f"{self.instrument.symbol} is crossed"
+        for side in (self.bids, self.asks):
+            _check_side(side)
+
+
+def _check_side(side: BookSide) -> None:
+    best = side.levels.peekitem(0)[1] if side.levels else None
+    assert best is side.best, "the cached best level is the best level"
+    for key, level in side.levels.items():
+        assert key == level.key == level.price * side.sign, "a level stands at its key"
+        count, qty, priority = 0, 0, 0
+        previous: Order | None = None
+        order = level.head
+        while order is not None:
+            assert order.previous is previous and order.level is level, "links point both ways"
+            assert order.is_open() and order.leaves_qty > 0, f"order {order.order_id} rests with nothing left"
+            assert order.price == level.price and order.side == side.side, "an order rests at its own price and side"
+            assert order.priority > priority, "a queue is in order of priority"
+            assert order.leaves_qty + order.cum_qty == order.qty, "quantities of an order add up"
+            priority, count, qty, previous = order.priority, count + 1, qty + order.leaves_qty, order
+            order = order.next
+        assert count > 0, "no empty level stays in the book"
+        assert level.tail is previous and level.order_count == count and level.qty == qty, "level sums agree"

@@ -1,0 +1,184 @@
+"""The exchange as a state machine: `apply` takes one command and appends its events. Nothing else changes the state.
+
+The engine reads no clock, no random source and no environment; time and sequence come with each command. It never
+raises for anything that a peer or an operator can cause: peers are answered with events, operators with
+CommandRefused.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from matching import state_records
+from matching.book import Book
+from matching.commands import (
+    CancelOrder,
+    CancelSessionOrders,
+    Command,
+    ContinueWork,
+    DefineAccount,
+    DefineInstrument,
+    DefineSession,
+    Deposit,
+    EndTradingDay,
+    NewOrder,
+    RefuseCancel,
+    RefuseOrder,
+    ReplaceOrder,
+    RequestStatus,
+    SetAcceptance,
+    SetKillSwitch,
+    SetLimits,
+    SetReferencePrice,
+    SetTradingPhase,
+)
+from matching.desk import OrderDesk
+from matching.events import Event
+from matching.instrument import Instrument
+from matching.operations import Operations
+from matching.order import Account, Session
+from matching.risk_seam import OpenOrder, Risk
+from matching.work import WorkQueue
+
+__all__ = ["Engine", "Risk"]
+
+STATE_HASH_BYTES: Final = 16
+
+
+class Engine:
+    """One shard's exchange. Owner: the matching thread of the shard; readers on other threads ask that thread.
+
+    `instruments`, `accounts` and `sessions` are live, read-only views by id.
+    """
+
+    def __init__(self, risk: Risk, shard_id: int = 0) -> None:
+        self.shard_id = shard_id
+        self.seq = 0
+        self.time_ns = 0
+        self.risk = risk
+        self.works = WorkQueue()
+        self.desk = OrderDesk(risk, self.works)
+        self.operations = Operations(self.desk, risk, self.works)
+        self.instruments: Mapping[int, Instrument] = MappingProxyType(self.operations.instruments)
+        self.accounts: Mapping[int, Account] = MappingProxyType(self.operations.accounts)
+        self.sessions: Mapping[int, Session] = MappingProxyType(self.desk.sessions)
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def apply(self, seq: int, time_ns: int, command: Command, out: list[Event]) -> None:
+        """Apply the command with the next sequence and append its events to `out`, in order.
+
+        Args:
+            seq: one more than the last command's; the first is 1.
+            time_ns: the frame's time, never before the last command's.
+        """
+        assert seq == self.seq + 1, f"command {seq} was given, expected {self.seq + 1}"
+        assert time_ns >= self.time_ns, f"command {seq} is of {time_ns}, the last one was of {self.time_ns}"
+        self.seq = seq
+        self.time_ns = time_ns
+        kind = type(command)
+        if kind is NewOrder:
+            self.desk.enter(command, time_ns, out)  # type: ignore[arg-type]  # `kind` has narrowed it
+        elif kind is CancelOrder:
+            self.desk.cancel(command, time_ns, out)  # type: ignore[arg-type]  # as above
+        elif kind is ReplaceOrder:
+            self.desk.replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
+        else:
+            self._apply_other(command, time_ns, out)
+
+    def _apply_other(self, command: Command, time_ns: int, out: list[Event]) -> None:
+        if isinstance(command, RequestStatus):
+            self.desk.request_status(command, time_ns, out)
+        elif isinstance(command, RefuseOrder):
+            self.desk.refuse_order(command, time_ns, out)
+        elif isinstance(command, RefuseCancel):
+            self.desk.refuse_cancel(command, time_ns, out)
+        elif isinstance(command, ContinueWork):
+            self.operations.continue_work(out)
+        elif isinstance(command, CancelSessionOrders):
+            self.operations.cancel_session_orders(command, out)
+        elif isinstance(command, EndTradingDay):
+            self.operations.end_trading_day(command, out)
+        elif isinstance(command, SetKillSwitch):
+            self.operations.set_kill_switch(command, out)
+        elif isinstance(command, SetAcceptance):
+            self.operations.set_acceptance(command, out)
+        else:
+            self._apply_definition(command, out)
+
+    def _apply_definition(self, command: Command, out: list[Event]) -> None:
+        if isinstance(command, DefineInstrument):
+            self.operations.define_instrument(command, out)
+        elif isinstance(command, DefineAccount):
+            self.operations.define_account(command, out)
+        elif isinstance(command, DefineSession):
+            self.operations.define_session(command, out)
+        elif isinstance(command, SetLimits):
+            self.operations.set_limits(command, out)
+        elif isinstance(command, Deposit):
+            self.operations.deposit(command, out)
+        elif isinstance(command, SetTradingPhase):
+            self.operations.set_trading_phase(command, out)
+        else:
+            assert isinstance(command, SetReferencePrice), f"{type(command).__name__} is no command"
+            self.operations.set_reference_price(command, out)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a ContinueWork command has to follow."""
+        return bool(self.works.pending)
+
+    @property
+    def accepting(self) -> bool:
+        """Whether the exchange accepts new orders, as SetAcceptance said last."""
+        return self.operations.accepting
+
+    def depth(self, instrument_id: int, levels: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+        """Return bids and asks as (price, quantity, order count), best first; `levels` 0 returns all."""
+        book = self.desk.books[instrument_id]
+        return book.bids.depth(levels), book.asks.depth(levels)
+
+    def statistics(self) -> dict[str, int]:
+        """Return counts of what the engine holds and has done."""
+        desk = self.desk
+        own = {
+            "seq": self.seq,
+            "instruments": len(self.instruments),
+            "sessions": len(self.sessions),
+            "orders": len(desk.orders),
+            "open_orders": sum(len(session.open) for session in desk.sessions.values()),
+            "trades": desk.last_trade_id,
+            "executions": desk.last_exec_id,
+            "work_left": self.works.left(),
+        }
+        return own | self.risk.statistics()
+
+    # -- state --------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> bytes:
+        """Return the complete state as bytes, the same for the same state. 1,000,000 open orders take some seconds."""
+        return state_records.dump(self)
+
+    def load(self, data: bytes) -> None:
+        """Take the state of a snapshot into this engine, which has applied nothing yet."""
+        assert self.seq == 0 and not self.instruments, "a snapshot is loaded into a new engine"
+        state_records.load(self, data)
+
+    def state_hash(self) -> bytes:
+        """Return 16 bytes that are equal for equal states."""
+        return hashlib.blake2b(self.snapshot(), digest_size=STATE_HASH_BYTES).digest()
+
+    def open_orders(self) -> Iterator[OpenOrder]:
+        """Yield what every open order is to the risk engine."""
+        for order in self.desk.orders.values():
+            if order.is_open():
+                yield order.account_id, order.instrument_id, order.side, order.price, order.leaves_qty
+
+    def check_invariants(self) -> None:
+        """Assert all that must hold between two commands. Slow: for tests, recovery and operators."""
+        self.desk.check_invariants()
+        self.operations.check_invariants()
+        self.risk.check_invariants(self.open_orders())

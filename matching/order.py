@@ -1,0 +1,139 @@
+"""An order as the exchange holds it, and who it belongs to: the member (a client CompID) and its sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from matching.order_states import ACCEPTED, OPEN
+from matching.types import OrdStatus, OrdType, Side, TimeInForce
+
+if TYPE_CHECKING:
+    from matching.book import Level
+    from matching.events import Execution, OrderRefused
+
+NO_CL_ORD_IDS: Final[tuple[str, ...]] = ()
+
+
+class Member:
+    """One client CompID: ClOrdIDs are unique, and cancels reach, over all its sessions.
+
+    `used`: every ClOrdID of the day that named an order, its replaces and its cancel. `refused`: those of refused
+    orders, with the very event that refused them.
+    """
+
+    __slots__ = ("comp_id", "refused", "used")
+
+    def __init__(self, comp_id: str) -> None:
+        self.comp_id = comp_id
+        self.used: dict[str, Order] = {}
+        self.refused: dict[str, Execution | OrderRefused] = {}
+
+
+class Session:
+    """One FIX session. `open` holds its resting orders by order id, in the order in which they came."""
+
+    __slots__ = ("burst", "cancel_burst", "cancel_rate", "comp_id", "member", "name", "open", "rate", "session_id")
+
+    def __init__(self, *, session_id: int, name: str, member: Member) -> None:
+        self.session_id = session_id
+        self.name = name
+        self.comp_id = member.comp_id
+        self.member = member
+        self.open: dict[int, Order] = {}
+        self.rate = 0
+        self.burst = 0
+        self.cancel_rate = 0
+        self.cancel_burst = 0
+
+
+class Account:
+    """An account by name; its money stands in the risk engine."""
+
+    __slots__ = ("account_id", "firm", "name")
+
+    def __init__(self, *, account_id: int, name: str, firm: str) -> None:
+        self.account_id = account_id
+        self.name = name
+        self.firm = firm
+
+
+class Order:
+    """An order from its acceptance to the end of the trading day on which it closed.
+
+    `price` of a market order is its protection price. `cl_ord_id` is the newest accepted one, `prior_cl_ord_ids`
+    those before. `exposure` is the risk engine's handle of (account, instrument). `priority` is the ExecID number of
+    the event that gave the order its place. `previous`, `next` and `level` are set while it rests, and are unset
+    again when it leaves, so that no cycle keeps a closed order alive: the collector is off in the server.
+    """
+
+    __slots__ = (
+        "account_id",
+        "cl_ord_id",
+        "cum_qty",
+        "cum_value",
+        "exposure",
+        "instrument_id",
+        "leaves_qty",
+        "level",
+        "next",
+        "ord_type",
+        "order_id",
+        "previous",
+        "price",
+        "prior_cl_ord_ids",
+        "priority",
+        "qty",
+        "session",
+        "side",
+        "status",
+        "time_in_force",
+    )
+
+    def __init__(
+        self,
+        order_id: int,
+        session: Session,
+        cl_ord_id: str,
+        account_id: int,
+        instrument_id: int,
+        side: Side,
+        ord_type: OrdType,
+        time_in_force: TimeInForce,
+        price: int,
+        qty: int,
+        exposure: int,
+        priority: int,
+    ) -> None:
+        self.order_id = order_id
+        self.session = session
+        self.cl_ord_id = cl_ord_id
+        self.account_id = account_id
+        self.instrument_id = instrument_id
+        self.side: Side = side
+        self.ord_type: OrdType = ord_type
+        self.time_in_force: TimeInForce = time_in_force
+        self.price = price
+        self.qty = qty
+        self.leaves_qty = qty
+        self.cum_qty = 0
+        self.cum_value = 0
+        self.status: OrdStatus = ACCEPTED
+        self.exposure = exposure
+        self.priority = priority
+        self.prior_cl_ord_ids: tuple[str, ...] | list[str] = NO_CL_ORD_IDS
+        self.previous: Order | None = None
+        self.next: Order | None = None
+        self.level: Level | None = None
+
+    def is_open(self) -> bool:
+        """Tell whether the order may still trade."""
+        return self.status in OPEN
+
+    def rename(self, cl_ord_id: str) -> None:
+        """Take the ClOrdID(11) of an accepted replace or cancel; the former ones still name the order."""
+        prior = self.prior_cl_ord_ids
+        if isinstance(prior, list):
+            prior.append(self.cl_ord_id)
+        else:
+            self.prior_cl_ord_ids = [self.cl_ord_id]
+        self.cl_ord_id = cl_ord_id

@@ -1,0 +1,113 @@
+"""The seam between matching and risk: what the engine asks before, during and after a match.
+
+The order desk calls in line, in the same step: `check` before anything changes, `reserve` when an order is accepted,
+`settle` on each fill, `release` when an order leaves otherwise (a replace releases the old order and reserves the new
+one). Margin comes into the same four places: what is reserved and settled is the risk engine's own matter, and
+matching never looks at it.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol, TypeAlias
+
+from matching.commands import (
+    DefineAccount,
+    DefineSession,
+    Deposit,
+    SetAcceptance,
+    SetKillSwitch,
+    SetLimits,
+)
+from matching.instrument import Instrument
+from matching.types import Side
+
+Refusal: TypeAlias = tuple[int, str]
+"""OrdRejReason(103) and a text that names the limit, the value found and the bound allowed."""
+OpenOrder: TypeAlias = tuple[int, int, Side, int, int]
+"""Account id, instrument id, side, price and leaves of an open order."""
+
+
+class Risk(Protocol):
+    """What the engine needs of a risk engine. Prices are ticks, quantities lots; an exposure is the risk engine's own handle."""
+
+    has_throttles: bool
+    """False while no throttle is set: then the engine does not even ask."""
+
+    def define_instrument(self, instrument: Instrument) -> None:
+        """Get to know an instrument; the object stays the engine's and always shows its present band and phase."""
+
+    def define_account(self, command: DefineAccount) -> None:
+        """Open the ledgers of an account."""
+
+    def define_session(self, command: DefineSession) -> None:
+        """Set the throttles of a session."""
+
+    def set_limits(self, command: SetLimits) -> None:
+        """Set the limits of an account that is defined."""
+
+    def deposit(self, command: Deposit) -> tuple[str, int]:
+        """Post a deposit or withdrawal: ("", new balance), or the reason why nothing was posted and 0."""
+
+    def set_kill_switch(self, command: SetKillSwitch) -> None:
+        """Engage or release a kill switch."""
+
+    def set_acceptance(self, command: SetAcceptance) -> None:
+        """Open or close the acceptance of orders."""
+
+    def exposure(self, account_id: int, instrument_id: int) -> int:
+        """Return the handle of an account in an instrument, the same one for ever."""
+
+    def admit(self, session_id: int, exposure: int, time_ns: int) -> str:
+        """Take a token of the session and, unless `exposure` is -1, of its account; the reason when one has none left."""
+
+    def admit_cancel(self, session_id: int, time_ns: int) -> str:
+        """Take a token of the session's bucket of cancels; the reason when it has none left."""
+
+    def check(
+        self, session_id: int, exposure: int, side: Side, price: int, qty: int, taken_price: int
+    ) -> Refusal | None:
+        """Check a new order. `taken_price` is the price a post-only order would take at, else 0. Changes nothing."""
+
+    def check_replace(
+        self,
+        session_id: int,
+        exposure: int,
+        side: Side,
+        price: int,
+        qty: int,
+        taken_price: int,
+        leaves_qty: int,
+        prior_price: int,
+        prior_leaves: int,
+    ) -> Refusal | None:
+        """Check an order of `qty`, of which `leaves_qty` would be open, in place of the prior one. Changes nothing."""
+
+    def reserve(self, exposure: int, side: Side, price: int, qty: int) -> None:
+        """Hold what an accepted order may need."""
+
+    def settle(
+        self,
+        buyer: int,
+        buyer_price: int,
+        buyer_leaves: int,
+        seller: int,
+        seller_price: int,
+        seller_leaves: int,
+        price: int,
+        qty: int,
+    ) -> None:
+        """Settle a trade of `qty` at `price` between two exposures; order prices tell their holds, leaves 0 that they closed."""
+
+    def release(self, exposure: int, side: Side, price: int, leaves_qty: int) -> None:
+        """Give back what is still held for an order that leaves with `leaves_qty` open."""
+
+    def dump(self) -> bytes:
+        """Return the complete state, the same bytes for the same state."""
+
+    def load(self, data: bytes) -> None:
+        """Take the state out of `dump`; instruments are defined already."""
+
+    def check_invariants(self, open_orders: Iterable[OpenOrder]) -> None:
+        """Assert that holds and counts equal the sums over open orders, and that every asset sums to zero over all ledgers."""
+
+    def statistics(self) -> dict[str, int]:
+        """Return counts of what is held here."""

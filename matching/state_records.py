@@ -1,0 +1,279 @@
+"""The engine's state as bytes: versioned, complete, and the same for the same state.
+
+Orders stand in the order of their ids; queues come back by priority, so that one number per order holds the whole
+order of the book. Nothing here iterates over a set.
+"""
+
+import gc
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+
+from matching.events import Execution, OrderRefused
+from matching.instrument import Instrument
+from matching.order import Account, Member, Order
+from matching.types import BUY, InstrumentKind, OrdStatus, OrdType, Side, TimeInForce, TradingPhase
+from matching.work import Work, WorkKind
+
+if TYPE_CHECKING:
+    from matching.engine import Engine
+
+STATE_VERSION: Final = 1
+
+OrderRecord: TypeAlias = tuple[
+    int, int, int, int, str, Side, OrdType, TimeInForce, OrdStatus, int, int, int, int, int, int, list[str] | None
+]
+"""Order, session, account and instrument id, ClOrdID, side, type, TIF, status, price, qty, leaves, cum qty, cum value,
+priority, and the prior ClOrdIDs."""
+
+
+class InstrumentRecord(msgspec.Struct, array_like=True, gc=False):
+    """One instrument."""
+
+    instrument_id: int
+    symbol: str
+    kind: InstrumentKind
+    currency: str
+    tick_e8: int
+    lot_e8: int
+    tick_lot_value: int
+    reference_price: int
+    band_bp: int
+    phase: TradingPhase
+
+
+class SessionRecord(msgspec.Struct, array_like=True, gc=False):
+    """One session with its throttles."""
+
+    session_id: int
+    name: str
+    comp_id: str
+    rate: int
+    burst: int
+    cancel_rate: int
+    cancel_burst: int
+
+
+class EngineRecord(msgspec.Struct, array_like=True, gc=False):
+    """All of it; `risk` is the risk engine's own record, `works` is (kind, target, text, orders not yet looked at)."""
+
+    version: int
+    shard_id: int
+    seq: int
+    time_ns: int
+    last_exec_id: int
+    last_order_id: int
+    last_trade_id: int
+    accepting: bool
+    trading_day: int
+    instruments: list[InstrumentRecord]
+    accounts: list[tuple[int, str, str]]
+    sessions: list[SessionRecord]
+    orders: list[OrderRecord]
+    refused: list[tuple[str, list[Execution | OrderRefused]]]
+    works: list[tuple[WorkKind, int, str, list[int]]]
+    risk: bytes
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(EngineRecord).decode
+
+
+def dump(engine: "Engine") -> bytes:
+    """Return the state of `engine` as bytes."""
+    with _NoCollection():
+        return _encode(_record(engine))
+
+
+def load(engine: "Engine", data: bytes) -> None:
+    """Put the state out of `dump` into an engine that has applied nothing."""
+    with _NoCollection():
+        record = _decode(data)
+        assert record.version == STATE_VERSION, f"state has version {record.version}, known is {STATE_VERSION}"
+        _load_definitions(engine, record)
+        _load_orders(engine, record.orders)
+        _load_rest(engine, record)
+
+
+class _NoCollection:
+    """Keeps the cycle collector from walking a million new objects again and again."""
+
+    def __enter__(self) -> None:
+        self._was_enabled = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        if self._was_enabled:
+            gc.enable()
+
+
+def _record(engine: "Engine") -> EngineRecord:
+    desk, operations = engine.desk, engine.operations
+    return EngineRecord(
+        STATE_VERSION,
+        engine.shard_id,
+        engine.seq,
+        engine.time_ns,
+        desk.last_exec_id,
+        desk.last_order_id,
+        desk.last_trade_id,
+        operations.accepting,
+        operations.trading_day,
+        [_instrument(each) for _, each in sorted(operations.instruments.items())],
+        [(key, each.name, each.firm) for key, each in sorted(operations.accounts.items())],
+        [
+            SessionRecord(key, each.name, each.comp_id, each.rate, each.burst, each.cancel_rate, each.cancel_burst)
+            for key, each in sorted(desk.sessions.items())
+        ],
+        list(_orders(desk.orders)),
+        [(key, list(member.refused.values())) for key, member in sorted(desk.members.items()) if member.refused],
+        [(each.kind, each.target_id, each.text, list(each.order_ids[each.done :])) for each in engine.works.pending],
+        engine.risk.dump(),
+    )
+
+
+def _instrument(each: Instrument) -> InstrumentRecord:
+    return InstrumentRecord(
+        each.instrument_id,
+        each.symbol,
+        each.kind,
+        each.currency,
+        each.tick_e8,
+        each.lot_e8,
+        each.tick_lot_value,
+        each.reference_price,
+        each.band_bp,
+        each.phase,
+    )
+
+
+def _orders(orders: dict[int, Order]) -> Iterator[OrderRecord]:
+    for order_id, order in orders.items():
+        prior = order.prior_cl_ord_ids
+        yield (
+            order_id,
+            order.session.session_id,
+            order.account_id,
+            order.instrument_id,
+            order.cl_ord_id,
+            order.side,
+            order.ord_type,
+            order.time_in_force,
+            order.status,
+            order.price,
+            order.qty,
+            order.leaves_qty,
+            order.cum_qty,
+            order.cum_value,
+            order.priority,
+            prior if isinstance(prior, list) else None,
+        )
+
+
+def _load_definitions(engine: "Engine", record: EngineRecord) -> None:
+    """Instruments, accounts, sessions and the risk engine's state: what orders refer to."""
+    operations = engine.operations
+    for each in record.instruments:
+        instrument = Instrument(
+            instrument_id=each.instrument_id,
+            symbol=each.symbol,
+            kind=each.kind,
+            currency=each.currency,
+            tick_e8=each.tick_e8,
+            lot_e8=each.lot_e8,
+            tick_lot_value=each.tick_lot_value,
+            reference_price=each.reference_price,
+            band_bp=each.band_bp,
+        )
+        instrument.set_phase(each.phase)
+        operations.add_instrument(instrument)
+    for account_id, name, firm in record.accounts:
+        operations.accounts[account_id] = Account(account_id=account_id, name=name, firm=firm)
+    for one in record.sessions:
+        session = operations.add_session(one.session_id, one.name, one.comp_id)
+        session.rate, session.burst = one.rate, one.burst
+        session.cancel_rate, session.cancel_burst = one.cancel_rate, one.cancel_burst
+    engine.risk.load(record.risk)
+
+
+def _load_orders(engine: "Engine", records: list[OrderRecord]) -> None:
+    """Put orders back under their ids and names, and the open ones into their queues by priority."""
+    desk = engine.desk
+    orders, sessions, exposure_of = desk.orders, desk.sessions, engine.risk.exposure
+    exposures: dict[tuple[int, int], int] = {}
+    resting: list[Order] = []
+    # One text per value, as commands of the same field share it in the decoder of small texts.
+    for (
+        order_id,
+        session_id,
+        account_id,
+        instrument_id,
+        cl_ord_id,
+        side,
+        ord_type,
+        time_in_force,
+        status,
+        price,
+        qty,
+        leaves_qty,
+        cum_qty,
+        cum_value,
+        priority,
+        prior,
+    ) in records:
+        session = sessions[session_id]
+        key = account_id, instrument_id
+        exposure = exposures.get(key, -1)
+        if exposure < 0:
+            exposure = exposures[key] = exposure_of(account_id, instrument_id)
+        order = Order(
+            order_id,
+            session,
+            cl_ord_id,
+            account_id,
+            instrument_id,
+            side,
+            ord_type,
+            time_in_force,
+            price,
+            qty,
+            exposure,
+            priority,
+        )
+        order.leaves_qty = leaves_qty
+        order.cum_qty = cum_qty
+        order.cum_value = cum_value
+        order.status = status
+        orders[order_id] = order
+        used = session.member.used
+        used[cl_ord_id] = order
+        if prior:
+            order.prior_cl_ord_ids = prior
+            for name in prior:
+                used[name] = order
+        if leaves_qty:
+            session.open[order_id] = order
+            resting.append(order)
+    resting.sort(key=attrgetter("priority"))
+    for order in resting:
+        book = desk.books[order.instrument_id]
+        (book.bids if order.side == BUY else book.asks).append(order)
+
+
+def _load_rest(engine: "Engine", record: EngineRecord) -> None:
+    desk, operations = engine.desk, engine.operations
+    engine.shard_id = record.shard_id
+    engine.seq = record.seq
+    engine.time_ns = record.time_ns
+    desk.last_exec_id = record.last_exec_id
+    desk.last_order_id = record.last_order_id
+    desk.last_trade_id = record.last_trade_id
+    operations.accepting = record.accepting
+    operations.trading_day = record.trading_day
+    for comp_id, events in record.refused:
+        member: Member = desk.members[comp_id]
+        member.refused = {event.cl_ord_id: event for event in events}
+    for kind, target_id, text, order_ids in record.works:
+        engine.works.pending.append(Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids))

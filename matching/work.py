@@ -1,0 +1,70 @@
+"""Work over the bound of one step: cancels of a whole scope and the end of the trading day, done in journaled steps.
+
+A piece of work knows its orders from its first moment on, blocks its scope until it is finished, and does at most
+`ORDERS_PER_STEP_MAX` orders a step; the others trade between the steps.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal, TypeAlias
+
+from matching.types import REJECT_EXCHANGE_CLOSED, REJECT_OTHER
+
+ORDERS_PER_STEP_MAX: Final = 500
+WorkKind: TypeAlias = Literal["cancel session", "cancel account", "cancel market", "end trading day"]
+
+
+class Work:
+    """One piece of work. `target_id` is the session or account, or the trading day; `done` of `order_ids` are done."""
+
+    __slots__ = ("done", "kind", "order_ids", "target_id", "text")
+
+    def __init__(self, *, kind: WorkKind, target_id: int, text: str, order_ids: Sequence[int]) -> None:
+        self.kind: WorkKind = kind
+        self.target_id = target_id
+        self.text = text
+        self.order_ids = order_ids
+        self.done = 0
+
+    def left(self) -> int:
+        """Return how many orders are still to be looked at."""
+        return len(self.order_ids) - self.done
+
+    def next_step(self) -> Sequence[int]:
+        """Return the orders of the next step, and count them as done."""
+        begin = self.done
+        self.done = min(begin + ORDERS_PER_STEP_MAX, len(self.order_ids))
+        return self.order_ids[begin : self.done]
+
+    def blocks(self, session_id: int, account_id: int) -> bool:
+        """Tell whether new orders of this session and account have to wait for this work."""
+        if self.kind == "cancel session":
+            return self.target_id == session_id
+        if self.kind == "cancel account":
+            return self.target_id == account_id
+        return True
+
+
+class WorkQueue:
+    """Work that is not finished, oldest first."""
+
+    __slots__ = ("pending",)
+
+    def __init__(self) -> None:
+        self.pending: list[Work] = []
+
+    def blocks(self, session_id: int, account_id: int) -> tuple[int, str] | None:
+        """Return the refusal of a new order or replace while unfinished work blocks its scope."""
+        for work in self.pending:
+            if work.blocks(session_id, account_id):
+                if work.kind == "end trading day":
+                    return (
+                        REJECT_EXCHANGE_CLOSED,
+                        f"trading day {work.target_id} is ending, {work.left()} orders are left",
+                    )
+                scope = work.kind.removeprefix("cancel ")
+                return REJECT_OTHER, f"open orders of the {scope} are being canceled, {work.left()} are left"
+        return None
+
+    def left(self) -> int:
+        """Return how many orders all unfinished work has still to look at."""
+        return sum(work.left() for work in self.pending)

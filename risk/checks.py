@@ -1,0 +1,228 @@
+"""Pre-trade checks: one pure decision in a stated order of precedence, and the text of every refusal.
+
+The order is `PRECEDENCE`; the first check that fails answers. Nothing here changes state. The comparisons stand in
+one function because it runs for every order (measured: a call per check would cost as much again as all of them); the
+texts, which name the limit, the value found and the bound allowed, are made by functions of their own once an order
+is refused.
+"""
+
+from typing import Final
+
+from matching.types import (
+    BUY,
+    REJECT_BROKER_OPTION,
+    REJECT_EXCEEDS_LIMIT,
+    REJECT_EXCHANGE_CLOSED,
+    REJECT_INCORRECT_QUANTITY,
+    REJECT_OTHER,
+    REJECT_PRICE_EXCEEDS_BAND,
+    Side,
+)
+from risk.accounts import Exposure, Ledger
+from risk.texts import cash_text, price_text, qty_text
+
+PRECEDENCE: Final = (
+    "kill switch",
+    "acceptance",
+    "trading phase",
+    "order quantity",
+    "price band",
+    "order value",
+    "open orders",
+    "position",
+    "post-only",
+    "available cash",
+)
+
+
+class Gates:
+    """What closes the exchange for new orders, beside phases and accounts. `are_open` is False while anything is closed.
+
+    `accounts_killed` counts the accounts with an engaged kill switch, whose reason stands in the account's ledger.
+    """
+
+    __slots__ = ("acceptance_reason", "accepting", "accounts_killed", "are_open", "market_killed", "sessions_killed")
+
+    def __init__(self) -> None:
+        self.accepting = True
+        self.acceptance_reason = ""
+        self.market_killed = ""
+        self.sessions_killed: dict[int, str] = {}
+        self.accounts_killed = 0
+        self.are_open = True
+
+    def renew(self) -> None:
+        """Draw `are_open` from the rest, after each change."""
+        closed = self.market_killed or self.sessions_killed or self.accounts_killed or not self.accepting
+        self.are_open = not closed
+
+
+def check_order(
+    gates: Gates,
+    exposure: Exposure,
+    session_id: int,
+    side: Side,
+    price: int,
+    qty: int,
+    taken_price: int,
+    leaves_qty: int,
+    prior_price: int,
+    prior_leaves: int,
+) -> tuple[int, str] | None:
+    """Return OrdRejReason(103) and Text(58) of the first check that fails, or None.
+
+    Args:
+        qty: OrderQty(38), all of it; `leaves_qty` is what would be open.
+        taken_price: the price at which a post-only order would take; 0 for any other order.
+        prior_leaves: what a replaced order has open, at `prior_price`; 0 for a new order.
+    """
+    instrument = exposure.instrument
+    if not gates.are_open:
+        closed = check_gates(gates, exposure.account, session_id)
+        if closed is not None:
+            return closed
+    if not instrument.is_trading:
+        return refuse_phase(exposure)
+    if not 0 < qty <= exposure.order_qty_max:
+        return refuse_order_qty(exposure, qty)
+    if not instrument.band_low <= price <= instrument.band_high:
+        return refuse_price(exposure, price)
+    unit = exposure.tick_lot_value
+    if price * qty * unit > exposure.order_value_max:
+        return refuse_order_value(exposure, price * qty * unit)
+    account = exposure.account
+    if not prior_leaves:
+        if exposure.open_orders >= exposure.open_orders_max:
+            return refuse_open_orders(exposure)
+        if account.open_orders >= account.open_orders_max:
+            return refuse_open_orders_of_account(account)
+    position = exposure.position
+    if side == BUY:
+        reached = position.amount + exposure.open_buy_qty - prior_leaves + leaves_qty
+    else:
+        reached = exposure.open_sell_qty - prior_leaves + leaves_qty - position.amount
+    if reached > exposure.position_max:
+        return refuse_position(exposure, side, reached)
+    if taken_price:
+        return refuse_post_only(exposure, price, taken_price)
+    if side == BUY or not exposure.is_spot:
+        cash = exposure.cash
+        needed = (price * leaves_qty - prior_price * prior_leaves) * unit
+        if needed > cash.amount - cash.held:
+            return refuse_cash(exposure, needed)
+    elif leaves_qty - prior_leaves > position.amount - position.held:
+        return refuse_shares(exposure, leaves_qty - prior_leaves)
+    return None
+
+
+def check_gates(gates: Gates, account: Ledger, session_id: int) -> tuple[int, str] | None:
+    """Refuse where a kill switch is engaged or orders are not accepted."""
+    if gates.market_killed:
+        return REJECT_BROKER_OPTION, f"kill switch of the market is engaged: {gates.market_killed}"
+    if account.killed:
+        return REJECT_BROKER_OPTION, f"kill switch of account {account.name} is engaged: {account.killed}"
+    if session_id in gates.sessions_killed:
+        return REJECT_BROKER_OPTION, f"kill switch of this session is engaged: {gates.sessions_killed[session_id]}"
+    if not gates.accepting:
+        return REJECT_EXCHANGE_CLOSED, f"the exchange accepts no orders: {gates.acceptance_reason}"
+    return None
+
+
+def refuse_phase(exposure: Exposure) -> tuple[int, str]:
+    """The trading phase takes no orders."""
+    instrument = exposure.instrument
+    text = f"trading phase of {instrument.symbol} is {instrument.phase}, orders are accepted in continuous trading"
+    return REJECT_EXCHANGE_CLOSED, text
+
+
+def refuse_order_qty(exposure: Exposure, qty: int) -> tuple[int, str]:
+    """The quantity is not positive, or above the limit."""
+    instrument = exposure.instrument
+    value = qty_text(instrument, qty)
+    if qty <= 0:
+        text = f"OrderQty(38) {value} is below the least quantity {qty_text(instrument, 1)} of {instrument.symbol}"
+        return REJECT_INCORRECT_QUANTITY, text
+    bound = qty_text(instrument, exposure.order_qty_max)
+    whose = whose_limit(exposure, "order_qty_max")
+    return REJECT_EXCEEDS_LIMIT, f"OrderQty(38) {value} exceeds order_qty_max {bound} {whose}"
+
+
+def refuse_price(exposure: Exposure, price: int) -> tuple[int, str]:
+    """The price lies outside the band, or there is no band."""
+    instrument = exposure.instrument
+    if instrument.reference_price == 0:
+        text = f"{instrument.symbol} has no reference price, so that no price lies within its price band"
+        return REJECT_PRICE_EXCEEDS_BAND, text
+    low, high = price_text(instrument, instrument.band_low), price_text(instrument, instrument.band_high)
+    text = f"Price(44) {price_text(instrument, price)} is outside the price band {low} to {high} of {instrument.symbol}"
+    return REJECT_PRICE_EXCEEDS_BAND, text
+
+
+def refuse_order_value(exposure: Exposure, value: int) -> tuple[int, str]:
+    """Price times quantity is above the limit."""
+    currency = exposure.instrument.currency
+    bound = cash_text(currency, exposure.order_value_max)
+    whose = whose_limit(exposure, "order_value_max")
+    text = f"order value {cash_text(currency, value)} exceeds order_value_max {bound} {whose}"
+    return REJECT_EXCEEDS_LIMIT, text
+
+
+def refuse_open_orders(exposure: Exposure) -> tuple[int, str]:
+    """One more open order in the instrument would be above the limit."""
+    where = f"of account {exposure.account.name} in {exposure.instrument.symbol}"
+    text = f"open orders {exposure.open_orders + 1} would exceed open_orders_max {exposure.open_orders_max} {where}"
+    return REJECT_EXCEEDS_LIMIT, text
+
+
+def refuse_open_orders_of_account(account: Ledger) -> tuple[int, str]:
+    """One more open order over all instruments would be above the limit."""
+    bound = f"open_orders_max {account.open_orders_max} of account {account.name}"
+    return REJECT_EXCEEDS_LIMIT, f"open orders {account.open_orders + 1} would exceed {bound} over all instruments"
+
+
+def refuse_position(exposure: Exposure, side: Side, reached: int) -> tuple[int, str]:
+    """The position, all open orders of the side filled, would be above the limit."""
+    instrument = exposure.instrument
+    direction = "long" if side == BUY else "short"
+    bound = qty_text(instrument, exposure.position_max)
+    whose = whose_limit(exposure, "position_max")
+    value = qty_text(instrument, reached)
+    text = f"{direction} position {value} with open orders would exceed position_max {bound} {whose}"
+    return REJECT_EXCEEDS_LIMIT, text
+
+
+def refuse_post_only(exposure: Exposure, price: int, taken_price: int) -> tuple[int, str]:
+    """A post-only order would take."""
+    instrument = exposure.instrument
+    best = price_text(instrument, taken_price)
+    text = f"post-only order at Price(44) {price_text(instrument, price)} would take the best opposite price {best}"
+    return REJECT_OTHER, text
+
+
+def refuse_cash(exposure: Exposure, needed: int) -> tuple[int, str]:
+    """The hold of the order is above the available cash."""
+    cash, currency = exposure.cash, exposure.instrument.currency
+    available = cash_text(currency, cash.amount - cash.held)
+    text = (
+        f"order needs {cash_text(currency, needed)}, available cash of account {exposure.account.name} is {available}"
+    )
+    return REJECT_EXCEEDS_LIMIT, text
+
+
+def refuse_shares(exposure: Exposure, needed: int) -> tuple[int, str]:
+    """A spot sell needs more shares than are available."""
+    position, instrument = exposure.position, exposure.instrument
+    available = qty_text(instrument, position.amount - position.held)
+    whose = f"{instrument.symbol} of account {exposure.account.name}"
+    return REJECT_EXCEEDS_LIMIT, f"order needs {qty_text(instrument, needed)} {whose}, available are {available}"
+
+
+def whose_limit(exposure: Exposure, name: str) -> str:
+    """Say where the limit in force was set: on the account in the instrument, on the account, or by the exchange."""
+    account, instrument = exposure.account, exposure.instrument
+    in_force: int = getattr(exposure, name)
+    for instrument_id, where in ((instrument.instrument_id, f" in {instrument.symbol}"), (0, "")):
+        limits = account.limits.get(instrument_id)
+        if limits is not None and getattr(limits, name) == in_force:
+            return f"of account {account.name}{where}"
+    return f"of the exchange in {instrument.symbol}"

@@ -1,0 +1,306 @@
+"""The risk engine: throttles, checks, holds and ledgers, called in line by the order desk. Owner: the matching thread.
+
+It refuses and keeps account, and matches nothing. Every posting has two sides, of accounts or of the ledger
+`outside`, so that each asset sums to zero over all ledgers after every command.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from matching.commands import DefineAccount, DefineSession, Deposit, SetAcceptance, SetKillSwitch, SetLimits
+from matching.instrument import Instrument
+from matching.types import BUY, Side
+from risk import audit, records
+from risk.accounts import AMOUNT_MAX, Balance, Exposure, Ledger
+from risk.checks import Gates, check_order
+from risk.texts import cash_text, qty_text
+from risk.throttle import TOKEN, Bucket, bucket_of
+
+OUTSIDE_ID: Final = 0
+"""Account id of the ledger `outside`, which deposits come out of; no account of a member has it."""
+
+
+class RiskEngine:
+    """Keeps to the protocol `matching.risk_seam.Risk`, which says what each call guarantees."""
+
+    def __init__(self) -> None:
+        self.has_throttles = False
+        self.gates = Gates()
+        self.instruments: dict[int, Instrument] = {}
+        self.ledgers: dict[int, Ledger] = {}
+        self.outside = Ledger(OUTSIDE_ID, "outside")
+        self.exposures: list[Exposure] = []
+        self.exposure_ids: dict[tuple[int, int], int] = {}
+        self.session_buckets: dict[int, Bucket] = {}
+        self.cancel_buckets: dict[int, Bucket] = {}
+        self.transfers: dict[str, tuple[int, str, int]] = {}
+
+    # -- operators and configuration ----------------------------------------------------------------------------------
+
+    def define_instrument(self, instrument: Instrument) -> None:
+        self.instruments[instrument.instrument_id] = instrument
+
+    def define_account(self, command: DefineAccount) -> None:
+        if command.account_id not in self.ledgers:
+            self.ledgers[command.account_id] = Ledger(command.account_id, command.name)
+
+    def define_session(self, command: DefineSession) -> None:
+        _put_bucket(self.session_buckets, command.session_id, command.rate, command.burst)
+        _put_bucket(self.cancel_buckets, command.session_id, command.cancel_rate, command.cancel_burst)
+        self._renew_throttles()
+
+    def set_limits(self, command: SetLimits) -> None:
+        ledger = self.ledgers[command.account_id]
+        ledger.limits[command.instrument_id] = command
+        if command.instrument_id == 0:
+            ledger.bucket = bucket_of(ledger.bucket, rate=command.rate, burst=command.burst)
+            ledger.take_limits()
+            self._renew_throttles()
+        for exposure in self.exposures:
+            if exposure.account is ledger:
+                exposure.take_limits()
+
+    def set_kill_switch(self, command: SetKillSwitch) -> None:
+        gates = self.gates
+        reason = (command.reason or "no reason given") if command.engaged else ""
+        if command.scope == "market":
+            gates.market_killed = reason
+        elif command.scope == "account":
+            self.ledgers[command.target_id].killed = reason
+            gates.accounts_killed = sum(1 for ledger in self.ledgers.values() if ledger.killed)
+        elif reason:
+            gates.sessions_killed[command.target_id] = reason
+        else:
+            gates.sessions_killed.pop(command.target_id, None)
+        gates.renew()
+
+    def set_acceptance(self, command: SetAcceptance) -> None:
+        self.gates.accepting = command.accepting
+        self.gates.acceptance_reason = "" if command.accepting else command.reason
+        self.gates.renew()
+
+    def deposit(self, command: Deposit) -> tuple[str, int]:
+        fault = self._deposit_fault(command)
+        if fault:
+            return fault, 0
+        balance = self.ledgers[command.account_id].balance(command.asset)
+        balance.amount += command.amount
+        self.outside.balance(command.asset).amount -= command.amount
+        self.transfers[command.transfer_id] = (command.account_id, command.asset, command.amount)
+        return "", balance.amount
+
+    def _deposit_fault(self, command: Deposit) -> str:
+        """Return why a deposit cannot be posted, or nothing."""
+        posted = self.transfers.get(command.transfer_id)
+        if posted is not None:
+            same = posted == (command.account_id, command.asset, command.amount)
+            return f"transfer_id {command.transfer_id} was posted before{'' if same else ', with other content'}"
+        traded = [each for each in self.instruments.values() if command.asset in (each.currency, each.symbol)]
+        shares = next((each for each in traded if each.symbol == command.asset), None)
+        if not traded or (shares is not None and not shares.is_spot):
+            return f"asset {command.asset} is neither a currency nor a spot symbol of this exchange"
+        if command.amount == 0:
+            return "amount is 0"
+        if abs(self.outside.balance(command.asset).amount - command.amount) > AMOUNT_MAX:
+            return f"amount {command.amount} of {command.asset} brings the sum of deposits above {AMOUNT_MAX}"
+        balance = self.ledgers[command.account_id].balance(command.asset)
+        available = balance.amount - balance.held
+        if available + command.amount < 0:
+            found, wanted = (
+                cash_text(command.asset, each) if shares is None else f"{qty_text(shares, each)} {command.asset}"
+                for each in (available, -command.amount)
+            )
+            return f"withdrawal of {wanted} exceeds the {found} available to account {command.account_id}"
+        return ""
+
+    # -- throttles ----------------------------------------------------------------------------------------------------
+
+    def _renew_throttles(self) -> None:
+        of_accounts = any(ledger.bucket is not None for ledger in self.ledgers.values())
+        self.has_throttles = bool(self.session_buckets or self.cancel_buckets or of_accounts)
+
+    def admit(self, session_id: int, exposure: int, time_ns: int) -> str:
+        of_session = self.session_buckets.get(session_id)
+        if of_session is not None and not of_session.has_token(time_ns):
+            return f"more than {of_session.rate} messages a second, burst {of_session.burst}, from this session"
+        if exposure >= 0:
+            account = self.exposures[exposure].account
+            of_account = account.bucket
+            if of_account is not None:
+                if not of_account.has_token(time_ns):
+                    bound = f"{of_account.rate} messages a second, burst {of_account.burst}"
+                    return f"more than {bound}, for account {account.name}"
+                of_account.level -= TOKEN
+        if of_session is not None:
+            of_session.level -= TOKEN
+        return ""
+
+    def admit_cancel(self, session_id: int, time_ns: int) -> str:
+        bucket = self.cancel_buckets.get(session_id)
+        if bucket is None:
+            return ""
+        if not bucket.has_token(time_ns):
+            return f"more than {bucket.rate} cancels a second, burst {bucket.burst}, from this session"
+        bucket.level -= TOKEN
+        return ""
+
+    # -- the order path -----------------------------------------------------------------------------------------------
+
+    def exposure(self, account_id: int, instrument_id: int) -> int:
+        key = (account_id, instrument_id)
+        exposure = self.exposure_ids.get(key)
+        if exposure is None:
+            exposure = self.exposure_ids[key] = len(self.exposures)
+            self.exposures.append(Exposure(self.ledgers[account_id], self.instruments[instrument_id]))
+        return exposure
+
+    def check(
+        self, session_id: int, exposure: int, side: Side, price: int, qty: int, taken_price: int
+    ) -> tuple[int, str] | None:
+        return check_order(self.gates, self.exposures[exposure], session_id, side, price, qty, taken_price, qty, 0, 0)
+
+    def check_replace(
+        self,
+        session_id: int,
+        exposure: int,
+        side: Side,
+        price: int,
+        qty: int,
+        taken_price: int,
+        leaves_qty: int,
+        prior_price: int,
+        prior_leaves: int,
+    ) -> tuple[int, str] | None:
+        line = self.exposures[exposure]
+        return check_order(
+            self.gates, line, session_id, side, price, qty, taken_price, leaves_qty, prior_price, prior_leaves
+        )
+
+    def reserve(self, exposure: int, side: Side, price: int, qty: int) -> None:
+        line = self.exposures[exposure]
+        line.open_orders += 1
+        line.account.open_orders += 1
+        if side == BUY:
+            line.open_buy_qty += qty
+            line.cash.held += price * qty * line.tick_lot_value
+        else:
+            line.open_sell_qty += qty
+            if line.is_spot:
+                line.position.held += qty
+            else:
+                line.cash.held += price * qty * line.tick_lot_value
+
+    def release(self, exposure: int, side: Side, price: int, leaves_qty: int) -> None:
+        line = self.exposures[exposure]
+        line.open_orders -= 1
+        line.account.open_orders -= 1
+        if side == BUY:
+            line.open_buy_qty -= leaves_qty
+            line.cash.held -= price * leaves_qty * line.tick_lot_value
+        else:
+            line.open_sell_qty -= leaves_qty
+            if line.is_spot:
+                line.position.held -= leaves_qty
+            else:
+                line.cash.held -= price * leaves_qty * line.tick_lot_value
+
+    def settle(
+        self,
+        buyer: int,
+        buyer_price: int,
+        buyer_leaves: int,
+        seller: int,
+        seller_price: int,
+        seller_leaves: int,
+        price: int,
+        qty: int,
+    ) -> None:
+        buying = self.exposures[buyer]
+        selling = self.exposures[seller]
+        lots_value = qty * buying.tick_lot_value
+        value = price * lots_value
+        paying = buying.cash
+        paid = selling.cash
+        taking = buying.position
+        giving = selling.position
+        cash_before = paying.amount + paid.amount
+        lots_before = taking.amount + giving.amount
+        if buying.is_spot:
+            taking.amount += qty
+            giving.held -= qty
+        else:
+            # One account may be on both sides: it has bought before it sells.
+            close_short(buying, qty)
+            taking.amount += qty
+            open_short(selling, price, seller_price, qty)
+        giving.amount -= qty
+        paying.amount -= value
+        paying.held -= buyer_price * lots_value
+        paid.amount += value
+        buying.open_buy_qty -= qty
+        selling.open_sell_qty -= qty
+        if not buyer_leaves:
+            buying.open_orders -= 1
+            buying.account.open_orders -= 1
+        if not seller_leaves:
+            selling.open_orders -= 1
+            selling.account.open_orders -= 1
+        assert paying.amount + paid.amount == cash_before, "cash of a trade sums to zero"
+        assert taking.amount + giving.amount == lots_before, "lots of a trade sum to zero"
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def balance_of(self, account_id: int, asset: str) -> tuple[int, int]:
+        """Return amount and held part of an asset of an account; for a perpetual's symbol the amount is the position."""
+        balance = self.ledgers[account_id].balances.get(asset) or Balance(asset)
+        return balance.amount, balance.held
+
+    def dump(self) -> bytes:
+        return records.dump(self)
+
+    def load(self, data: bytes) -> None:
+        records.load(self, data)
+        self.gates.renew()
+        self._renew_throttles()
+
+    def check_invariants(self, open_orders: Iterable[tuple[int, int, Side, int, int]]) -> None:
+        audit.check(self, open_orders)
+
+    def statistics(self) -> dict[str, int]:
+        return {
+            "accounts": len(self.ledgers),
+            "exposures": len(self.exposures),
+            "transfers": len(self.transfers),
+            "kill_switches": bool(self.gates.market_killed)
+            + len(self.gates.sessions_killed)
+            + self.gates.accounts_killed,
+        }
+
+
+def _put_bucket(buckets: dict[int, Bucket], session_id: int, rate: int, burst: int) -> None:
+    bucket = bucket_of(buckets.get(session_id), rate=rate, burst=burst)
+    if bucket is None:
+        buckets.pop(session_id, None)
+    else:
+        buckets[session_id] = bucket
+
+
+def close_short(exposure: Exposure, qty: int) -> None:
+    """Give back the locked cash of what a buy of `qty` closes, in proportion, rounded down; the last lot gives back the rest."""
+    short = -exposure.position.amount
+    if short > 0:
+        freed = exposure.short_lock if qty >= short else exposure.short_lock * qty // short
+        exposure.short_lock -= freed
+        exposure.cash.held -= freed
+
+
+def open_short(exposure: Exposure, price: int, order_price: int, qty: int) -> None:
+    """Release the hold of a sold quantity; what of it opens a short keeps it locked, together with the proceeds."""
+    unit = exposure.tick_lot_value
+    held = exposure.cash
+    held.held -= order_price * qty * unit
+    opening = min(qty, qty - exposure.position.amount)
+    if opening > 0:
+        locked = (price + order_price) * opening * unit
+        exposure.short_lock += locked
+        held.held += locked

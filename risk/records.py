@@ -1,0 +1,160 @@
+"""The risk engine's state as bytes: versioned, complete, and the same for the same state. Order is by id or name throughout."""
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from matching.commands import SetLimits
+from risk.accounts import Balance, Ledger
+from risk.throttle import Bucket
+
+if TYPE_CHECKING:
+    from risk.engine import RiskEngine
+
+RECORD_VERSION: Final = 1
+
+BucketRecord = tuple[int, int, int, int]
+BalanceRecord = tuple[str, int, int]
+
+
+class LedgerRecord(msgspec.Struct, array_like=True, gc=False):
+    """One account: `open_orders` over all instruments; balances as (asset, amount, held)."""
+
+    account_id: int
+    name: str
+    open_orders: int
+    killed: str
+    bucket: BucketRecord | None
+    balances: list[BalanceRecord]
+    limits: list[SetLimits]
+
+
+class ExposureRecord(msgspec.Struct, array_like=True, gc=False):
+    """One account in one instrument."""
+
+    account_id: int
+    instrument_id: int
+    open_orders: int
+    open_buy_qty: int
+    open_sell_qty: int
+    short_lock: int
+
+
+class RiskRecord(msgspec.Struct, array_like=True, gc=False):
+    """All of it."""
+
+    version: int
+    accepting: bool
+    acceptance_reason: str
+    market_killed: str
+    sessions_killed: list[tuple[int, str]]
+    session_buckets: list[tuple[int, BucketRecord]]
+    cancel_buckets: list[tuple[int, BucketRecord]]
+    outside: list[BalanceRecord]
+    ledgers: list[LedgerRecord]
+    exposures: list[ExposureRecord]
+    transfers: list[tuple[str, int, str, int]]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(RiskRecord).decode
+
+
+def dump(risk: "RiskEngine") -> bytes:
+    """Return the state of `risk` as bytes."""
+    gates = risk.gates
+    exposures = sorted(
+        (line.account.account_id, line.instrument.instrument_id, index) for index, line in enumerate(risk.exposures)
+    )
+    record = RiskRecord(
+        RECORD_VERSION,
+        gates.accepting,
+        gates.acceptance_reason,
+        gates.market_killed,
+        sorted(gates.sessions_killed.items()),
+        [(key, _bucket(bucket)) for key, bucket in sorted(risk.session_buckets.items())],
+        [(key, _bucket(bucket)) for key, bucket in sorted(risk.cancel_buckets.items())],
+        _balances(risk.outside),
+        [_ledger(ledger) for _, ledger in sorted(risk.ledgers.items())],
+        [_exposure(risk, index) for _, _, index in exposures],
+        [(transfer_id, *risk.transfers[transfer_id]) for transfer_id in sorted(risk.transfers)],
+    )
+    return _encode(record)
+
+
+def load(risk: "RiskEngine", data: bytes) -> None:
+    """Put the state out of `dump` into an engine that knows its instruments and nothing else."""
+    assert not risk.ledgers, "a state is loaded into an engine without one"
+    record = _decode(data)
+    assert record.version == RECORD_VERSION, f"risk record has version {record.version}, known is {RECORD_VERSION}"
+    gates = risk.gates
+    gates.accepting = record.accepting
+    gates.acceptance_reason = record.acceptance_reason
+    gates.market_killed = record.market_killed
+    gates.sessions_killed = dict(record.sessions_killed)
+    gates.accounts_killed = sum(1 for each in record.ledgers if each.killed)
+    risk.session_buckets = {key: _restored(bucket) for key, bucket in record.session_buckets}
+    risk.cancel_buckets = {key: _restored(bucket) for key, bucket in record.cancel_buckets}
+    _restore_balances(risk.outside, record.outside)
+    for each in record.ledgers:
+        ledger = risk.ledgers[each.account_id] = Ledger(each.account_id, each.name)
+        ledger.open_orders = each.open_orders
+        ledger.killed = each.killed
+        ledger.bucket = None if each.bucket is None else _restored(each.bucket)
+        ledger.limits = {limits.instrument_id: limits for limits in each.limits}
+        ledger.take_limits()
+        _restore_balances(ledger, each.balances)
+    for line in record.exposures:
+        exposure = risk.exposures[risk.exposure(line.account_id, line.instrument_id)]
+        exposure.open_orders = line.open_orders
+        exposure.open_buy_qty = line.open_buy_qty
+        exposure.open_sell_qty = line.open_sell_qty
+        exposure.short_lock = line.short_lock
+    risk.transfers = {key: (account_id, asset, amount) for key, account_id, asset, amount in record.transfers}
+
+
+def _bucket(bucket: Bucket) -> BucketRecord:
+    return bucket.rate, bucket.burst, bucket.level, bucket.time_ns
+
+
+def _restored(record: BucketRecord) -> Bucket:
+    rate, burst, level, time_ns = record
+    bucket = Bucket(rate, burst)
+    bucket.level = level
+    bucket.time_ns = time_ns
+    return bucket
+
+
+def _balances(ledger: Ledger) -> list[BalanceRecord]:
+    return [(asset, balance.amount, balance.held) for asset, balance in sorted(ledger.balances.items())]
+
+
+def _restore_balances(ledger: Ledger, balances: list[BalanceRecord]) -> None:
+    for asset, amount, held in balances:
+        balance: Balance = ledger.balance(asset)
+        balance.amount = amount
+        balance.held = held
+
+
+def _ledger(ledger: Ledger) -> LedgerRecord:
+    return LedgerRecord(
+        ledger.account_id,
+        ledger.name,
+        ledger.open_orders,
+        ledger.killed,
+        None if ledger.bucket is None else _bucket(ledger.bucket),
+        _balances(ledger),
+        [limits for _, limits in sorted(ledger.limits.items())],
+    )
+
+
+def _exposure(risk: "RiskEngine", index: int) -> ExposureRecord:
+    line = risk.exposures[index]
+    return ExposureRecord(
+        line.account.account_id,
+        line.instrument.instrument_id,
+        line.open_orders,
+        line.open_buy_qty,
+        line.open_sell_qty,
+        line.short_lock,
+    )
