@@ -3,7 +3,8 @@
 The only owner of LMDB. See README.md beside this file for the theory: layout, ordering, recovery.
 """
 
-from matching.journal.environment import disk_free_bytes
+from matching.journal.ballast import BALLAST_BYTES, Ballast
+from matching.journal.environment import disk_free_bytes, structure_faults
 from matching.journal.errors import (
     JournalCorruptError,
     JournalError,
@@ -17,8 +18,10 @@ from matching.journal.records import Batch, Outcome, Position, StoredBatch
 from matching.journal.store import FAULT_POINTS, MAP_BYTES, Journal
 
 __all__ = [
+    "BALLAST_BYTES",
     "FAULT_POINTS",
     "MAP_BYTES",
+    "Ballast",
     "Batch",
     "Journal",
     "JournalCorruptError",
@@ -33,4 +36,5 @@ __all__ = [
     "StoredBatch",
     "StoredOutbound",
     "disk_free_bytes",
+    "structure_faults",
 ]

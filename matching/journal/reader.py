@@ -4,7 +4,7 @@ Owns the read transactions: each lasts for one slice, never while a caller works
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -114,14 +114,11 @@ class JournalReader:
 
     def batch_at(self, time_ns: int) -> int:
         """Number of the first batch whose time is at or after `time_ns`; one past the last where there is none."""
-        low, high = self.base.batch_seq + 1, self.last.batch_seq + 1
-        while low < high:
-            middle = (low + high) // 2
-            found = self.position_at(middle)
-            if found is None:
-                raise self._missing(middle)
-            low, high = (middle + 1, high) if found.time_ns < time_ns else (low, middle)
-        return low
+        return self._first_batch(lambda position: position.time_ns >= time_ns)
+
+    def batch_of(self, seq: int) -> int:
+        """Number of the batch that holds command `seq`; one past the last where it is still to come."""
+        return self._first_batch(lambda position: position.seq >= seq)
 
     def outbound(self, batch_seq: int) -> StoredOutbound:
         """The outbound bytes of one batch, verified; empty where it had none or retention deleted them.
@@ -159,6 +156,17 @@ class JournalReader:
         if not self._closed:
             self._closed = True
             self._env.close()
+
+    def _first_batch(self, is_reached: Callable[[Position], bool]) -> int:
+        """Number of the first batch for which `is_reached` is true, as it is for every later one."""
+        low, high = self.base.batch_seq + 1, self.last.batch_seq + 1
+        while low < high:
+            middle = (low + high) // 2
+            found = self.position_at(middle)
+            if found is None:
+                raise self._missing(middle)
+            low, high = (low, middle) if is_reached(found) else (middle + 1, high)
+        return low
 
     def _read_slice(self, before: Position) -> list[StoredBatch]:
         """The batches after `before`, as many as fit a slice; empty at the journal's end."""
