@@ -11,6 +11,7 @@ from config.faults import FaultLog, quote
 from config.instruments import InstrumentSettings, count_of, refuse_repeats
 from config.toml_tables import Table, TomlFile
 from matching.types import MICRO
+from risk.accounts import AMOUNT_MAX
 
 FILE: Final = "accounts.toml"
 ACCOUNTS_MAX: Final = 1_000_000
@@ -56,7 +57,20 @@ def read_accounts(
     for key in ("name", "id"):
         refuse_repeats(tables, key, log)
     by_symbol = None if instruments is None else {instrument.symbol: instrument for instrument in instruments}
-    return [account for table in tables if (account := _account(file, table, by_symbol, log)) is not None]
+    accounts = [account for table in tables if (account := _account(file, table, by_symbol, log)) is not None]
+    _check_sums(accounts, log)
+    return accounts
+
+
+def _check_sums(accounts: Sequence[AccountSettings], log: FaultLog) -> None:
+    """Keep the sum of an asset over all accounts within what a ledger counts with."""
+    sums: dict[str, int] = {}
+    for account in accounts:
+        for asset, amount in account.opening.items():
+            sums[asset] = sums.get(asset, 0) + amount
+            if sums[asset] > AMOUNT_MAX >= sums[asset] - amount:
+                found = f"{sums[asset]} of {asset}, summed up to here"
+                log.add(FILE, account.line, "opening", found=found, allowed=f"at most {AMOUNT_MAX} in all accounts")
 
 
 def _account(

@@ -1,12 +1,13 @@
 """From a configuration to the commands that make it part of the exchange: only what differs from what the engine has.
 
-Ids follow names. A name that the engine knows keeps its id for ever; a new one gets the id that its file gives it, or the
-next one. An opening balance is posted once, under a transfer id made of account and asset, so that neither a later start
-nor a changed file posts it again. An instrument's reference price is that of its file only when it is new: after that it
-is the market's. What is in the engine and no longer in the files stays: orders and balances hang on it.
+Ids follow names. A name that the engine knows keeps its id for ever; a new one gets the id that its file gives it, or
+the next one. An opening balance is posted once, under a transfer id made of account and asset, so that neither a later
+start nor a changed file posts it again. An instrument's reference price is that of its file only when it is new: after
+that it is the market's. What is in the engine and no longer in the files stays: orders and balances hang on it.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Final, Protocol
 
 import msgspec
@@ -18,7 +19,8 @@ from config.instruments import FILE as INSTRUMENTS
 from config.instruments import InstrumentSettings
 from config.settings import Settings
 from matching.commands import Command, DefineAccount, DefineInstrument, DefineSession, Deposit, SetLimits
-from matching.types import InstrumentKind
+from matching.types import E8, InstrumentKind
+from risk.engine import RiskEngine
 
 OVER_ALL: Final = 0
 """The instrument id of limits over all instruments."""
@@ -38,22 +40,24 @@ class InstrumentView(Protocol):
     band_bp: int
 
 
-class LedgerView(Protocol):
-    """What risk tells of an account: its limits by instrument id, as they were commanded."""
+class AccountView(Protocol):
+    """What the engine tells of an account."""
 
-    limits: dict[int, SetLimits]
+    account_id: int
+    name: str
+    firm: str
 
 
-class RiskView(Protocol):
-    """What risk tells of limits and of transfers that were posted."""
+class SessionView(Protocol):
+    """What the engine tells of a FIX session."""
 
-    @property
-    def ledgers(self) -> Mapping[int, LedgerView]:
-        """Ledgers by account id."""
-
-    @property
-    def transfers(self) -> Container[str]:
-        """Every transfer id that was posted."""
+    session_id: int
+    name: str
+    comp_id: str
+    rate: int
+    burst: int
+    cancel_rate: int
+    cancel_burst: int
 
 
 class EngineView(Protocol):
@@ -64,27 +68,29 @@ class EngineView(Protocol):
         """Instruments by id."""
 
     @property
-    def accounts(self) -> Mapping[int, DefineAccount]:
+    def accounts(self) -> Mapping[int, AccountView]:
         """Accounts by id."""
 
     @property
-    def sessions(self) -> Mapping[int, DefineSession]:
+    def sessions(self) -> Mapping[int, SessionView]:
         """Sessions by id."""
 
     @property
-    def risk(self) -> RiskView:
-        """The risk engine in line."""
+    def risk(self) -> object:
+        """The risk engine in line, which has to be ours: limits and transfers are its own matter."""
 
 
 def configuration_commands(settings: Settings, engine: EngineView, session_ids: Mapping[str, int]) -> list[Command]:
     """Return what has to be commanded, in its order: instruments, accounts, limits, deposits, sessions.
 
-    Args:
-        session_ids: the id of every session by its name, from the journal.
+    `session_ids` holds the id of every configured session by its name, from the journal.
 
     Raises:
-        ConfigFaults: a file gives an id that the engine has under another name, or another id to a name it has.
+        ConfigFaults: a file gives an id that the engine has under another name, or another id to a name it has, or
+            changes what orders and balances of an instrument are counted in.
     """
+    risk = engine.risk
+    assert isinstance(risk, RiskEngine), "the engine runs with the risk engine that holds limits and transfers"
     log = FaultLog()
     instrument_ids = _ids(
         INSTRUMENTS,
@@ -98,15 +104,29 @@ def configuration_commands(settings: Settings, engine: EngineView, session_ids: 
         [(account.name, account.account_id, account.line) for account in settings.accounts],
         log,
     )
+    for instrument in settings.instruments:
+        _check_unchanged(instrument, engine.instruments.get(instrument_ids[instrument.symbol]), log)
     if log.faults:
         raise ConfigFaults(log.faults)
     return [
         *_instruments(settings.instruments, instrument_ids, engine),
         *_accounts(settings.accounts, account_ids, engine),
-        *_limits(settings.accounts, account_ids, instrument_ids, engine.risk),
-        *_deposits(settings.accounts, account_ids, engine.risk),
+        *_limits(settings.accounts, account_ids, instrument_ids, risk),
+        *_deposits(settings.accounts, account_ids, risk),
         *_sessions(settings, session_ids, engine),
     ]
+
+
+def _check_unchanged(instrument: InstrumentSettings, record: InstrumentView | None, log: FaultLog) -> None:
+    """Orders and balances are counted in ticks, lots and a currency: these stay as they were."""
+    if record is None:
+        return
+    for key, field in (("kind", "kind"), ("currency", "currency"), ("tick", "tick_e8"), ("lot", "lot_e8")):
+        before = getattr(record, field)
+        if before != getattr(instrument, field):
+            allowed = f"{before if isinstance(before, str) else f'{Decimal(before) / E8:f}'}, as in the journal"
+            found = f"{getattr(instrument, key)} for {instrument.symbol}"
+            log.add(INSTRUMENTS, instrument.line, key, found=found, allowed=allowed)
 
 
 def _ids(
@@ -161,7 +181,7 @@ def _instruments(
 def _accounts(accounts: Iterable[AccountSettings], ids: Mapping[str, int], engine: EngineView) -> Iterator[Command]:
     for account in accounts:
         command = DefineAccount(ids[account.name], account.name, account.firm)
-        if engine.accounts.get(command.account_id) != command:
+        if not _is_same(engine.accounts.get(command.account_id), command):
             yield command
 
 
@@ -169,7 +189,7 @@ def _limits(
     accounts: Iterable[AccountSettings],
     account_ids: Mapping[str, int],
     instrument_ids: Mapping[str, int],
-    risk: RiskView,
+    risk: RiskEngine,
 ) -> Iterator[Command]:
     """Yield limits that are new or changed, and no limits where the files have none any longer."""
     for account in accounts:
@@ -194,7 +214,7 @@ def _set_limits(account_id: int, instrument_id: int, limits: LimitSettings) -> S
     return SetLimits(account_id, instrument_id, **values)
 
 
-def _deposits(accounts: Iterable[AccountSettings], ids: Mapping[str, int], risk: RiskView) -> Iterator[Command]:
+def _deposits(accounts: Iterable[AccountSettings], ids: Mapping[str, int], risk: RiskEngine) -> Iterator[Command]:
     for account in accounts:
         for asset, amount in account.opening.items():
             transfer_id = f"opening:{account.name}:{asset}"
@@ -213,5 +233,12 @@ def _sessions(settings: Settings, session_ids: Mapping[str, int], engine: Engine
             cancel_rate=session.cancel_rate,
             cancel_burst=session.cancel_burst,
         )
-        if engine.sessions.get(command.session_id) != command:
+        if not _is_same(engine.sessions.get(command.session_id), command):
             yield command
+
+
+def _is_same(record: object, command: msgspec.Struct) -> bool:
+    """Say whether the engine's record of a thing has all that the command would define it with."""
+    return record is not None and all(
+        getattr(record, field) == getattr(command, field) for field in command.__struct_fields__
+    )

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from config.text_values import PATH, TIME, Choice, Text, UnreadableError
+from config.text_values import PATH, TIME, Choice, Text, UnreadableError, Word
 from config.toml_tables import Exact, Flag, Integer, NamedAmounts, OneOf, Quoted, TomlKey
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 GIB: Final = 1024 * MIB
 
-NAME: Final = Quoted(Text("name", 32))
+NAME: Final = Quoted(Word("name", 32))
 FILE: Final = Quoted(PATH)
 PORT: Final = Integer(1, 65535)
 ADDRESS: Final = Quoted(Text("IP address", 64))
@@ -233,19 +233,19 @@ INSTRUMENT: Final = (
         "Number in the journal; without it the next free one, in the order of the file.",
         optional=True,
     ),
-    TomlKey("symbol", Quoted(Text("symbol", 32)), "Symbol(55)."),
+    TomlKey("symbol", Quoted(Word("symbol", 32)), "Symbol(55)."),
     TomlKey(
         "kind",
         Quoted(Choice(("spot", "perpetual"))),
         "`spot`: shares change hands. `perpetual`: a position without end.",
     ),
-    TomlKey("currency", Quoted(Text("currency", 8)), "Currency of prices and settlement."),
+    TomlKey("currency", Quoted(Word("currency", 8)), "Currency of prices and settlement."),
     TomlKey("tick", PRICE, "Prices are whole multiples of it."),
     TomlKey("lot", QUANTITY, "Quantities are whole multiples of it."),
     TomlKey("reference_price", PRICE, "Middle of the price band at the start."),
     TomlKey(
         "band_percent",
-        Exact(Decimal("0.01"), Decimal(1_000), 2),
+        Exact(Decimal("0.01"), Decimal("99.99"), 2),
         "Orders further from the reference price are refused.",
     ),
     TomlKey("shard", NAME, "Shard of exchange.toml that the instrument lives on."),
@@ -283,7 +283,7 @@ ACCOUNT: Final = (
 )
 
 LIMIT: Final = (
-    TomlKey("symbol", Quoted(Text("symbol", 32)), "Instrument of instruments.toml."),
+    TomlKey("symbol", Quoted(Word("symbol", 32)), "Instrument of instruments.toml."),
     TomlKey("order_qty_max", QUANTITY, "Greatest quantity of one order.", optional=True),
     TomlKey("order_value_max", MONEY, "Greatest value of one order.", optional=True),
     TomlKey("open_orders_max", Integer(1, 100_000_000), "Open orders.", optional=True),

@@ -9,6 +9,7 @@ import msgspec
 from config import file_keys
 from config.faults import FaultLog, quote
 from config.toml_tables import Table, TomlFile
+from matching.instrument import PRICE_TICKS_MAX, band_around
 from matching.types import E8, MICRO, InstrumentKind
 
 FILE: Final = "instruments.toml"
@@ -49,6 +50,11 @@ def read_instruments(data: bytes, *, shards: Collection[str] | None, log: FaultL
         log.add(FILE, 0, "instrument", found="nothing", allowed="at least one [[instrument]]")
     for key in ("symbol", "id"):
         refuse_repeats(tables, key, log)
+    currencies = {table["currency"] for table in tables if table.has("currency")}
+    for table in tables:
+        if table["symbol"] in currencies:
+            allowed = "a symbol that is no currency: both are assets of the ledgers"
+            log.add(FILE, table.line("symbol"), "symbol", found=quote(table["symbol"]), allowed=allowed)
     instruments = [_instrument(table, shards=shards, log=log) for table in tables]
     return [instrument for instrument in instruments if instrument is not None]
 
@@ -75,6 +81,7 @@ def _instrument(table: Table, *, shards: Collection[str] | None, log: FaultLog) 
     ticks, tick_lot_value = _reference_in_ticks(table, log), _tick_lot_value(table, log)
     if ticks is None or tick_lot_value is None:
         return None
+    _check_band(quote(table["symbol"]), ticks, table, log)
     if not table.has("symbol", "kind", "currency", "tick", "lot", "band_percent", "shard"):
         return None
     return InstrumentSettings(
@@ -92,6 +99,15 @@ def _instrument(table: Table, *, shards: Collection[str] | None, log: FaultLog) 
         shard=table["shard"],
         line=table.line(),
     )
+
+
+def _check_band(symbol: str, ticks: int, table: Table, log: FaultLog) -> None:
+    """Keep the band within what the engine counts with: above it a sum of price times quantity could leave 63 bits."""
+    if table.has("band_percent"):
+        _, high = band_around(reference_price=ticks, band_bp=int(table["band_percent"] * 100))
+        if high > PRICE_TICKS_MAX:
+            found, allowed = f"a band of {symbol} up to {high} ticks", f"at most {PRICE_TICKS_MAX} ticks: a larger tick"
+            log.add(FILE, table.line("reference_price"), "reference_price", found=found, allowed=allowed)
 
 
 def _reference_in_ticks(table: Table, log: FaultLog) -> int | None:

@@ -3,8 +3,8 @@
 The grammar is QuickFIX's own (`Settings.cpp`, release 1.16): a line is stripped; `#` first makes it a comment; `[NAME]`
 opens a section; anything with `=` is a key and its value, split at the first `=`, both stripped; keys are compared
 without case, and the last of two equal keys in a section holds. What QuickFIX passes over in silence (a key before any
-section, a line that is none of these, a section that is not DEFAULT or SESSION, a second DEFAULT) is a fault here: it is
-never what was meant.
+section, a line that is none of these, a section that is not DEFAULT or SESSION, a second DEFAULT) is a fault here: it
+is never what was meant.
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,9 @@
 """When a session runs and when it may log on: QuickFIX's ranges of time, as windows of UTC seconds in the coming days.
 
 The rules are those of QuickFIX's `TimeRange`: an end at or before its start is on the next day; equal times are a whole
-day, and equal days a whole week. A window is half open, [start, end), so that the windows of a session that ends when it
-begins touch. Local times that a change of the clock leaves out are taken as if the old offset still held; of those it
-repeats, the first.
+day, and equal days a whole week. A window is half open, [start, end), so that the windows of a session that ends when
+it begins touch. Local times that a change of the clock leaves out are taken as if the old offset still held; of those
+it repeats, the first.
 """
 
 from collections.abc import Mapping

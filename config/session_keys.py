@@ -276,9 +276,9 @@ TABLE: Final[tuple[SessionKey, ...]] = (
         ),
         _honoured("StrictFix44", YES_NO, "Y", "Y sends only what QuickFIX's stock FIX44.xml knows."),
         _honoured("MessageRate", Whole(0, 10_000_000), "0", "Messages a second, without cancels; 0: no throttle."),
-        _honoured("MessageBurst", Whole(0, 10_000_000), "0", "Messages at once; with MessageRate at least 1."),
+        _honoured("MessageBurst", Whole(0, 10_000_000), "0", "Messages at once; 0: as MessageRate."),
         _honoured("CancelRate", Whole(0, 10_000_000), "0", "Cancels a second; 0: no throttle."),
-        _honoured("CancelBurst", Whole(0, 10_000_000), "0", "Cancels at once; with CancelRate at least 1."),
+        _honoured("CancelBurst", Whole(0, 10_000_000), "0", "Cancels at once; 0: as CancelRate."),
     ),
 )
 

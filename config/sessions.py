@@ -167,6 +167,7 @@ def read_sessions(data: bytes, *, around: Surroundings, log: FaultLog) -> Sessio
         if session is not None:
             sessions.append(session)
     listeners = added.added
+    _note_idle_tls(file.default, listeners, log)
     _refuse_repeats(sessions, log)
     if around.exchange is not None:
         _check_reach(sessions, (*known, *listeners), around=around, log=log)
@@ -191,6 +192,13 @@ def _check_keys(section: Section, log: FaultLog) -> None:
             log.note(
                 FILE, entry.line, key.name, "without effect in [SESSION]; read from [DEFAULT] only, as in QuickFIX"
             )
+
+
+def _note_idle_tls(default: Section, added: Sequence[ListenerSettings], log: FaultLog) -> None:
+    """Say so where [DEFAULT] describes TLS and exchange.toml has a listener for every port already."""
+    entry = default.entries.get(_TLS_KEYS[0].upper())
+    if entry is not None and not added:
+        log.note(FILE, entry.line, _TLS_KEYS[0], "without effect here: exchange.toml has a listener for every port")
 
 
 def _read(key: SessionKey, entry: Entry, log: FaultLog) -> Any:

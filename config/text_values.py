@@ -41,7 +41,32 @@ class Text(msgspec.Struct, frozen=True):
         return f"{self.what}, 1..{self.characters_max} characters"
 
     def read(self, text: str) -> str:
-        if not 1 <= len(text) <= self.characters_max:
+        if not 1 <= len(text) <= self.characters_max or not text.isprintable():
+            raise UnreadableError
+        return text
+
+
+class Anything(msgspec.Struct, frozen=True):
+    """Whatever stands there, for keys that do nothing."""
+
+    allowed: str = "anything"
+
+    def read(self, text: str) -> str:
+        return text
+
+
+class Word(msgspec.Struct, frozen=True):
+    """A name that goes into FIX messages: printable ASCII without space."""
+
+    what: str
+    characters_max: int
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.what}, 1..{self.characters_max} printable ASCII characters without space and comma"
+
+    def read(self, text: str) -> str:
+        if not 1 <= len(text) <= self.characters_max or any(not "!" <= c <= "~" or c == "," for c in text):
             raise UnreadableError
         return text
 
@@ -158,7 +183,7 @@ class Addresses(msgspec.Struct, frozen=True):
             raise UnreadableError from None
 
 
-ANY: Final = Text(characters_max=1024)
+ANY: Final = Anything()
 PATH: Final = Text("path of a file", 1000)
 YES_NO: Final = YesNo()
 PORT: Final = Whole(1, 65535, "port")
