@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
-from matching.engine import Engine
-
 from gateway.drop_copy import DropCopies
 from gateway.inbound import (
     MARKET_DATA_REQUEST,
@@ -34,6 +32,7 @@ from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wi
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
 from matching.commands import CancelSessionOrders, Command, ContinueWork, SetAcceptance
+from matching.engine import Engine
 from matching.events import Event, Execution, InstrumentDefined
 from matching.journal import Batch
 

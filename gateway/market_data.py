@@ -8,13 +8,12 @@ snapshot; nobody waits for him. Owner: the matching thread.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from matching.engine import Engine
-
 from gateway.depth_view import BID, OFFER, DepthView
 from gateway.pipeline import PendingBatch
 from gateway.reports import InstrumentTexts
 from gateway.sessions import FIX50SP2, GatewaySession
 from gateway.wire import Wire
+from matching.engine import Engine
 from matching.events import Execution
 from matching.instrument import Instrument
 
@@ -241,8 +240,8 @@ class MarketData:
                         f"269={kind}\x01270={price}\x01271={texts.quantities[qty]}\x01346={count}\x01290={position}\x01"
                     )
         if TRADE in subscription.entry_types and view.last_trade is not None:
-            price, qty, _ = view.last_trade
-            entries.append(f"269=2\x01270={texts.prices[price]}\x01271={texts.quantities[qty]}\x01")
+            last_price, qty, _ = view.last_trade
+            entries.append(f"269=2\x01270={texts.prices[last_price]}\x01271={texts.quantities[qty]}\x01")
         head = f"262={subscription.md_req_id}\x0155={texts.symbol}\x01"
         if not entries:
             # NoMDEntries(268) must not be 0: an empty book is one bid of no quantity.

@@ -21,6 +21,7 @@ from gateway.wire import Wire
 from matching.commands import Command, SetKillSwitch, SetTradingPhase
 from matching.events import CommandRefused
 from matching.shard import ShardThread
+from matching.types import KillScope, TradingPhase
 
 LOG_FILE = "fix.log"
 
@@ -130,25 +131,30 @@ class Operations:
     ) -> dict[str, Any]:
         """Engage or release the kill switch of a session, an account, or the market."""
         target_id = 0
+        kill_scope: KillScope = "market"
         if scope == "session":
+            kill_scope = "session"
             target_id = self._session(target).session_id
         elif scope == "account":
+            kill_scope = "account"
             ids = {account.name: account_id for account_id, account in self._started.engine.accounts.items()}
             if target not in ids:
                 raise AdminError(f"account {target!r} is not known, allowed: {', '.join(ids)}")
             target_id = ids[target]
         elif scope != "market":
             raise AdminError(f"scope {scope!r} is not known, allowed: session, account, market")
-        return await self._command(SetKillSwitch(scope, target_id, engaged, by, reason))
+        return await self._command(SetKillSwitch(kill_scope, target_id, engaged, by, reason))
 
     async def trading_phase(self, symbol: str, phase: str, reason: str, by: str = "operator") -> dict[str, Any]:
         """Halt or resume an instrument."""
         ids = {instrument.symbol: instrument.instrument_id for instrument in self._started.engine.instruments.values()}
         if symbol not in ids:
             raise AdminError(f"symbol {symbol!r} is not known, allowed: {', '.join(ids)}")
-        if phase != "continuous" and phase != "halted" and phase != "closed":
-            raise AdminError(f"phase {phase!r} is not known, allowed: continuous, halted, closed")
-        return await self._command(SetTradingPhase(ids[symbol], phase, by, reason))
+        known: tuple[TradingPhase, ...] = ("continuous", "halted", "closed")
+        wanted = next((name for name in known if name == phase), None)
+        if wanted is None:
+            raise AdminError(f"phase {phase!r} is not known, allowed: {', '.join(known)}")
+        return await self._command(SetTradingPhase(ids[symbol], wanted, by, reason))
 
     async def session_logout(self, name: str, reason: str = "Logged out by the operator") -> dict[str, Any]:
         """Send a Logout; the session may log on again."""

@@ -19,7 +19,6 @@ from matching.types import (
     EXEC_TRADE,
     MARKET,
     STATUS_FILLED,
-    STATUS_NEW,
     STATUS_PARTIALLY_FILLED,
 )
 
@@ -75,7 +74,7 @@ class ReportWriter:
         texts = self._texts.get(event.instrument_id) or self.texts(event.instrument_id)
         prices = texts.prices
         quantities = texts.quantities
-        exec_type = event.exec_type
+        exec_type: str = event.exec_type
         cum_qty = event.cum_qty
         average = "0"
         if cum_qty:
@@ -170,7 +169,7 @@ def _fix42_types(event: Execution) -> tuple[str, str]:
     if event.exec_type == EXEC_TRADE:
         return (STATUS_PARTIALLY_FILLED if event.leaves_qty else STATUS_FILLED), TRANS_TYPE_NEW
     if event.exec_type == EXEC_STATUS:
-        return event.ord_status if event.ord_status else STATUS_NEW, TRANS_TYPE_STATUS
+        return event.ord_status, TRANS_TYPE_STATUS
     return event.exec_type, TRANS_TYPE_NEW
 
 

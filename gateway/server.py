@@ -15,9 +15,9 @@ from typing import Final
 
 import structlog
 import uvloop
-from matching.recovery import RecoveryError
 
-from config.settings import ConfigFaults, Settings, load
+from config.faults import ConfigFaults
+from config.settings import Settings, load
 from gateway.admin import AdminError, AdminServer
 from gateway.admission import Admission
 from gateway.banner import print_banner
@@ -36,6 +36,7 @@ from gateway.wire import Wire
 from gateway.wire_setup import build_wire, tls_arguments
 from matching.clock import SystemClock
 from matching.journal import Ballast, JournalError
+from matching.recovery import RecoveryError
 from matching.shard import ShardPinError, ShardThread, start_shard
 
 EXIT_OK: Final = 0

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from config.commands import configuration_commands
-from matching.engine import Engine
-from matching.recovery import RecoveredState, recover
 
+from config.commands import configuration_commands
 from config.settings import Settings
 from matching.clock import Clock
 from matching.codec import SessionState, encode_commands, encode_event_counts, encode_events
 from matching.commands import Command, DefineSession, SetAcceptance
+from matching.engine import Engine
 from matching.events import CommandRefused, Event
 from matching.journal import Batch, Journal
+from matching.recovery import RecoveredState, recover
 from risk.engine import RiskEngine
 
 ENGINE_FACTORY: Final = "gateway.start_up:new_engine"
