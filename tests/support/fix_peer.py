@@ -185,6 +185,7 @@ class FixPeer:
         next_in: int = 1,
         tls: ssl.SSLContext | None = None,
         username: str | None = None,
+        source: str = "127.0.0.1",
     ) -> None:
         self.address = address
         self.begin_string = begin_string
@@ -195,6 +196,7 @@ class FixPeer:
         self.gap_allowed = False
         self.check_numbers = True
         self._tls = tls
+        self._source = source
         self._ahead: set[int] = set()
         self._socket: socket.socket | None = None
         self._framer = Framer()
@@ -218,7 +220,7 @@ class FixPeer:
     def connect(self) -> None:
         """Open the connection; nothing is sent."""
         assert self._socket is None, "connected already"
-        raw = socket.create_connection(self.address, timeout=ANSWER_SECONDS)
+        raw = socket.create_connection(self.address, timeout=ANSWER_SECONDS, source_address=(self._source, 0))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = raw if self._tls is None else self._tls.wrap_socket(raw, server_hostname="localhost")
         self._framer = Framer()
@@ -274,6 +276,15 @@ class FixPeer:
         message = self._arrived.pop(0)
         self._check(message)
         return message
+
+    def receive_application(self) -> Message:
+        """Return the next message that is neither Heartbeat(0) nor TestRequest(1); a TestRequest is answered."""
+        while True:
+            message = self.receive()
+            if message.msg_type == "1":
+                self.send("0", [(112, message[112])])
+            elif message.msg_type != "0":
+                return message
 
     def receive_nowait(self) -> list[Message]:
         """Return what has arrived, without waiting. Raises PeerClosedError only when nothing is left to return."""
