@@ -150,7 +150,6 @@ def read_exchange(data: bytes, *, config_dir: Path, log: FaultLog) -> ExchangeSe
     known = [name.strip("[]") for name in file_keys.FILES[FILE] if name]
     top = file.table("", file_keys.EXCHANGE)
     file.refuse_unknown_tables(known)
-    _check_address(top, "bind_address", log)
     listeners = [
         _listener(table, config_dir=config_dir, log=log)
         for table in file.tables("listener", file_keys.LISTENER, count_max=LISTENERS_MAX)
@@ -174,22 +173,8 @@ def usable_cores() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 
 
-def _check_address(table: Table, key: str, log: FaultLog) -> bool:
-    if not table.has(key):
-        return False
-    try:
-        ipaddress.ip_address(table[key])
-    except ValueError:
-        log.add(
-            table.file, table.line(key), key, found=quote(table[key]), allowed="an IP address, such as 127.0.0.1 or ::1"
-        )
-        return False
-    return True
-
-
 def _listener(table: Table, *, config_dir: Path, log: FaultLog) -> ListenerSettings | None:
-    usable = _check_address(table, "host", log)
-    if not table.has("name", "port", "tls", "client_certificates") or not usable:
+    if not table.has("name", "host", "port", "tls", "client_certificates"):
         return None
     tls = None
     if table["tls"]:

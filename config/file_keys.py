@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from config.text_values import PATH, TIME, Choice, Text, UnreadableError, Word
+from config.text_values import PATH, TIME, Address, Choice, Text, UnreadableError, Word
 from config.toml_tables import Exact, Flag, Integer, NamedAmounts, OneOf, Quoted, TomlKey
 
 KIB: Final = 1024
@@ -17,7 +17,7 @@ GIB: Final = 1024 * MIB
 NAME: Final = Quoted(Word("name", 32))
 FILE: Final = Quoted(PATH)
 PORT: Final = Integer(1, 65535)
-ADDRESS: Final = Quoted(Text("IP address", 64))
+ADDRESS: Final = Quoted(Address())
 CLIENT_CERTIFICATES: Final = ("none", "optional", "required")
 
 

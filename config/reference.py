@@ -1,4 +1,4 @@
-"""The reference of every key, drawn from the tables that the loader reads with. `python -m config.reference` writes it."""
+"""The reference of every key, drawn from the tables of the loader. `python -m config.reference` writes it."""
 
 import itertools
 from pathlib import Path
@@ -31,7 +31,8 @@ def replaced(text: str) -> str:
     """Return the README with its generated part made anew."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
-    assert begin and end, f"{README} has no generated part"
+    assert begin, f"{README} has no begin of the generated part"
+    assert end, f"{README} has no end of the generated part"
     return before + render() + after
 
 

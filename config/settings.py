@@ -14,8 +14,9 @@ from config.instruments import FILE as INSTRUMENTS
 from config.instruments import InstrumentSettings, read_instruments
 from config.passwords import FILE as PASSWORDS
 from config.passwords import Credential, read_passwords
-from config.sessions import FILE as SESSIONS
-from config.sessions import SessionSettings, SessionsFile, Surroundings, read_sessions
+from config.session_file import FILE as SESSIONS
+from config.session_file import SessionsFile, Surroundings, read_sessions
+from config.sessions import SessionSettings
 
 SHIPPED: Final = Path(__file__).parent
 """The folder of the shipped configuration, which is the demo."""

@@ -171,6 +171,18 @@ class Words(msgspec.Struct, frozen=True):
         return words
 
 
+class Address(msgspec.Struct, frozen=True):
+    """An IP address, in its canonical form."""
+
+    allowed: str = "an IP address, such as 127.0.0.1 or ::1"
+
+    def read(self, text: str) -> str:
+        try:
+            return str(ipaddress.ip_address(text))
+        except ValueError:
+            raise UnreadableError from None
+
+
 class Addresses(msgspec.Struct, frozen=True):
     """A list of IP addresses with commas between."""
 
