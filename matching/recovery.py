@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
 
+import msgspec
+
 from matching.codec import SessionState
 from matching.journal import JournalReader, Position
 from matching.replay import EngineFactory, EngineT, RecoveryError, ReplayMismatchError, replay_batch
@@ -87,21 +89,20 @@ def starting_point(
         RecoveryError: the journal's begin was deleted and no snapshot fits.
     """
     ignored: list[str] = []
-    engine = engine_factory()
     for path in snapshot_paths(snapshots_dir):
         try:
             snapshot = read_snapshot(path)
             _check_place(journal, snapshot)
+            engine = _loaded(snapshot, engine_factory)
         except SnapshotError as error:
             ignored.append(str(error))
             continue
-        engine.load(snapshot.engine)
         return StartingPoint(engine, snapshot.position, path, tuple(ignored))
     base = journal.base
     if base.batch_seq:
         reasons = "; ".join(ignored) or f"there is none in {snapshots_dir}"
         raise RecoveryError(f"the journal begins after batch {base.batch_seq} and no snapshot fits: {reasons}")
-    return StartingPoint(engine, base, None, tuple(ignored))
+    return StartingPoint(engine_factory(), base, None, tuple(ignored))
 
 
 def fitting_snapshots(journal: JournalReader, snapshots_dir: Path) -> Iterator[Snapshot]:
@@ -114,6 +115,16 @@ def fitting_snapshots(journal: JournalReader, snapshots_dir: Path) -> Iterator[S
             # Whoever asks wants those that can be relied on; `starting_point` reports the others.
             continue
         yield snapshot
+
+
+def _loaded(snapshot: Snapshot, engine_factory: EngineFactory[EngineT]) -> EngineT:
+    """Raises SnapshotError where this program's engine does not know the state: another version has written it."""
+    engine = engine_factory()
+    try:
+        engine.load(snapshot.engine)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise SnapshotError(f"{snapshot.path} cannot be loaded: {error}") from error
+    return engine
 
 
 def _check_place(journal: JournalReader, snapshot: Snapshot) -> None:

@@ -25,7 +25,11 @@ class ReplayEngine(Protocol):
         """The complete state, the same bytes for the same state."""
 
     def load(self, data: bytes) -> None:
-        """Take over the state of a snapshot; of an engine that has seen nothing."""
+        """Take over the state of a snapshot, as an engine that has seen nothing.
+
+        Raises:
+            ValueError, msgspec.DecodeError: this engine does not know states of that version.
+        """
 
     def state_hash(self) -> bytes:
         """16 bytes that stand for the state."""

@@ -96,7 +96,7 @@ def test_an_unknown_format_version_is_named(tmp_path: Path) -> None:
     format_file.write_text(format_file.read_text().replace("journal 1", "journal 2"))
     for read_only in (False, True):
         with pytest.raises(JournalError, match="has format version 2; this program reads version 1"):
-            Journal.open(tmp_path, read_only=read_only)  # type: ignore[call-overload]  # mypy wants a literal
+            Journal.open(tmp_path, read_only=read_only)
     format_file.write_text("something else\n")
     with pytest.raises(JournalError, match="expected a file FORMAT of an Outcry journal"):
         Journal.open(tmp_path)
@@ -129,7 +129,7 @@ def test_a_torn_file_is_named_and_never_served(tmp_path: Path, left: int) -> Non
     os.truncate(data, left if left >= 0 else data.stat().st_size + left)
     for read_only in (False, True):
         with pytest.raises(JournalCorruptError, match=r"missing or empty|torn|opening the journal"):
-            Journal.open(tmp_path, read_only=read_only)  # type: ignore[call-overload]  # mypy wants a literal
+            Journal.open(tmp_path, read_only=read_only)
 
 
 def test_a_missing_data_file_is_named_and_no_empty_journal_takes_its_place(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Retention: old batches go in bounded steps, the chain goes on from a known place, current epochs keep their messages."""
+"""Retention: old batches go in bounded steps, the chain goes on from a known place, current epochs stay."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from matching.journal import Journal, JournalCorruptError, JournalError
 from tests.journal.building import batch, batches, everything, part, state
-from tests.journal.test_journal_damage import flip, alter
+from tests.journal.test_journal_damage import alter, flip
 
 ALL = 1 << 30
 
