@@ -4,7 +4,7 @@ Both sides are kept by a key that ascends from the best price to the worst: the 
 A book knows nothing of accounts, events or time; the order desk moves orders in and out.
 """
 
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from sortedcontainers import SortedDict
 
@@ -12,12 +12,12 @@ from matching.instrument import Instrument
 from matching.order import Order
 from matching.types import BUY, SELL, Side
 
-if TYPE_CHECKING:
-    Levels = SortedDict[int, "Level"]
+Depth: TypeAlias = list[tuple[int, int, int]]
+"""(price, quantity, order count) of levels, best first."""
 
 
 class Level:
-    """The orders at one price: a doubly linked queue, oldest first, so that cancel and fill cost the same at any length."""
+    """The orders at one price: a doubly linked queue, oldest first; cancel and fill cost the same at any length."""
 
     __slots__ = ("head", "key", "order_count", "price", "qty", "tail")
 
@@ -38,7 +38,7 @@ class BookSide:
     def __init__(self, side: Side) -> None:
         self.side: Side = side
         self.sign = -1 if side == BUY else 1
-        self.levels: Levels = SortedDict()
+        self.levels: SortedDict = SortedDict()
         self.best: Level | None = None
 
     def append(self, order: Order) -> None:
@@ -84,6 +84,20 @@ class BookSide:
         if level.head is None:
             self.remove_level(level)
 
+    def remove_filled_head(self, level: Level, order: Order) -> Order | None:
+        """Take the filled head out of its queue and return the order after it. An empty level is the caller's."""
+        following = order.next
+        level.head = following
+        level.order_count -= 1
+        order.level = None
+        del order.session.open[order.order_id]
+        if following is None:
+            level.tail = None
+        else:
+            following.previous = None
+            order.next = None
+        return following
+
     def remove_level(self, level: Level) -> None:
         """Take out a level whose queue has become empty."""
         levels = self.levels
@@ -101,7 +115,7 @@ class BookSide:
                 return True
         return False
 
-    def depth(self, levels: int) -> list[tuple[int, int, int]]:
+    def depth(self, levels: int) -> Depth:
         """Return (price, quantity, order count) of the best `levels` levels, best first; 0: of all."""
         chosen = self.levels.values()[:levels] if levels else self.levels.values()
         return [(level.price, level.qty, level.order_count) for level in chosen]
@@ -135,12 +149,14 @@ def _check_side(side: BookSide) -> None:
         previous: Order | None = None
         order = level.head
         while order is not None:
-            assert order.previous is previous and order.level is level, "links point both ways"
-            assert order.is_open() and order.leaves_qty > 0, f"order {order.order_id} rests with nothing left"
-            assert order.price == level.price and order.side == side.side, "an order rests at its own price and side"
+            assert order.previous is previous, "links point both ways"
+            assert order.level is level, "an order knows its level"
+            assert order.leaves_qty > 0, f"order {order.order_id} rests with nothing left"
+            assert (order.price, order.side) == (level.price, side.side), "an order rests at its own price and side"
             assert order.priority > priority, "a queue is in order of priority"
             assert order.leaves_qty + order.cum_qty == order.qty, "quantities of an order add up"
             priority, count, qty, previous = order.priority, count + 1, qty + order.leaves_qty, order
             order = order.next
         assert count > 0, "no empty level stays in the book"
-        assert level.tail is previous and level.order_count == count and level.qty == qty, "level sums agree"
+        assert level.tail is previous, "the tail ends the queue"
+        assert (level.order_count, level.qty) == (count, qty), "level sums agree"

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from matching import state_records
-from matching.book import Book
+from matching.book import Depth
 from matching.commands import (
     CancelOrder,
     CancelSessionOrders,
@@ -38,6 +38,7 @@ from matching.events import Event
 from matching.instrument import Instrument
 from matching.operations import Operations
 from matching.order import Account, Session
+from matching.requests import Requests
 from matching.risk_seam import OpenOrder, Risk
 from matching.work import WorkQueue
 
@@ -59,6 +60,7 @@ class Engine:
         self.risk = risk
         self.works = WorkQueue()
         self.desk = OrderDesk(risk, self.works)
+        self.requests = Requests(self.desk, risk)
         self.operations = Operations(self.desk, risk, self.works)
         self.instruments: Mapping[int, Instrument] = MappingProxyType(self.operations.instruments)
         self.accounts: Mapping[int, Account] = MappingProxyType(self.operations.accounts)
@@ -67,11 +69,9 @@ class Engine:
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def apply(self, seq: int, time_ns: int, command: Command, out: list[Event]) -> None:
-        """Apply the command with the next sequence and append its events to `out`, in order.
+        """Apply one command and append its events to `out`, in order.
 
-        Args:
-            seq: one more than the last command's; the first is 1.
-            time_ns: the frame's time, never before the last command's.
+        `seq` is one more than the last command's, the first is 1; `time_ns`, the frame's time, never goes back.
         """
         assert seq == self.seq + 1, f"command {seq} was given, expected {self.seq + 1}"
         assert time_ns >= self.time_ns, f"command {seq} is of {time_ns}, the last one was of {self.time_ns}"
@@ -81,19 +81,19 @@ class Engine:
         if kind is NewOrder:
             self.desk.enter(command, time_ns, out)  # type: ignore[arg-type]  # `kind` has narrowed it
         elif kind is CancelOrder:
-            self.desk.cancel(command, time_ns, out)  # type: ignore[arg-type]  # as above
+            self.requests.cancel(command, time_ns, out)  # type: ignore[arg-type]  # as above
         elif kind is ReplaceOrder:
-            self.desk.replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
+            self.requests.replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
         else:
             self._apply_other(command, time_ns, out)
 
     def _apply_other(self, command: Command, time_ns: int, out: list[Event]) -> None:
         if isinstance(command, RequestStatus):
-            self.desk.request_status(command, time_ns, out)
+            self.requests.request_status(command, time_ns, out)
         elif isinstance(command, RefuseOrder):
-            self.desk.refuse_order(command, time_ns, out)
+            self.requests.refuse_order(command, time_ns, out)
         elif isinstance(command, RefuseCancel):
-            self.desk.refuse_cancel(command, time_ns, out)
+            self.requests.refuse_cancel(command, time_ns, out)
         elif isinstance(command, ContinueWork):
             self.operations.continue_work(out)
         elif isinstance(command, CancelSessionOrders):
@@ -136,7 +136,7 @@ class Engine:
         """Whether the exchange accepts new orders, as SetAcceptance said last."""
         return self.operations.accepting
 
-    def depth(self, instrument_id: int, levels: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+    def depth(self, instrument_id: int, levels: int) -> tuple[Depth, Depth]:
         """Return bids and asks as (price, quantity, order count), best first; `levels` 0 returns all."""
         book = self.desk.books[instrument_id]
         return book.bids.depth(levels), book.asks.depth(levels)
@@ -164,7 +164,7 @@ class Engine:
 
     def load(self, data: bytes) -> None:
         """Take the state of a snapshot into this engine, which has applied nothing yet."""
-        assert self.seq == 0 and not self.instruments, "a snapshot is loaded into a new engine"
+        assert self.seq == 0, "a snapshot is loaded into a new engine"
         state_records.load(self, data)
 
     def state_hash(self) -> bytes:

@@ -5,7 +5,7 @@ from typing import Final
 from matching.types import InstrumentKind, TradingPhase
 
 PRICE_TICKS_MAX: Final = 1_000_000_000
-"""Highest price an instrument's band may reach. With QTY_LOTS_MAX it keeps every sum of price times quantity in 63 bits."""
+"""Highest price of a band. With QTY_LOTS_MAX it keeps every sum of price times quantity of an order in 63 bits."""
 QTY_LOTS_MAX: Final = 1_000_000_000
 """Largest quantity of one order, whatever the limits say."""
 BASIS_POINTS: Final = 10_000
@@ -65,7 +65,7 @@ class Instrument:
         self.set_band(reference_price=reference_price, band_bp=band_bp)
 
     def set_band(self, *, reference_price: int, band_bp: int) -> None:
-        """Lay the band around the reference, rounded inward to ticks. Reference 0 leaves no price allowed: it fails closed."""
+        """Lay the band around the reference, rounded inward to ticks. Reference 0 allows no price: it fails closed."""
         low, high = band_around(reference_price=reference_price, band_bp=band_bp)
         assert high <= PRICE_TICKS_MAX, f"band of {self.symbol} ends at {high}, allowed {PRICE_TICKS_MAX} ticks"
         self.reference_price = reference_price

@@ -325,7 +325,7 @@ class Operations:
         for work in self.works.pending:
             assert work.left() > 0, f"work {work.kind} is finished but pending"
         for instrument_id, instrument in self.instruments.items():
-            assert instrument.instrument_id == instrument_id and instrument_id in self.desk.books, "ids agree"
+            assert self.desk.books[instrument_id].instrument is instrument, "a book is of its instrument"
 
 
 def _reference_fault(symbol: str, price: int, band_bp: int) -> str:

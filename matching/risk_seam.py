@@ -27,7 +27,7 @@ OpenOrder: TypeAlias = tuple[int, int, Side, int, int]
 
 
 class Risk(Protocol):
-    """What the engine needs of a risk engine. Prices are ticks, quantities lots; an exposure is the risk engine's own handle."""
+    """What the engine needs of a risk engine. Prices are ticks, quantities lots; an exposure is its own handle."""
 
     has_throttles: bool
     """False while no throttle is set: then the engine does not even ask."""
@@ -57,7 +57,7 @@ class Risk(Protocol):
         """Return the handle of an account in an instrument, the same one for ever."""
 
     def admit(self, session_id: int, exposure: int, time_ns: int) -> str:
-        """Take a token of the session and, unless `exposure` is -1, of its account; the reason when one has none left."""
+        """Take a token of the session and, unless `exposure` is -1, of its account; return why there is none."""
 
     def admit_cancel(self, session_id: int, time_ns: int) -> str:
         """Take a token of the session's bucket of cancels; the reason when it has none left."""
@@ -95,7 +95,7 @@ class Risk(Protocol):
         price: int,
         qty: int,
     ) -> None:
-        """Settle a trade of `qty` at `price` between two exposures; order prices tell their holds, leaves 0 that they closed."""
+        """Settle a trade of `qty` at `price`; the orders' own prices tell their holds, leaves of 0 that they closed."""
 
     def release(self, exposure: int, side: Side, price: int, leaves_qty: int) -> None:
         """Give back what is still held for an order that leaves with `leaves_qty` open."""
@@ -107,7 +107,7 @@ class Risk(Protocol):
         """Take the state out of `dump`; instruments are defined already."""
 
     def check_invariants(self, open_orders: Iterable[OpenOrder]) -> None:
-        """Assert that holds and counts equal the sums over open orders, and that every asset sums to zero over all ledgers."""
+        """Assert that holds and counts equal sums over open orders, and that every asset sums to zero over ledgers."""
 
     def statistics(self) -> dict[str, int]:
         """Return counts of what is held here."""

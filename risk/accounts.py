@@ -1,4 +1,4 @@
-"""Accounts: ledgers of cash, shares and positions in integers, what is held of them, and limits. State only, no decisions.
+"""Accounts: ledgers of cash, shares and positions in integers, what is held of them, and limits. No decisions.
 
 Owner: the risk engine. Cash is in 10^-6 of its currency, shares and positions in lots.
 """

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def check(risk: "RiskEngine", open_orders: Iterable[tuple[int, int, Side, int, int]]) -> None:
-    """Assert that counts and holds equal the sums over open orders and that every asset sums to zero over all ledgers."""
+    """Assert that counts and holds equal sums over open orders and that every asset sums to zero over all ledgers."""
     held = _check_exposures(risk, open_orders)
     sums: dict[str, int] = {}
     for ledger in (risk.outside, *risk.ledgers.values()):
@@ -23,8 +23,8 @@ def check(risk: "RiskEngine", open_orders: Iterable[tuple[int, int, Side, int, i
         assert total == 0, f"{asset} sums to {total} over all ledgers, expected 0"
     for account in risk.ledgers.values():
         _check_available(risk, account.account_id)
-    for killed in (sum(1 for ledger in risk.ledgers.values() if ledger.killed),):
-        assert killed == risk.gates.accounts_killed, "killed accounts are counted"
+    killed = sum(1 for ledger in risk.ledgers.values() if ledger.killed)
+    assert killed == risk.gates.accounts_killed, "killed accounts are counted"
 
 
 def _check_exposures(

@@ -36,7 +36,7 @@ PRECEDENCE: Final = (
 
 
 class Gates:
-    """What closes the exchange for new orders, beside phases and accounts. `are_open` is False while anything is closed.
+    """What closes the exchange for new orders, beside phases. `are_open` is False while anything is closed.
 
     `accounts_killed` counts the accounts with an engaged kill switch, whose reason stands in the account's ledger.
     """
@@ -71,10 +71,8 @@ def check_order(
 ) -> tuple[int, str] | None:
     """Return OrdRejReason(103) and Text(58) of the first check that fails, or None.
 
-    Args:
-        qty: OrderQty(38), all of it; `leaves_qty` is what would be open.
-        taken_price: the price at which a post-only order would take; 0 for any other order.
-        prior_leaves: what a replaced order has open, at `prior_price`; 0 for a new order.
+    `qty` is OrderQty(38), all of it, `leaves_qty` what would be open. `taken_price` is where a post-only order would
+    take, 0 for any other. `prior_leaves` is what a replaced order has open, at `prior_price`; 0 for a new order.
     """
     instrument = exposure.instrument
     if not gates.are_open:

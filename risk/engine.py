@@ -121,16 +121,20 @@ class RiskEngine:
 
     def admit(self, session_id: int, exposure: int, time_ns: int) -> str:
         of_session = self.session_buckets.get(session_id)
-        if of_session is not None and not of_session.has_token(time_ns):
-            return f"more than {of_session.rate} messages a second, burst {of_session.burst}, from this session"
-        if exposure >= 0:
-            account = self.exposures[exposure].account
-            of_account = account.bucket
-            if of_account is not None:
-                if not of_account.has_token(time_ns):
-                    bound = f"{of_account.rate} messages a second, burst {of_account.burst}"
-                    return f"more than {bound}, for account {account.name}"
-                of_account.level -= TOKEN
+        of_account = self.exposures[exposure].account.bucket if exposure >= 0 else None
+        if of_session is not None:
+            # All messages of a frame have one time: only the first of them refills.
+            if of_session.time_ns != time_ns:
+                of_session.refill(time_ns)
+            if of_session.level < TOKEN:
+                return f"more than {of_session.rate} messages a second, burst {of_session.burst}, from this session"
+        if of_account is not None:
+            if of_account.time_ns != time_ns:
+                of_account.refill(time_ns)
+            if of_account.level < TOKEN:
+                name = self.exposures[exposure].account.name
+                return f"more than {of_account.rate} messages a second, burst {of_account.burst}, for account {name}"
+            of_account.level -= TOKEN
         if of_session is not None:
             of_session.level -= TOKEN
         return ""
@@ -139,7 +143,9 @@ class RiskEngine:
         bucket = self.cancel_buckets.get(session_id)
         if bucket is None:
             return ""
-        if not bucket.has_token(time_ns):
+        if bucket.time_ns != time_ns:
+            bucket.refill(time_ns)
+        if bucket.level < TOKEN:
             return f"more than {bucket.rate} cancels a second, burst {bucket.burst}, from this session"
         bucket.level -= TOKEN
         return ""
@@ -251,7 +257,7 @@ class RiskEngine:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def balance_of(self, account_id: int, asset: str) -> tuple[int, int]:
-        """Return amount and held part of an asset of an account; for a perpetual's symbol the amount is the position."""
+        """Return amount and held part of an asset of an account; of a perpetual's symbol the amount is the position."""
         balance = self.ledgers[account_id].balances.get(asset) or Balance(asset)
         return balance.amount, balance.held
 
@@ -286,7 +292,7 @@ def _put_bucket(buckets: dict[int, Bucket], session_id: int, rate: int, burst: i
 
 
 def close_short(exposure: Exposure, qty: int) -> None:
-    """Give back the locked cash of what a buy of `qty` closes, in proportion, rounded down; the last lot gives back the rest."""
+    """Free the locked cash of what a buy of `qty` closes: in proportion, rounded down; the last lot frees the rest."""
     short = -exposure.position.amount
     if short > 0:
         freed = exposure.short_lock if qty >= short else exposure.short_lock * qty // short

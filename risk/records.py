@@ -1,4 +1,4 @@
-"""The risk engine's state as bytes: versioned, complete, and the same for the same state. Order is by id or name throughout."""
+"""The risk engine's state as bytes: versioned, complete, the same for the same state; ordered by id or name."""
 
 from typing import TYPE_CHECKING, Final
 

@@ -1,4 +1,4 @@
-"""Texts of refusals: limits, values and bounds in the units a person reads, made of integers. Never on the accepted path."""
+"""Texts of refusals: limits, values and bounds in the units a person reads, made of integers."""
 
 from matching.instrument import Instrument
 from matching.texts import decimal_text

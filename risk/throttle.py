@@ -1,4 +1,4 @@
-"""Throttles: token buckets in integers. Time is the frame's; a bucket that is full of tokens lets a burst through at once."""
+"""Throttles: token buckets in integers. Time is the frame's; a full bucket lets its burst through at once."""
 
 from typing import Final
 
@@ -19,14 +19,13 @@ class Bucket:
         self.level = self.capacity
         self.time_ns = 0
 
-    def has_token(self, time_ns: int) -> bool:
-        """Refill up to `time_ns` and tell whether a message may pass. Taking is the caller's: `level -= TOKEN`."""
+    def refill(self, time_ns: int) -> None:
+        """Put in the tokens of the time since the last refill. Looking at `level` and taking one is the caller's."""
         if time_ns > self.time_ns:
             level = self.level + (time_ns - self.time_ns) * self.rate
             capacity = self.capacity
             self.level = level if level < capacity else capacity
             self.time_ns = time_ns
-        return self.level >= TOKEN
 
     def change(self, rate: int, burst: int) -> None:
         """Take other bounds; what was used up of the burst stays used up."""
@@ -38,7 +37,7 @@ class Bucket:
 
 
 def bucket_of(present: Bucket | None, *, rate: int, burst: int) -> Bucket | None:
-    """Return the bucket for these bounds, carrying over what a present one has used; None where rate 0 leaves it unbounded."""
+    """Return the bucket for these bounds, with what a present one has used; None where rate 0 leaves it unbounded."""
     if rate == 0:
         return None
     if present is None:

@@ -1,0 +1,327 @@
+"""Requests about orders: cancels, replaces, status, and what translation could not express.
+
+Owner: the matching thread. Each is refused with the true state of its order, or done through the order desk. The
+precedence of refusals is the order of the code in `_request_fault` and `_replace_fault`.
+"""
+
+from typing import TypeAlias
+
+from matching.book import BookSide
+from matching.commands import CancelOrder, RefuseCancel, RefuseOrder, ReplaceOrder, RequestStatus
+from matching.desk import NO_ACCOUNT, OrderDesk, used_before
+from matching.events import CancelRejected, Event, MessageThrottled, OrderRefused
+from matching.order import Member, Order, Session
+from matching.order_states import AFTER_CANCEL, AFTER_REPLACE
+from matching.risk_seam import Risk
+from matching.texts import decimal_text
+from matching.types import (
+    BUY,
+    CANCEL_DUPLICATE_CL_ORD_ID,
+    CANCEL_OTHER,
+    CANCEL_TOO_LATE,
+    CANCEL_UNKNOWN_ORDER,
+    DAY,
+    E8,
+    EXEC_CANCELED,
+    EXEC_REPLACED,
+    EXEC_STATUS,
+    GOOD_TILL_CANCEL,
+    LIMIT,
+    REJECT_DUPLICATE_ORDER,
+    REJECT_UNKNOWN_ORDER,
+    RESPONSE_TO_CANCEL,
+    RESPONSE_TO_REPLACE,
+    STATUS_REJECTED,
+    Response,
+    Side,
+)
+
+CancelRequest: TypeAlias = CancelOrder | ReplaceOrder | RefuseCancel
+
+
+class Requests:
+    """Keeps no state of its own; everything stands at the desk."""
+
+    __slots__ = ("desk", "risk")
+
+    def __init__(self, desk: OrderDesk, risk: Risk) -> None:
+        self.desk = desk
+        self.risk = risk
+
+    # -- cancels and replaces -----------------------------------------------------------------------------------------
+
+    def cancel(self, command: CancelOrder, time_ns: int, out: list[Event]) -> None:
+        """Cancel an order of the member, entered by whichever of its sessions."""
+        session = self.desk.sessions[command.session_id]
+        if self.risk.has_throttles:
+            throttled = self.risk.admit_cancel(command.session_id, time_ns)
+            if throttled:
+                out.append(MessageThrottled(command.session_id, command.msg_seq_num, "F", command.cl_ord_id, throttled))
+                return
+        cl_ord_id = command.cl_ord_id
+        order = self._find(session, command)
+        fault = self._request_fault(session, command, order)
+        if fault is not None:
+            self._reject(command, RESPONSE_TO_CANCEL, order, fault, out)
+            return
+        assert order is not None, "a request without an order has a fault"
+        original = order.cl_ord_id
+        order.rename(cl_ord_id)
+        session.member.used[cl_ord_id] = order
+        self.desk.leave(order)
+        order.status = AFTER_CANCEL[order.status]
+        self.desk.say(order, EXEC_CANCELED, out, orig_cl_ord_id=original)
+
+    def replace(self, command: ReplaceOrder, time_ns: int, out: list[Event]) -> None:
+        """Replace price, quantity or TimeInForce(59) of an order of the member; refused, the order is untouched."""
+        session = self.desk.sessions[command.session_id]
+        order = self._find(session, command)
+        exposure = NO_ACCOUNT if order is None else order.exposure
+        if self._is_throttled(
+            command.session_id, command.msg_seq_num, "G", command.cl_ord_id, time_ns, out, exposure=exposure
+        ):
+            return
+        fault = self._request_fault(session, command, order)
+        if fault is None and order is not None:
+            fault = self._replace_fault(command, order)
+        if fault is not None:
+            self._reject(command, RESPONSE_TO_REPLACE, order, fault, out)
+            return
+        assert order is not None, "a request without an order has a fault"
+        self._replace(command, order, session.member, out)
+
+    def _replace(self, command: ReplaceOrder, order: Order, member: Member, out: list[Event]) -> None:
+        """Put the new terms in place of the old ones, and match again where the order has lost its place."""
+        price, leaves = command.price, command.qty - order.cum_qty
+        prior_price, prior_leaves = order.price, order.leaves_qty
+        level = order.level
+        assert level is not None, "an open order that was entered before rests in the book"
+        keeps_place = price == prior_price and leaves < prior_leaves and command.time_in_force == order.time_in_force
+        self.risk.release(order.exposure, order.side, prior_price, prior_leaves)
+        self.risk.reserve(order.exposure, order.side, price, leaves)
+        if keeps_place:
+            level.qty -= prior_leaves - leaves
+        else:
+            self.desk.side_of(order).remove(order)
+        original = order.cl_ord_id
+        order.rename(command.cl_ord_id)
+        member.used[command.cl_ord_id] = order
+        order.price = price
+        order.qty = command.qty
+        order.leaves_qty = leaves
+        order.time_in_force = command.time_in_force
+        order.status = AFTER_REPLACE[order.status]
+        self.desk.say(
+            order,
+            EXEC_REPLACED,
+            out,
+            orig_cl_ord_id=original,
+            prior_price=prior_price,
+            prior_leaves=prior_leaves,
+        )
+        if not keeps_place:
+            self._queue_again(order, out)
+
+    def _queue_again(self, order: Order, out: list[Event]) -> None:
+        """Match a replaced order as a new aggressor and rest what is left at the end of its queue."""
+        order.priority = self.desk.last_exec_id
+        opposite, limit_key = self._opposite(order.instrument_id, order.side, order.price)
+        best = opposite.best
+        if best is not None and best.key <= limit_key:
+            self.desk.match(order, opposite, limit_key, out)
+        if order.leaves_qty:
+            self.desk.side_of(order).append(order)
+        else:
+            del order.session.open[order.order_id]
+
+    def refuse_cancel(self, command: RefuseCancel, time_ns: int, out: list[Event]) -> None:
+        """Reject a cancel or replace that translation could not express, with the true state of its order."""
+        session = self.desk.sessions[command.session_id]
+        if command.response_to == RESPONSE_TO_CANCEL:
+            throttled = self.risk.admit_cancel(command.session_id, time_ns)
+            if throttled:
+                out.append(MessageThrottled(command.session_id, command.msg_seq_num, "F", command.cl_ord_id, throttled))
+                return
+        elif self._is_throttled(command.session_id, command.msg_seq_num, "G", command.cl_ord_id, time_ns, out):
+            return
+        fault = command.reason, command.text
+        self._reject(command, command.response_to, self._find(session, command), fault, out)
+
+    def _find(self, session: Session, command: CancelRequest) -> Order | None:
+        """Return the member's order by OrderID(37) where it is given, else by OrigClOrdID(41)."""
+        if not command.order_id:
+            return session.member.used.get(command.orig_cl_ord_id)
+        order = self.desk.orders.get(command.order_id)
+        return order if order is not None and order.session.member is session.member else None
+
+    def _request_fault(
+        self, session: Session, command: CancelOrder | ReplaceOrder, order: Order | None
+    ) -> tuple[int, str] | None:
+        """Return CxlRejReason(102) and text where a cancel or replace cannot be obeyed, in order of precedence."""
+        cl_ord_id = command.cl_ord_id
+        member = session.member
+        if cl_ord_id in member.used or cl_ord_id in member.refused:
+            return CANCEL_DUPLICATE_CL_ORD_ID, used_before(cl_ord_id)
+        if order is None:
+            named = f"OrderID(37) O{command.order_id}" if command.order_id else f"ClOrdID {command.orig_cl_ord_id}"
+            return CANCEL_UNKNOWN_ORDER, f"no order of {member.comp_id} on this trading day has {named}"
+        if command.side != order.side:
+            return CANCEL_OTHER, f"Side(54) {command.side} found, order O{order.order_id} has {order.side}"
+        if command.instrument_id != order.instrument_id:
+            expected = self.desk.books[order.instrument_id].instrument.symbol
+            found = self.desk.books.get(command.instrument_id)
+            symbol = "an unknown one" if found is None else found.instrument.symbol
+            return CANCEL_OTHER, f"Symbol(55) {symbol} found, order O{order.order_id} has {expected}"
+        if not order.is_open():
+            return CANCEL_TOO_LATE, f"order O{order.order_id} is closed with OrdStatus(39) {order.status}"
+        return None
+
+    def _replace_fault(self, command: ReplaceOrder, order: Order) -> tuple[int, str] | None:
+        """Return CxlRejReason(102) and text where an open order cannot take these terms, in order of precedence."""
+        time_in_force = command.time_in_force
+        if command.ord_type != LIMIT:
+            return CANCEL_OTHER, f"OrdType(40) {command.ord_type} found, a resting order stays limit ({LIMIT})"
+        if time_in_force != DAY and time_in_force != GOOD_TILL_CANCEL:
+            allowed = f"Day ({DAY}) or GTC ({GOOD_TILL_CANCEL})"
+            return CANCEL_OTHER, f"TimeInForce(59) {time_in_force} found, a resting order may be replaced to {allowed}"
+        if command.qty <= order.cum_qty:
+            filled = self._qty_text(order, order.cum_qty)
+            found = self._qty_text(order, command.qty)
+            return CANCEL_TOO_LATE, f"OrderQty(38) {found} is not above CumQty(14) {filled} of order O{order.order_id}"
+        taken_price = 0
+        if command.post_only:
+            opposite, limit_key = self._opposite(order.instrument_id, order.side, command.price)
+            best = opposite.best
+            if best is not None and best.key <= limit_key:
+                taken_price = best.price
+        refusal = self.desk.works.blocks(command.session_id, order.account_id) if self.desk.works.pending else None
+        if refusal is None:
+            refusal = self.risk.check_replace(
+                command.session_id,
+                order.exposure,
+                order.side,
+                command.price,
+                command.qty,
+                taken_price,
+                command.qty - order.cum_qty,
+                order.price,
+                order.leaves_qty,
+            )
+        return None if refusal is None else (CANCEL_OTHER, refusal[1])
+
+    def _qty_text(self, order: Order, qty: int) -> str:
+        return decimal_text(qty * self.desk.books[order.instrument_id].instrument.lot_e8, E8)
+
+    def _opposite(self, instrument_id: int, side: Side, price: int) -> tuple[BookSide, int]:
+        """Return the side an order would take from, and the last key its price reaches there."""
+        book = self.desk.books[instrument_id]
+        return (book.asks, price) if side == BUY else (book.bids, -price)
+
+    def _reject(
+        self,
+        command: CancelRequest,
+        response_to: Response,
+        order: Order | None,
+        fault: tuple[int, str],
+        out: list[Event],
+    ) -> None:
+        """Reject a cancel or replace, to the session that asked, with the order's true status."""
+        reason, text = fault
+        out.append(
+            CancelRejected(
+                command.session_id,
+                0 if order is None else order.order_id,
+                command.cl_ord_id,
+                command.orig_cl_ord_id,
+                STATUS_REJECTED if order is None else order.status,
+                response_to,
+                reason,
+                text,
+                0 if order is None else order.account_id,
+            )
+        )
+
+    # -- status -------------------------------------------------------------------------------------------------------
+
+    def request_status(self, command: RequestStatus, time_ns: int, out: list[Event]) -> None:
+        """Tell the asking session how an order of its member stands."""
+        session = self.desk.sessions[command.session_id]
+        if self._is_throttled(command.session_id, command.msg_seq_num, "H", command.cl_ord_id, time_ns, out):
+            return
+        order = self.desk.orders.get(command.order_id)
+        if order is not None and order.session.member is session.member:
+            self.desk.tell_order(order, session, command.cl_ord_id, command.ord_status_req_id, out)
+        elif not command.order_id and self._knows(session.member, command.cl_ord_id):
+            self.desk.tell_status(session, command.cl_ord_id, command.ord_status_req_id, out)
+        else:
+            self.desk.last_exec_id += 1
+            out.append(
+                OrderRefused(
+                    self.desk.last_exec_id,
+                    command.session_id,
+                    command.cl_ord_id,
+                    "",
+                    command.symbol,
+                    command.side,
+                    "",
+                    "",
+                    "",
+                    "",
+                    REJECT_UNKNOWN_ORDER,
+                    "unknown order",
+                    EXEC_STATUS,
+                    command.ord_status_req_id,
+                )
+            )
+
+    def _knows(self, member: Member, cl_ord_id: str) -> bool:
+        return cl_ord_id in member.used or cl_ord_id in member.refused
+
+    # -- what translation could not express ----------------------------------------------------------------------------
+
+    def refuse_order(self, command: RefuseOrder, time_ns: int, out: list[Event]) -> None:
+        """Refuse an order that translation could not express; its ClOrdID is used all the same."""
+        session = self.desk.sessions[command.session_id]
+        if self._is_throttled(command.session_id, command.msg_seq_num, "D", command.cl_ord_id, time_ns, out):
+            return
+        member = session.member
+        cl_ord_id = command.cl_ord_id
+        known = cl_ord_id in member.used or cl_ord_id in member.refused
+        if known and command.poss_resend:
+            self.desk.tell_status(session, cl_ord_id, "", out)
+            return
+        self.desk.last_exec_id += 1
+        event = OrderRefused(
+            self.desk.last_exec_id,
+            command.session_id,
+            cl_ord_id,
+            command.account,
+            command.symbol,
+            command.side,
+            command.ord_type,
+            command.time_in_force,
+            command.price,
+            command.qty,
+            REJECT_DUPLICATE_ORDER if known else command.reason,
+            used_before(cl_ord_id) if known else command.text,
+        )
+        if not known:
+            member.refused[cl_ord_id] = event
+        out.append(event)
+
+    def _is_throttled(
+        self,
+        session_id: int,
+        msg_seq_num: int,
+        ref_msg_type: str,
+        cl_ord_id: str,
+        time_ns: int,
+        out: list[Event],
+        *,
+        exposure: int = NO_ACCOUNT,
+    ) -> bool:
+        """Take a token for a message that is no cancel, or say that there is none."""
+        throttled = self.risk.admit(session_id, exposure, time_ns) if self.risk.has_throttles else ""
+        if throttled:
+            out.append(MessageThrottled(session_id, msg_seq_num, ref_msg_type, cl_ord_id, throttled))
+        return bool(throttled)
