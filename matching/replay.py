@@ -78,25 +78,25 @@ def replay_batch(engine: ReplayEngine, batch: StoredBatch) -> None:
 
 
 def _mismatch(batch: StoredBatch, found: list[Event], counts: "array[int]") -> ReplayMismatchError:
-    """Name the first difference, and the command that gave the event found or should have given the one expected."""
+    """Name the first command whose events differ, and the first of them that does."""
     expected = batch.decode_events()
-    at = next((at for at, (one, other) in enumerate(zip_longest(expected, found)) if one != other), len(found))
-    attributed = counts if at < len(found) else batch.event_counts or counts
+    stored_counts = batch.event_counts or counts
+    at = index = 0
+    while index < len(counts) - 1 and (
+        counts[index] == stored_counts[index] and expected[at : at + counts[index]] == found[at : at + counts[index]]
+    ):
+        at += counts[index]
+        index += 1
+    # Without stored counts a command that gave more or fewer events shows where the events of the next ones differ.
+    ends = at + stored_counts[index], at + counts[index]
+    pairs = zip_longest(expected[at : ends[0]], found[at : ends[1]])
+    at += next((offset for offset, (one, other) in enumerate(pairs) if one != other), 0)
     return ReplayMismatchError(
         batch_seq=batch.batch_seq,
-        seq=batch.first_seq + _command_of(at, attributed),
-        expected=_text(expected, at),
-        found=_text(found, at),
+        seq=batch.first_seq + index,
+        expected=_text(expected[: ends[0]], at),
+        found=_text(found[: ends[1]], at),
     )
-
-
-def _command_of(event_at: int, counts: "array[int]") -> int:
-    """Index of the command that gave the event at this place; the last one for a place beyond all."""
-    for index, count in enumerate(counts):
-        if event_at < count:
-            return index
-        event_at -= count
-    return max(len(counts) - 1, 0)
 
 
 def _text(events: list[Event], at: int) -> str:

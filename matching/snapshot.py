@@ -127,9 +127,9 @@ class SnapshotProcess:
         while os.getppid() == parent:
             at_end = self._follower.follow(batches_max=64)
             is_reached = asked_for is not None and self._follower.position.batch_seq >= asked_for
-            if is_reached or self._is_due():
+            if is_reached or self.is_due():
                 asked_for = None if is_reached else asked_for
-                self._take()
+                self.take()
             received = signal.sigtimedwait(_SIGNALS, WAIT_SECONDS if at_end and asked_for is None else 0)
             if received is not None and received.si_signo != signal.SIGUSR1:
                 return
@@ -137,13 +137,13 @@ class SnapshotProcess:
                 # What is asked for is a snapshot of everything that was committed before the signal.
                 asked_for = self._follower.end_batch_seq()
 
-    def _is_due(self) -> bool:
+    def is_due(self) -> bool:
         commands = self._follower.commands_since
         if commands == 0 or self._follower.engine.has_work:
             return False
         return commands >= self._every_commands or self._clock.now_ns() - self._taken_at_ns >= self._every_ns
 
-    def _take(self) -> None:
+    def take(self) -> None:
         print(self._follower.take_snapshot().line(), flush=True)
         self._taken_at_ns = self._clock.now_ns()
 

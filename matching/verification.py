@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic
 
-from matching.journal import JournalCorruptError, JournalReader, Outcome, Position, StoredBatch
+from matching.journal import JournalCorruptError, JournalError, JournalReader, Outcome, Position, StoredBatch
 from matching.recovery import fitting_snapshots
 from matching.replay import EngineFactory, EngineT, RecoveryError, ReplayEngine, replay_batch
 from matching.snapshot_files import Snapshot, SnapshotError, read_snapshot, snapshot_paths
@@ -60,6 +60,8 @@ def replay(journal: JournalReader, from_seq: int, to_seq: int) -> Iterator[Outco
         JournalCorruptError: names the batch; what comes before it was yielded.
         JournalError: retention has deleted `from_seq`.
     """
+    if from_seq <= journal.base.seq:
+        raise JournalError(f"command {from_seq} was deleted; the journal begins with command {journal.base.seq + 1}")
     for batch in journal.read(journal.batch_of(from_seq)):
         if batch.first_seq > to_seq:
             return

@@ -181,16 +181,22 @@ class JournalReader:
             found = cursor.set_range(KEY.pack(before.batch_seq + 1))
             while found and room > 0 and len(batches) < SLICE_RECORDS:
                 expected = before.batch_seq + 1
-                if KEY.unpack(cursor.key())[0] != expected:
-                    raise self._missing(expected)
                 data = cursor.value()
-                batches.append(self._verified(expected, data, before))
+                try:
+                    batches.append(self._verified(expected, cursor.key(), data, before))
+                except JournalCorruptError:
+                    if batches:
+                        # What is whole is served first; the next slice begins with the damage.
+                        break
+                    raise
                 before = batches[-1].position
                 room -= len(data)
                 found = cursor.next()
         return batches
 
-    def _verified(self, batch_seq: int, data: memoryview, before: Position) -> StoredBatch:
+    def _verified(self, batch_seq: int, key: memoryview, data: memoryview, before: Position) -> StoredBatch:
+        if KEY.unpack(key)[0] != batch_seq:
+            raise self._missing(batch_seq)
         try:
             batch = decode_batch(batch_seq, data, self.outbound, before.chain)
         except RecordError as error:
