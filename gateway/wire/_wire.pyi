@@ -19,6 +19,7 @@ FieldSpec: TypeAlias = tuple[int, str] | tuple[int, tuple[Any, ...]]
 #   (LOGOUT, session_id, epoch, clean, cause)        the connection is gone; clean: a Logout was exchanged
 #   (RESET, session_id, epoch, old_epoch, old_written_through)    numbers began anew
 #   (RESEND, session_id, epoch, request_id, begin, end, io, serial)   wants runs of [begin, end]; `serial` must be committed
+#   (SLOW, session_id, epoch)                        published messages are being dropped for it, once per stall
 # outbound, in order per IO thread `io`:
 #   (BYTES, io, serial, batch_id, runs, blob)        staged (batch_id > 0) or admin (0) messages, numbered and encoded;
 #         runs: tuple of (session_id, epoch, first_num, count, offset, length, written_through)
@@ -34,6 +35,7 @@ LOGON: int
 LOGOUT: int
 RESET: int
 RESEND: int
+SLOW: int
 BYTES: int
 EPOCH: int
 RESERVE: int
@@ -55,7 +57,13 @@ class Wire:
     def stage(self, batch_id: int, messages: Sequence[tuple[int, str, str]]) -> int: ...
     def publish(self, session_ids: Sequence[int], msg_type: str, body: str) -> None: ...
     def release(self, io: int, serial: int) -> None: ...
-    def supply(self, session_id: int, request_id: int, runs: Sequence[tuple[int, int, bytes]]) -> None: ...
+    def supply(
+        self,
+        session_id: int,
+        request_id: int,
+        runs: Sequence[tuple[int, int, bytes]],  # (first number, count, messages)
+        gaps: Sequence[tuple[int, int]] = ...,  # ranges that were never stored and may be filled
+    ) -> None: ...
     def poll_logon(self, timeout_ms: int) -> list[tuple[int, int, str, str, str, str, str, str]]: ...
     def admit(self, attempt_id: int, accepted: bool, text: str) -> None: ...
     def logout(self, session_id: int, text: str) -> None: ...
