@@ -20,8 +20,11 @@ from config.exchange import LogSettings
 MASK: Final = "***"
 _DEPTH_MAX: Final = 8
 _SECRET_KEYS: Final = re.compile(r"password|passwd|secret|raw_?data|credential|hmac", re.IGNORECASE)
-# Password(554), NewPassword(925) and RawData(96) inside a FIX message, separated by SOH or, for people, by |.
-_SECRET_FIELDS: Final = re.compile(r"(?<![0-9])(554|925|96)=.*?(?=[\x01|][0-9]+=|[\x01|]?$)", re.DOTALL)
+# Password(554), NewPassword(925), RawData(96) inside a FIX message. It is separated by SOH, for people by |, and where
+# bytes were written by `repr` or JSON by the escape of SOH, whose last digit must not be taken for the tag's first.
+_SECRET_FIELDS: Final = re.compile(
+    r"(?:(?<![0-9])|(?<=\\x01)|(?<=\\u0001))(554|925|96)=.*?(?=(?:[\x01|]|\\x01|\\u0001)[0-9]+=|[\x01|]?$)", re.DOTALL
+)
 
 
 def configure_logs(settings: LogSettings, data_dir: Path) -> None:

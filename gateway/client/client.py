@@ -414,7 +414,7 @@ class FixClient:
         now = time.monotonic()
         if now >= deadline:
             return False
-        wake_at = min(deadline, self._next_timer()) if self._automatic and self._logged_on else deadline
+        wake_at = min(deadline, self._next_timer()) if self._has_timers else deadline
         connection.settimeout(max(wake_at - now, _SHORTEST_WAIT_S))
         try:
             data = connection.recv(_RECEIVE_BYTES)
@@ -468,13 +468,18 @@ class FixClient:
         self._closed(cause)
         raise ConnectionClosedError(cause)
 
+    @property
+    def _has_timers(self) -> bool:
+        """HeartBtInt(108) of 0 means that neither side sends heartbeats."""
+        return self._automatic and self._logged_on and self.heartbeat_s > 0
+
     def _next_timer(self) -> float:
         silence = _LOST_AFTER if self._test_sent else _TEST_REQUEST_AFTER
         return min(self._sent_at + self.heartbeat_s, self._received_at + silence * self.heartbeat_s)
 
     def _keep_alive(self) -> None:
         """Send the Heartbeat(0) or TestRequest(1) that is due; notice a lost peer at 2.4 times HeartBtInt(108)."""
-        if not self._automatic or not self._logged_on:
+        if not self._has_timers:
             return
         now = time.monotonic()
         if now - self._received_at >= _LOST_AFTER * self.heartbeat_s:
