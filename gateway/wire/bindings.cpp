@@ -485,8 +485,8 @@ nb::dict PyWire::statistics() {
     nb::gil_scoped_release release;
     all = wire_.statistics();
   }
-  nb::dict result, sessions, cuts, refused;
-  nb::list io_list;
+  nb::dict result, cuts, refused;
+  nb::list io_list, sessions;
   std::map<std::string, uint64_t> totals;
   for (const IoStatistics& io : all.io) {
     nb::dict one;
@@ -505,6 +505,7 @@ nb::dict PyWire::statistics() {
       cuts[cause.c_str()] = count + (cuts.contains(cause.c_str()) ? nb::cast<uint64_t>(cuts[cause.c_str()]) : 0);
     for (const HostStatistics& host : io.hosts) {
       nb::dict entry;
+      entry["session_id"] = host.session_id;
       entry["name"] = host.name;
       entry["connected"] = host.connected;
       entry["logged_on"] = host.logged_on;
@@ -517,7 +518,7 @@ nb::dict PyWire::statistics() {
       entry["held_bytes"] = host.held_bytes;
       entry["queued"] = host.queued;
       entry["peer"] = host.peer;
-      sessions[nb::int_(host.session_id)] = entry;
+      sessions.append(entry);
     }
   }
   for (const auto& [reason, count] : all.gate.refused) refused[reason.c_str()] = count;

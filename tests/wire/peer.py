@@ -256,7 +256,7 @@ class Exchange:
 
     def statistics(self, session_id: int = 1) -> dict[str, Any]:
         """What the wire says of a session."""
-        return dict(self.wire.statistics()["sessions"][session_id])
+        return next(dict(entry) for entry in self.wire.statistics()["sessions"] if entry["session_id"] == session_id)
 
     def commit(self) -> None:
         """Releases all that was held back, and goes on committing."""
