@@ -8,7 +8,7 @@ import msgspec
 
 from config import file_keys
 from config.faults import FaultLog, quote
-from config.instruments import InstrumentSettings, count_of, refuse_repeats
+from config.instruments import InstrumentSettings, InstrumentsFile, count_of, names_of, refuse_repeats
 from config.toml_tables import Table, TomlFile
 from matching.types import MICRO
 from risk.accounts import AMOUNT_MAX
@@ -16,6 +16,7 @@ from risk.accounts import AMOUNT_MAX
 FILE: Final = "accounts.toml"
 ACCOUNTS_MAX: Final = 1_000_000
 LIMITS_PER_ACCOUNT_MAX: Final = 100_000
+SHOWN_MAX: Final = 20
 
 
 class LimitSettings(msgspec.Struct, frozen=True):
@@ -44,9 +45,14 @@ class AccountSettings(msgspec.Struct, frozen=True):
     line: int
 
 
-def read_accounts(
-    data: bytes, *, instruments: Sequence[InstrumentSettings] | None, log: FaultLog
-) -> list[AccountSettings] | None:
+class AccountsFile(msgspec.Struct, frozen=True):
+    """The accounts that could be read, and every name that the file gives; None where one could not be read."""
+
+    accounts: tuple[AccountSettings, ...]
+    names: frozenset[str] | None
+
+
+def read_accounts(data: bytes, *, instruments: InstrumentsFile | None, log: FaultLog) -> AccountsFile | None:
     """Read and check accounts.toml; None if it is no TOML. `instruments` None: instruments.toml could not be read."""
     file = TomlFile(data, file=FILE, log=log)
     file.table("", ())
@@ -56,10 +62,24 @@ def read_accounts(
         return None
     for key in ("name", "id"):
         refuse_repeats(tables, key, log)
-    by_symbol = None if instruments is None else {instrument.symbol: instrument for instrument in instruments}
-    accounts = [account for table in tables if (account := _account(file, table, by_symbol, log)) is not None]
+    traded = None if instruments is None else _Traded(instruments)
+    accounts = [account for table in tables if (account := _account(file, table, traded, log)) is not None]
     _check_sums(accounts, log)
-    return accounts
+    return AccountsFile(tuple(accounts), names_of(tables, "name"))
+
+
+class _Traded:
+    """What instruments.toml names, for looking up."""
+
+    def __init__(self, file: InstrumentsFile) -> None:
+        self.by_symbol = {instrument.symbol: instrument for instrument in reversed(file.instruments)}
+        self.currencies = list(dict.fromkeys(instrument.currency for instrument in file.instruments))
+        self.lacks = file.lacks
+
+    def names(self, *, spot_only: bool) -> str:
+        """Return the symbols, as a fault shows them."""
+        symbols = [i.symbol for i in self.by_symbol.values() if i.kind == "spot" or not spot_only]
+        return ", ".join(sorted(symbols)[:SHOWN_MAX])
 
 
 def _check_sums(accounts: Sequence[AccountSettings], log: FaultLog) -> None:
@@ -73,9 +93,7 @@ def _check_sums(accounts: Sequence[AccountSettings], log: FaultLog) -> None:
                 log.add(FILE, account.line, "opening", found=found, allowed=f"at most {AMOUNT_MAX} in all accounts")
 
 
-def _account(
-    file: TomlFile, table: Table, instruments: Mapping[str, InstrumentSettings] | None, log: FaultLog
-) -> AccountSettings | None:
+def _account(file: TomlFile, table: Table, traded: _Traded | None, log: FaultLog) -> AccountSettings | None:
     overall = LimitSettings(
         symbol=None,
         order_value_max=_in_micro(table["order_value_max"]),
@@ -90,8 +108,8 @@ def _account(
         table.path, {"limit": table["limit"] or []}, "limit", file_keys.LIMIT, count_max=LIMITS_PER_ACCOUNT_MAX
     )
     refuse_repeats(rows, "symbol", log)
-    limits = [_limit(row, instruments, log) for row in rows]
-    opening = _opening(table, instruments, log)
+    limits = [_limit(row, traded, log) for row in rows]
+    opening = _opening(table, traded, log)
     if not table.has("name", "firm"):
         return None
     kept = [limit for limit in limits if limit is not None]
@@ -103,20 +121,23 @@ def _in_micro(value: Decimal | None) -> int:
     return 0 if value is None else int(value * MICRO)
 
 
-def _opening(table: Table, instruments: Mapping[str, InstrumentSettings] | None, log: FaultLog) -> dict[str, int]:
+def _opening(table: Table, traded: _Traded | None, log: FaultLog) -> dict[str, int]:
     """Return the opening balances in the units of the ledger."""
-    if instruments is None or not table.has("opening"):
+    if traded is None or not table.has("opening"):
         return {}
-    currencies = sorted({instrument.currency for instrument in instruments.values()})
-    spots = [symbol for symbol, instrument in instruments.items() if instrument.kind == "spot"]
     balances: dict[str, int] = {}
     for asset, amount in table["opening"].items():
         line = table.line("opening", asset)
-        if asset not in currencies and asset not in spots:
-            allowed = f"a currency or a spot symbol: {', '.join((*currencies, *spots)[:20])}"
-            log.add(FILE, line, "opening", found=quote(asset), allowed=allowed)
+        instrument = traded.by_symbol.get(asset)
+        if asset in traded.currencies:
+            unit = Decimal(1) / MICRO
+        elif instrument is not None and instrument.kind == "spot":
+            unit = instrument.lot
+        else:
+            if instrument is not None or traded.lacks(asset):
+                allowed = f"a currency or a spot symbol: {', '.join(traded.currencies)}, {traded.names(spot_only=True)}"
+                log.add(FILE, line, "opening", found=quote(asset), allowed=allowed)
             continue
-        unit = Decimal(1) / MICRO if asset in currencies else instruments[asset].lot
         count = count_of(amount, unit=unit)
         if count is None:
             log.add(FILE, line, f"opening.{asset}", found=quote(f"{amount:f}"), allowed=f"a multiple of {unit:f}")
@@ -125,13 +146,14 @@ def _opening(table: Table, instruments: Mapping[str, InstrumentSettings] | None,
     return balances
 
 
-def _limit(table: Table, instruments: Mapping[str, InstrumentSettings] | None, log: FaultLog) -> LimitSettings | None:
-    if instruments is None or not table.has("symbol"):
+def _limit(table: Table, traded: _Traded | None, log: FaultLog) -> LimitSettings | None:
+    if traded is None or not table.has("symbol"):
         return None
-    instrument = instruments.get(table["symbol"])
+    instrument = traded.by_symbol.get(table["symbol"])
     if instrument is None:
-        found, allowed = quote(table["symbol"]), f"a symbol of instruments.toml: {', '.join(list(instruments)[:20])}"
-        log.add(FILE, table.line("symbol"), "symbol", found=found, allowed=allowed)
+        if traded.lacks(table["symbol"]):
+            found, allowed = quote(table["symbol"]), f"a symbol of instruments.toml: {traded.names(spot_only=False)}"
+            log.add(FILE, table.line("symbol"), "symbol", found=found, allowed=allowed)
         return None
     return LimitSettings(
         symbol=instrument.symbol,

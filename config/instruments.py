@@ -1,6 +1,6 @@
 """instruments.toml: what is traded, in ticks and lots that settle exactly."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -38,7 +38,21 @@ class InstrumentSettings(msgspec.Struct, frozen=True):
     line: int
 
 
-def read_instruments(data: bytes, *, shards: Collection[str] | None, log: FaultLog) -> list[InstrumentSettings] | None:
+class InstrumentsFile(msgspec.Struct, frozen=True):
+    """The instruments that could be read, and every symbol and currency that the file names, readable otherwise or not.
+
+    `assets` None: a name itself could not be read, so that nobody can say of another name that it is not there.
+    """
+
+    instruments: tuple[InstrumentSettings, ...]
+    assets: frozenset[str] | None
+
+    def lacks(self, asset: str) -> bool:
+        """Say whether the file certainly does not name this symbol or currency."""
+        return self.assets is not None and asset not in self.assets
+
+
+def read_instruments(data: bytes, *, shards: Collection[str] | None, log: FaultLog) -> InstrumentsFile | None:
     """Read and check instruments.toml; None if it is no TOML. `shards` None: exchange.toml could not be read."""
     file = TomlFile(data, file=FILE, log=log)
     file.table("", ())
@@ -56,7 +70,15 @@ def read_instruments(data: bytes, *, shards: Collection[str] | None, log: FaultL
             allowed = "a symbol that is no currency: both are assets of the ledgers"
             log.add(FILE, table.line("symbol"), "symbol", found=quote(table["symbol"]), allowed=allowed)
     instruments = [_instrument(table, shards=shards, log=log) for table in tables]
-    return [instrument for instrument in instruments if instrument is not None]
+    names = names_of(tables, "symbol", "currency")
+    return InstrumentsFile(tuple(instrument for instrument in instruments if instrument is not None), names)
+
+
+def names_of(tables: Sequence[Table], *keys: str) -> frozenset[str] | None:
+    """Return all values of these keys; None where one of them could not be read."""
+    if not all(table.has(*keys) for table in tables):
+        return None
+    return frozenset(table[key] for table in tables for key in keys)
 
 
 def refuse_repeats(tables: list[Table], key: str, log: FaultLog) -> None:

@@ -133,8 +133,9 @@ class _Reader:
                 if value:  # 0 is midnight
                     self._fault(key, f"{key} beside NonStopSession=Y", "no schedule for a session that never ends")
             return None
+        undecided = "NONSTOPSESSION" in self._entries and self._entries["NONSTOPSESSION"].value != "N"
         for key, value in (("StartTime", start), ("EndTime", end)):
-            if value is None and key.upper() not in self._entries:
+            if value is None and key.upper() not in self._entries and not undecided:
                 self._fault(key, "nothing", "a time HH:MM:SS, or NonStopSession=Y")
         if start is None or end is None or (start_day is None) != (end_day is None):
             return TimeRange(0, 0)

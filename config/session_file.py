@@ -1,6 +1,6 @@
 """Reading of sessions.cfg: QuickFIX's format and keys, and ours beside them, into sessions with every key resolved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ class Surroundings(msgspec.Struct, frozen=True):
 
     config_dir: Path
     exchange: ExchangeSettings | None
-    accounts: Sequence[str] | None
+    accounts: Collection[str] | None
     credentials: Mapping[str, Credential]
 
 
@@ -208,7 +208,7 @@ def _check_values(
     entries: Mapping[str, Entry],
     section: Section,
     *,
-    accounts: Sequence[str] | None,
+    accounts: Collection[str] | None,
     log: FaultLog,
 ) -> None:
     """Record what is wrong between the keys of one session."""
@@ -223,7 +223,7 @@ def _check_values(
     if accounts is not None:
         for account in named:
             if account not in accounts:
-                allowed = f"accounts of accounts.toml: {', '.join(accounts[:20])}"
+                allowed = f"accounts of accounts.toml: {', '.join(sorted(accounts)[:20])}"
                 log.add(FILE, _line("Accounts", entries, section), "Accounts", found=quote(account), allowed=allowed)
     if not named and values["Role"] != "market_data" and "ACCOUNTS" not in entries:
         text = (

@@ -6,17 +6,19 @@ from typing import Final
 import msgspec
 
 from config.accounts import FILE as ACCOUNTS
-from config.accounts import AccountSettings, read_accounts
+from config.accounts import AccountSettings, AccountsFile, read_accounts
 from config.exchange import FILE as EXCHANGE
 from config.exchange import ExchangeSettings, ListenerSettings, read_exchange
 from config.faults import ConfigFaults, Fault, FaultLog, Note, quote
 from config.instruments import FILE as INSTRUMENTS
-from config.instruments import InstrumentSettings, read_instruments
+from config.instruments import InstrumentSettings, InstrumentsFile, read_instruments
 from config.passwords import FILE as PASSWORDS
 from config.passwords import Credential, read_passwords
 from config.session_file import FILE as SESSIONS
 from config.session_file import SessionsFile, Surroundings, read_sessions
 from config.sessions import SessionSettings
+
+__all__ = ["SHIPPED", "ConfigFaults", "Fault", "Note", "Report", "Settings", "check", "load"]
 
 SHIPPED: Final = Path(__file__).parent
 """The folder of the shipped configuration, which is the demo."""
@@ -60,7 +62,7 @@ def check(config_dir: Path) -> Report:
     instruments = _read_instruments(config_dir, exchange, log)
     accounts = _read_accounts(config_dir, instruments, log)
     passwords = read_passwords(_bytes(config_dir, PASSWORDS, log, required=False) or b"", log=log)
-    names = None if accounts is None else [account.name for account in accounts]
+    names = None if accounts is None else accounts.names
     sessions = _read_sessions(config_dir, Surroundings(config_dir, exchange, names, passwords), log)
     if exchange is not None:
         listeners = (*exchange.listeners, *(sessions.listeners if sessions else ()))
@@ -70,7 +72,9 @@ def check(config_dir: Path) -> Report:
     if faults or exchange is None or instruments is None or accounts is None or sessions is None:
         assert faults, "a file that could not be read is a fault"
         return Report(faults, notes, None)
-    settings = Settings(config_dir, exchange, tuple(instruments), tuple(accounts), sessions.sessions, passwords, notes)
+    settings = Settings(
+        config_dir, exchange, instruments.instruments, accounts.accounts, sessions.sessions, passwords, notes
+    )
     return Report((), notes, settings)
 
 
@@ -79,17 +83,13 @@ def _read_exchange(config_dir: Path, log: FaultLog) -> ExchangeSettings | None:
     return None if data is None else read_exchange(data, config_dir=config_dir, log=log)
 
 
-def _read_instruments(
-    config_dir: Path, exchange: ExchangeSettings | None, log: FaultLog
-) -> list[InstrumentSettings] | None:
+def _read_instruments(config_dir: Path, exchange: ExchangeSettings | None, log: FaultLog) -> InstrumentsFile | None:
     data = _bytes(config_dir, INSTRUMENTS, log)
     shards = None if exchange is None else [shard.name for shard in exchange.shards]
     return None if data is None else read_instruments(data, shards=shards, log=log)
 
 
-def _read_accounts(
-    config_dir: Path, instruments: list[InstrumentSettings] | None, log: FaultLog
-) -> list[AccountSettings] | None:
+def _read_accounts(config_dir: Path, instruments: InstrumentsFile | None, log: FaultLog) -> AccountsFile | None:
     data = _bytes(config_dir, ACCOUNTS, log)
     return None if data is None else read_accounts(data, instruments=instruments, log=log)
 
@@ -119,7 +119,7 @@ def _bytes(config_dir: Path, name: str, log: FaultLog, *, required: bool = True)
 
 def _check_listeners(listeners: tuple[ListenerSettings, ...], log: FaultLog) -> None:
     """Refuse two listeners at one port: a session's SocketAcceptPort names a port, and must mean one listener."""
-    if not listeners:
+    if not listeners and not any(fault.file == EXCHANGE for fault in log.faults):
         log.add(EXCHANGE, 0, "listener", found="nothing", allowed="at least one [[listener]], or a SocketAcceptPort")
     for key in ("name", "port"):
         seen = set()
