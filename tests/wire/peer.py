@@ -185,6 +185,7 @@ class Exchange:
         self.held: list[tuple[int, int]] = []
         self.resends: list[Inbound] = []
         self.committed: dict[int, int] = {}
+        self.peers: list[Peer] = []
         self.threads = [threading.Thread(target=self._poll), threading.Thread(target=self._doorkeeper)]
 
     def __enter__(self) -> "Exchange":
@@ -199,6 +200,8 @@ class Exchange:
 
     def stop(self) -> None:
         """Ends everything; afterwards no native object of this exchange is alive."""
+        for peer in self.peers:
+            peer.close()
         self.stopping = True
         self.wire.wake()
         for thread in self.threads:
@@ -222,8 +225,10 @@ class Exchange:
         self.wire.add_session(spec)
 
     def peer(self, comp_id: str = "TRADER1", **more: Any) -> Peer:
-        """A new connection of a session's other side; nothing is sent yet."""
-        return Peer(self.port, comp_id=comp_id, **more)
+        """A new connection of a session's other side, closed with the exchange; nothing is sent yet."""
+        peer = Peer(more.pop("port", self.port), comp_id=comp_id, **more)
+        self.peers.append(peer)
+        return peer
 
     def logged_on(self, comp_id: str = "TRADER1", *, num: int = 1, extra: str = "", interval: int = 30, **more: Any) -> Peer:
         """A connection whose Logon was answered."""
