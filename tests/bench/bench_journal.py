@@ -2,8 +2,8 @@
 
     python -m tests.bench.bench_journal [--batches N] [--orders N] [--folder DIR]
 
-A batch is 500 orders, 900 events and 900 messages of 230 bytes unless told otherwise. It prints microseconds per batch and
-a hash of what was stored, which is the same on every machine.
+A batch is 500 orders, 900 events and 900 messages of 230 bytes unless told otherwise. It prints microseconds per batch
+and a hash of what was stored, which is the same on every machine.
 """
 
 import argparse
