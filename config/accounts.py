@@ -8,8 +8,8 @@ import msgspec
 
 from config import file_keys
 from config.faults import FaultLog, quote
-from config.instruments import InstrumentSettings, InstrumentsFile, count_of, names_of, refuse_repeats
-from config.toml_tables import Table, TomlFile
+from config.instruments import InstrumentSettings, InstrumentsFile, count_of
+from config.toml_tables import Table, TomlFile, names_of, refuse_repeats
 from matching.types import MICRO
 from risk.accounts import AMOUNT_MAX
 

@@ -10,7 +10,7 @@ import msgspec
 from config import file_keys
 from config.faults import FaultLog, quote
 from config.time_zones import is_known_zone
-from config.toml_tables import Table, TomlFile
+from config.toml_tables import Table, TomlFile, refuse_repeats
 
 FILE: Final = "exchange.toml"
 LISTENERS_MAX: Final = 64
@@ -150,10 +150,10 @@ def read_exchange(data: bytes, *, config_dir: Path, log: FaultLog) -> ExchangeSe
     known = [name.strip("[]") for name in file_keys.FILES[FILE] if name]
     top = file.table("", file_keys.EXCHANGE)
     file.refuse_unknown_tables(known)
-    listeners = [
-        _listener(table, config_dir=config_dir, log=log)
-        for table in file.tables("listener", file_keys.LISTENER, count_max=LISTENERS_MAX)
-    ]
+    tables = file.tables("listener", file_keys.LISTENER, count_max=LISTENERS_MAX)
+    listeners = [_listener(table, config_dir=config_dir, log=log) for table in tables]
+    refuse_repeats(tables, "name", log)
+    _refuse_clashes(tables, log)
     shards = _shards(file.tables("shard", file_keys.SHARD, count_max=SHARDS_MAX), file=file, log=log)
     sections = {name: file.table(name, file_keys.FILES[FILE][f"[{name}]"]) for name in _SECTIONS}
     _check_relations(sections, log)
@@ -188,6 +188,19 @@ def _listener(table: Table, *, config_dir: Path, log: FaultLog) -> ListenerSetti
     return ListenerSettings(table["name"], table["host"], table["port"], tls)
 
 
+def _refuse_clashes(tables: list[Table], log: FaultLog) -> None:
+    """Refuse a port that is taken twice: at one address, or at one address and at all of them."""
+    for number, table in enumerate(tables):
+        for earlier in tables[:number]:
+            if not (table.has("host", "port") and earlier.has("host", "port")):
+                continue
+            hosts = (ipaddress.ip_address(earlier["host"]), ipaddress.ip_address(table["host"]))
+            clash = hosts[0] == hosts[1] or any(host.is_unspecified for host in hosts)
+            if clash and table["port"] == earlier["port"]:
+                allowed = f"a port that line {earlier.line('port')} does not take at {earlier['host']}"
+                log.add(FILE, table.line("port"), "port", found=str(table["port"]), allowed=allowed)
+
+
 def _tls(table: Table, *, config_dir: Path, log: FaultLog) -> TlsSettings | None:
     if not table.has("certificate"):
         log.add(table.file, table.line(), "certificate", found="nothing", allowed="a path, where tls = true")
@@ -214,11 +227,7 @@ def _shards(tables: list[Table], *, file: TomlFile, log: FaultLog) -> list[Shard
     cores = usable_cores()
     if not tables and file.readable:
         log.add(FILE, 0, "shard", found="nothing", allowed="at least one [[shard]]")
-    names: dict[str, int] = {}
-    for table in tables:
-        if table.has("name") and names.setdefault(table["name"], table.line()) != table.line():
-            found = f"a second {quote(table['name'])}"
-            log.add(FILE, table.line("name"), "name", found=found, allowed="a name of its own for each shard")
+    refuse_repeats(tables, "name", log)
     named: dict[int, int] = {}
     for table in tables:
         core = table["core"]

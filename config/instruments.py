@@ -1,14 +1,14 @@
 """instruments.toml: what is traded, in ticks and lots that settle exactly."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from config import file_keys
 from config.faults import FaultLog, quote
-from config.toml_tables import Table, TomlFile
+from config.toml_tables import Table, TomlFile, names_of, refuse_repeats
 from matching.instrument import PRICE_TICKS_MAX, band_around
 from matching.types import E8, MICRO, InstrumentKind
 
@@ -72,22 +72,6 @@ def read_instruments(data: bytes, *, shards: Collection[str] | None, log: FaultL
     instruments = [_instrument(table, shards=shards, log=log) for table in tables]
     names = names_of(tables, "symbol", "currency")
     return InstrumentsFile(tuple(instrument for instrument in instruments if instrument is not None), names)
-
-
-def names_of(tables: Sequence[Table], *keys: str) -> frozenset[str] | None:
-    """Return all values of these keys; None where one of them could not be read."""
-    if not all(table.has(*keys) for table in tables):
-        return None
-    return frozenset(table[key] for table in tables for key in keys)
-
-
-def refuse_repeats(tables: list[Table], key: str, log: FaultLog) -> None:
-    """Record a fault for every table whose `key` has the value of an earlier one."""
-    first: dict[Any, int] = {}
-    for table in tables:
-        if table.has(key) and first.setdefault(table[key], table.line(key)) != table.line(key):
-            allowed = f"one that line {first[table[key]]} does not have"
-            log.add(table.file, table.line(key), key, found=quote(table[key]), allowed=allowed)
 
 
 def count_of(value: Decimal, *, unit: Decimal) -> int | None:

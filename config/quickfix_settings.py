@@ -50,8 +50,6 @@ def parse(data: bytes, *, file: str, log: FaultLog) -> SettingsFile:
     """Read a whole file; every line that is not understood becomes a fault, and reading goes on after it."""
     sections: list[tuple[str, int, dict[str, Entry]]] = []
     for number, line in _lines(data, file=file, log=log):
-        if not line or line[0] == "#":
-            continue
         if line[0] == "[" and line[-1] == "]":
             sections.append((line[1:-1].strip(WHITESPACE), number, {}))
         elif "=" not in line:
@@ -64,9 +62,14 @@ def parse(data: bytes, *, file: str, log: FaultLog) -> SettingsFile:
 
 
 def _lines(data: bytes, *, file: str, log: FaultLog) -> list[tuple[int, str]]:
-    """Return (number, stripped text) of each line that can be read at all."""
+    """Return (number, stripped text) of each line that says something and can be read."""
     lines: list[tuple[int, str]] = []
     for number, raw in enumerate(data.split(b"\n"), start=1):
+        if len(raw) > LINE_CHARACTERS_MAX:
+            log.add(file, number, "line", found=f"{len(raw)} bytes", allowed=f"at most {LINE_CHARACTERS_MAX} bytes")
+            continue
+        if raw.lstrip().startswith(b"#"):
+            continue  # A comment may be in any encoding.
         try:
             line = raw.decode("utf-8").strip(WHITESPACE)
         except UnicodeDecodeError as error:
@@ -75,9 +78,7 @@ def _lines(data: bytes, *, file: str, log: FaultLog) -> list[tuple[int, str]]:
         control = next((c for c in line if (ord(c) < 0x20 and c != "\t") or ord(c) == 0x7F), None)
         if control is not None:
             log.add(file, number, "line", found=f"control character 0x{ord(control):02x}", allowed="printable text")
-        elif len(raw) > LINE_CHARACTERS_MAX:
-            log.add(file, number, "line", found=f"{len(raw)} bytes", allowed=f"at most {LINE_CHARACTERS_MAX} bytes")
-        else:
+        elif line:
             lines.append((number, line))
     return lines
 

@@ -151,9 +151,9 @@ TABLE: Final[tuple[SessionKey, ...]] = (
             "",
             "Digits of the fraction of a second in times sent.",
         ),
-        _honoured("LogonTimeout", seconds(1, 300), "10", "Time for a Logon to be answered."),
+        _honoured("LogonTimeout", seconds(1, 3600), "10", "Time for a Logon to be answered."),
         _honoured(
-            "LogoutTimeout", seconds(1, 300), "2", "Time for a Logout to be answered; then the connection is closed."
+            "LogoutTimeout", seconds(1, 3600), "2", "Time for a Logout to be answered; then the connection is closed."
         ),
         _honoured("PersistMessages", ONLY_YES, "Y", "Always on: every message sent can be sent again."),
         _idle(
@@ -193,7 +193,9 @@ TABLE: Final[tuple[SessionKey, ...]] = (
         _honoured(
             "CertificationAuthoritiesFile", PATH, "", "PEM file of the authorities that sign client certificates."
         ),
-        _honoured("CertificateVerifyLevel", Whole(0, 2), "0", "Client certificate: 0 none, 1 optional, 2 required."),
+        _honoured(
+            "CertificateVerifyLevel", Whole(0, 3), "0", "Client certificate: 0 and 3 none, 1 required, 2 optional."
+        ),
         SessionKey(
             "CertificationAuthoritiesDirectory", PATH, "", REFUSED, "CertificationAuthoritiesFile with all authorities"
         ),

@@ -20,7 +20,13 @@ TLS_KEYS: Final = (
     "CertificateVerifyLevel",
 )
 """QuickFIX reads these from [DEFAULT] only: they describe its one acceptor, not a session."""
-_CLIENT_CERTIFICATES: Final[tuple[Literal["none", "optional", "required"], ...]] = ("none", "optional", "required")
+_CLIENT_CERTIFICATES: Final[tuple[Literal["none", "optional", "required"], ...]] = (
+    "none",
+    "required",
+    "optional",
+    "none",
+)
+"""By CertificateVerifyLevel, in the order of QuickFIX's SSL_CLIENT_VERIFY_NONE, _REQUIRE, _OPTIONAL and _NOTSET."""
 
 
 class AddedListeners:
@@ -61,7 +67,7 @@ class AddedListeners:
             return None
         certificate, private_key, authorities = (self._path(key) for key in TLS_KEYS[:3])
         level = self._values["CertificateVerifyLevel"]
-        if level and not authorities:
+        if _CLIENT_CERTIFICATES[level] != "none" and not authorities:
             allowed = "0, or CertificationAuthoritiesFile too"
             self._log.add(FILE, self._line(TLS_KEYS[3]), TLS_KEYS[3], found=quote(str(level)), allowed=allowed)
         return TlsSettings(certificate, private_key or certificate, _CLIENT_CERTIFICATES[level], authorities)

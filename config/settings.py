@@ -118,14 +118,6 @@ def _bytes(config_dir: Path, name: str, log: FaultLog, *, required: bool = True)
 
 
 def _check_listeners(listeners: tuple[ListenerSettings, ...], log: FaultLog) -> None:
-    """Refuse two listeners at one port: a session's SocketAcceptPort names a port, and must mean one listener."""
+    """Refuse an exchange that nobody could reach."""
     if not listeners and not any(fault.file == EXCHANGE for fault in log.faults):
         log.add(EXCHANGE, 0, "listener", found="nothing", allowed="at least one [[listener]], or a SocketAcceptPort")
-    for key in ("name", "port"):
-        seen = set()
-        for listener in listeners:
-            value = getattr(listener, key)
-            if value in seen:
-                allowed = f"a {key} of its own for each listener"
-                log.add(EXCHANGE, 0, f"listener {listener.name}", found=f"a second {key} {value}", allowed=allowed)
-            seen.add(value)

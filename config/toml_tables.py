@@ -265,6 +265,22 @@ class TomlFile:
         self._log.add(self.file, self._lines.of(path), name, found="an unknown key", allowed=allowed)
 
 
+def refuse_repeats(tables: list[Table], key: str, log: FaultLog) -> None:
+    """Record a fault for every table whose `key` has the value of an earlier one."""
+    first: dict[Any, int] = {}
+    for table in tables:
+        if table.has(key) and first.setdefault(table[key], table.line(key)) != table.line(key):
+            allowed = f"one that line {first[table[key]]} does not have"
+            log.add(table.file, table.line(key), key, found=quote(table[key]), allowed=allowed)
+
+
+def names_of(tables: Sequence[Table], *keys: str) -> frozenset[str] | None:
+    """Return all values of these keys; None where one of them could not be read."""
+    if not all(table.has(*keys) for table in tables):
+        return None
+    return frozenset(table[key] for table in tables for key in keys)
+
+
 def _is_table(value: object) -> bool:
     return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
 

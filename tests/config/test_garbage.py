@@ -16,7 +16,8 @@ PIECES: Final = st.sampled_from(
     [
         b"[[", b"]]", b"[", b"]", b"=", b"\n", b"\r", b'"', b"'", b'"""', b"'''", b"#", b"\\", b"{", b"}", b",", b".",
         b"0", b"-1", b"9" * 30, b"1e9", b"nan", b"inf", b"\x00", b"\xff", b"\xc3\xa9", b"Y", b"shard", b"listener",
-        b"port", b"host", b"account", b"limit", b"opening", b"instrument", b"tick", b"SESSION", b"DEFAULT", b"BeginString",
+        b"port", b"host", b"account", b"limit", b"opening", b"instrument", b"tick", b"SESSION",
+        b"DEFAULT", b"BeginString",
         b"StartTime", b"00:00:00", b"AppDataDictionary.", b"DataDictionary", b"/", b"\\u0001", b":", b"$argon2id$",
         b"true", b"1979-05-27", b"io_threads", b"time_zone", b"../../etc/passwd",
     ]

@@ -2,6 +2,7 @@
 """sessions.cfg: QuickFIX's meaning of QuickFIX's keys, ours beside them, and every kind of fault."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -308,18 +309,33 @@ def test_a_credential_of_another_kind_is_refused(tmp_path: Path) -> None:
     assert found == [f"{FILE}:5: Authentication: found password for TRADER1, allowed: {allowed}"]
 
 
-def test_a_port_that_a_session_asks_for_gets_the_tls_of_the_defaults(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("level", "wanted"), [(0, "none"), (1, "required"), (2, "optional"), (3, "none")])
+def test_a_port_that_a_session_asks_for_gets_the_tls_of_the_defaults(
+    tmp_path: Path, level: int, wanted: Literal["none", "optional", "required"]
+) -> None:
     (tmp_path / "cert.pem").touch()
     (tmp_path / "ca.pem").touch()
-    tls = "ServerCertificateFile=cert.pem\nCertificationAuthoritiesFile=ca.pem\nCertificateVerifyLevel=2\n"
+    files = "ServerCertificateFile=cert.pem\nCertificationAuthoritiesFile=ca.pem"
+    tls = f"{files}\nCertificateVerifyLevel={level}\n"
     edits = (
         Edit(FILE, "NonStopSession=Y\n", f"NonStopSession=Y\n{tls}"),
-        Edit(FILE, LINE_6, f"{LINE_6}SocketAcceptPort=9900\nCertificateCN=trader one\n"),
+        Edit(FILE, LINE_6, f"{LINE_6}SocketAcceptPort=9900\nRequireTLS=Y\n"),
     )
     settings = load(write_config(tmp_path, *edits))
     certificate, authorities = str(tmp_path / "cert.pem"), str(tmp_path / "ca.pem")
-    assert settings.exchange.listeners[1].tls == TlsSettings(certificate, certificate, "required", authorities)
-    assert (settings.sessions[0].require_tls, settings.sessions[0].certificate_cn) == (True, "trader one")
+    assert settings.exchange.listeners[1].tls == TlsSettings(certificate, certificate, wanted, authorities)
+    assert settings.sessions[0].require_tls
+
+
+def test_the_name_of_a_certificate_implies_tls(tmp_path: Path) -> None:
+    (tmp_path / "cert.pem").touch()
+    files = "ServerCertificateFile=cert.pem\nCertificationAuthoritiesFile=cert.pem\nCertificateVerifyLevel=1"
+    edits = (
+        Edit(FILE, "NonStopSession=Y\n", f"NonStopSession=Y\n{files}\n"),
+        Edit(FILE, LINE_6, f"{LINE_6}SocketAcceptPort=9900\nCertificateCN=trader one\n"),
+    )
+    session = load(write_config(tmp_path, *edits)).sessions[0]
+    assert (session.require_tls, session.certificate_cn) == (True, "trader one")
 
 
 def test_a_certificate_that_no_listener_asks_for_is_refused(tmp_path: Path) -> None:
@@ -343,7 +359,7 @@ def test_verification_without_authorities_and_missing_files_are_refused(tmp_path
 
 def test_bytes_that_are_no_text_are_named_with_their_line(tmp_path: Path) -> None:
     write_config(tmp_path)
-    (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes() + b"# caf\xe9\n")
+    (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes() + b"# caf\xe9\nRole=caf\xe9\n")
     assert [str(fault) for fault in check(tmp_path).faults] == [
-        f"{FILE}:16: line: found byte 0xe9, allowed: text in UTF-8"
+        f"{FILE}:17: line: found byte 0xe9, allowed: text in UTF-8"
     ]

@@ -81,7 +81,16 @@ TABLE = [
         "exchange.toml",
         "port = 9878\n",
         'port = 9878\n[[listener]]\nname = "other"\nport = 9878\n',
-        ["exchange.toml: listener other: found a second port 9878, allowed: a port of its own for each listener"],
+        ["exchange.toml:8: port: found 9878, allowed: a port that line 5 does not take at 127.0.0.1"],
+    ),
+    (
+        "exchange.toml",
+        "port = 9878\n",
+        'port = 9878\n[[listener]]\nname = "plain"\nhost = "0.0.0.0"\nport = 9878\n',
+        [
+            'exchange.toml:7: name: found "plain", allowed: one that line 4 does not have',
+            "exchange.toml:9: port: found 9878, allowed: a port that line 5 does not take at 127.0.0.1",
+        ],
     ),
     (
         "exchange.toml",
@@ -99,7 +108,7 @@ TABLE = [
         "exchange.toml",
         'core = "none"\n',
         'core = 1\n[[shard]]\nname = "main"\n',
-        ['exchange.toml:11: name: found a second "main", allowed: a name of its own for each shard'],
+        ['exchange.toml:11: name: found "main", allowed: one that line 8 does not have'],
     ),
     (
         "exchange.toml",
