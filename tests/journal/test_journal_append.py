@@ -234,3 +234,13 @@ def test_a_reader_follows_a_writer_of_another_process(tmp_path: Path) -> None:
     journal.append([batch(4, 7)])
     assert python(script, tmp_path).stdout == "4 3 1\n"
     journal.close()
+
+
+def test_a_record_that_is_already_there_is_never_skipped_in_silence(tmp_path: Path) -> None:
+    """The disk has more than the journal remembers: a defect, and the batch must not count as stored."""
+    journal = Journal.open(tmp_path)
+    journal.append(batches(2))
+    journal._last = journal._last._replace(batch_seq=1, seq=2)
+    with pytest.raises(AssertionError, match="batch 2 does not follow the last record"):
+        journal.append([batch(2, 3)])
+    journal.close()
