@@ -111,7 +111,7 @@ def replace_in(path: Path, old: str, new: str) -> None:
 
 def outcry_command(*arguments: str) -> list[str]:
     """Return the command line that runs `outcry`."""
-    return [sys.executable, "-m", "gateway.cli", *arguments]
+    return [sys.executable, "-c", "import sys; from gateway.cli import main; sys.exit(main())", *arguments]
 
 
 class ExchangeProcess:
@@ -202,6 +202,8 @@ class ExchangeProcess:
         code = self._process.wait(seconds)
         if self._reader is not None:
             self._reader.join(seconds)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         return code
 
     def terminate(self) -> int:
