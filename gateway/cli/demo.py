@@ -1,6 +1,5 @@
 """`outcry demo`: two real FIX clients log on to the running exchange, trade and cancel, and what they say is shown."""
 
-import time
 from collections.abc import Callable
 from typing import Annotated, Final
 
@@ -16,6 +15,8 @@ PRICE: Final = "585.00"
 FAR_PRICE: Final = "580.00"
 TRADER: Final = ("TRADER1", "trader1", "ACC1")
 MAKER: Final = ("MAKER1", "maker1", "ACC3")
+HEADER_TAGS: Final = frozenset({34, 49, 52, 56})
+"""Shown once in the line above, or the same in every message."""
 
 Show = Callable[[str, Direction, Message], None]
 
@@ -98,10 +99,12 @@ def _show_text() -> Show:
 
     def show(client: str, direction: Direction, message: Message) -> None:
         arrow, style = ("→", "cyan") if direction == "sent" else ("←", "green")
-        now = time.strftime("%H:%M:%S", time.gmtime())
         kind = f"{names.message_name(message.msg_type)}({message.msg_type})"
-        output.print(f"{now} {client:<8}{arrow} {kind}", style=style, markup=False)
-        output.print(f"    {'  '.join(names.describe(message))}", markup=False, style="dim", soft_wrap=True)
+        at = message[52].partition("-")[2]
+        output.print(f"{at} {client:<8}{arrow} {kind} MsgSeqNum(34)={message[34]}", style=style, markup=False)
+        fields = "  ".join(names.describe(message, leave_out=HEADER_TAGS))
+        if fields:
+            output.print(f"    {fields}", markup=False, soft_wrap=True)
 
     return show
 

@@ -103,9 +103,13 @@ def _print_outcome(outcome: Outcome) -> None:
 
 def _words(record: msgspec.Struct) -> str:
     """Name of the record and its fields; those that say nothing are left out."""
-    fields = msgspec.structs.asdict(record).items()
-    said = [f"{name}={value}" for name, value in fields if value not in (0, "", False)]
-    return " ".join([type(record).__name__, *said])
+    words = [type(record).__name__]
+    for field in msgspec.structs.fields(record):
+        value = getattr(record, field.name)
+        is_empty = not value and not isinstance(value, bool)
+        if value != field.default and not is_empty:
+            words.append(f"{field.name}={value}")
+    return " ".join(words)
 
 
 def _time(time_ns: int) -> str:

@@ -55,11 +55,11 @@ class Dictionary:
         """What an enumerated value means, in lower case; empty where it is not enumerated."""
         return self._values.get((tag, value), "").replace("_", " ").lower()
 
-    def describe(self, message: Message) -> list[str]:
+    def describe(self, message: Message, *, leave_out: frozenset[int] = frozenset()) -> list[str]:
         """The fields of a message as `Name(tag)=value`, values named where they are enumerated, secrets masked."""
         texts = []
         for tag, value in message.fields:
-            if tag in _LEFT_OUT:
+            if tag in _LEFT_OUT or tag in leave_out:
                 continue
             shown = SECRET_MASK if tag in SECRET_TAGS else value
             meaning = self.value_name(tag, value)
