@@ -38,7 +38,10 @@ $(MADE)/packages: pyproject.toml $(MADE)/python
 	@wanted=$$($(BIN)/python .ci/requirements)
 	if [ "$$(cat $@ 2>/dev/null)" != "$$wanted" ]; then
 	    echo "[2/4] Python packages"
-	    $(BIN)/python -m pip install --progress-bar off $$wanted | .ci/progress $(CACHE)/packages.log
+	    if ! $(BIN)/python -m pip install --progress-bar off $$wanted 2>&1 | .ci/progress $(CACHE)/packages.log; then
+	        tail -n 20 $(CACHE)/packages.log >&2
+	        exit 1
+	    fi
 	fi
 	printf '%s\n' "$$wanted" >$@
 
