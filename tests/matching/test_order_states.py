@@ -1,0 +1,28 @@
+"""The order state table and the documents drawn from it."""
+
+from pathlib import Path
+
+import pytest
+
+from matching.order_states import ACCEPTED, AFTER_FILL, BEFORE, NAMES, OPEN, TABLE, as_markdown
+
+
+def test_readme_shows_the_table_as_it_is() -> None:
+    readme = Path(__file__).parents[2] / "matching" / "README.md"
+    assert as_markdown() in readme.read_text(encoding="utf-8")
+
+
+def test_closed_orders_have_no_further_step() -> None:
+    closed = set(NAMES) - {BEFORE} - set(OPEN)
+    assert closed == {"2", "4", "8", "C"}
+    assert [key for key in TABLE if key[0] in closed] == []
+
+
+def test_every_status_is_reached() -> None:
+    assert set(TABLE.values()) == set(NAMES) - {BEFORE}
+    assert ACCEPTED == "0"
+
+
+def test_an_illegal_step_is_our_bug() -> None:
+    with pytest.raises(KeyError):
+        AFTER_FILL["4"]
