@@ -49,11 +49,15 @@ KILL_SWITCH: Final[tuple[Command, ...]] = (
 )
 SESSIONS: Final[tuple[Command, ...]] = (
     ("list", live.list_sessions, ("outcry sessions list", "outcry sessions list --json")),
-    ("logout", live.logout, ("outcry sessions logout NAME",)),
-    ("enable", live.enable, ("outcry sessions enable NAME",)),
-    ("disable", live.disable, ("outcry sessions disable NAME",)),
-    ("reset", live.reset, ("outcry sessions reset NAME",)),
-    ("renumber", live.renumber, ("outcry sessions renumber NAME --next-sender 120 --next-target 88",)),
+    ("logout", live.logout, ("outcry sessions logout 'FIX.4.4:OUTCRY->TRADER1'",)),
+    ("enable", live.enable, ("outcry sessions enable 'FIX.4.4:OUTCRY->TRADER1'",)),
+    ("disable", live.disable, ("outcry sessions disable 'FIX.4.4:OUTCRY->TRADER1'",)),
+    ("reset", live.reset, ("outcry sessions reset 'FIX.4.4:OUTCRY->TRADER1'",)),
+    (
+        "renumber",
+        live.renumber,
+        ("outcry sessions renumber 'FIX.4.4:OUTCRY->TRADER1' --next-sender 120 --next-target 88",),
+    ),
 )
 HELP_WIDTH: Final = 110
 _VERBATIM: Final = "\b\n"

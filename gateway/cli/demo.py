@@ -18,6 +18,11 @@ MAKER: Final = ("MAKER1", "maker1", "ACC3")
 HEADER_TAGS: Final = frozenset({34, 49, 52, 56})
 """Shown once in the line above, or the same in every message."""
 
+
+class UnexpectedAnswerError(FixClientError):
+    """The exchange answers, but not as the demo needs it: a market that is halted, say, or another's order in the way."""
+
+
 Show = Callable[[str, Direction, Message], None]
 
 
@@ -37,6 +42,8 @@ def demo(
             _converse(maker, trader, say=_silent if as_json else _say())
     except LogonRefusedError as error:
         fail(f"the exchange refused the logon: {error}; does it run on the shipped configuration?", as_json=as_json)
+    except UnexpectedAnswerError as error:
+        fail(f"the demo goes another way here: {error}", as_json=as_json)
     except FixClientError as error:
         fail(f"{error}; is an exchange running? Start one with `outcry serve`", as_json=as_json)
 
@@ -65,23 +72,36 @@ def _converse(maker: FixClient, trader: FixClient, *, say: Callable[[str], None]
     trader.logon(reset=True)
     say(f"The maker offers 100 {SYMBOL} at {PRICE}; the order rests in the book.")
     offer = maker.new_order(SYMBOL, "sell", 100, PRICE)
-    maker.wait_for_report(offer)
+    _await(maker, offer, "0")
     say("The trader buys 60 of it. Each side hears of the fill on its own session.")
     bid = trader.new_order(SYMBOL, "buy", 60, PRICE)
-    trader.wait_for_report(bid, "0")
-    trader.wait_for_report(bid, "F")
-    maker.wait_for_report(offer, "F")
+    _await(trader, bid, "0")
+    _await(trader, bid, "F")
+    _await(maker, offer, "F")
     say("The trader bids far below, thinks again and replaces, then cancels.")
     far = trader.new_order(SYMBOL, "buy", 10, FAR_PRICE)
-    trader.wait_for_report(far)
+    _await(trader, far, "0")
     nearer = trader.replace(far, SYMBOL, "buy", 20, FAR_PRICE)
-    trader.wait_for_report(nearer)
-    trader.wait_for_report(trader.cancel(nearer, SYMBOL, "buy", 20))
+    _await(trader, nearer, "5")
+    _await(trader, trader.cancel(nearer, SYMBOL, "buy", 20), "4")
     say("The maker cancels the 40 that are left, and both log out.")
-    maker.wait_for_report(maker.cancel(offer, SYMBOL, "sell", 100))
+    _await(maker, maker.cancel(offer, SYMBOL, "sell", 100), "4")
     trader.logout()
     maker.logout()
     say("That was a first order. Every message above is in the journal: `outcry replay`.")
+
+
+def _await(client: FixClient, cl_ord_id: str, exec_type: str) -> None:
+    """Wait for this step of the order's life.
+
+    Raises:
+        UnexpectedAnswerError: the exchange said something else of it.
+    """
+    answer = client.wait_for(lambda message: message.get(11) == cl_ord_id or message.msg_type in ("3", "j"))
+    if answer.get(150) != exec_type:
+        kind = shipped(BEGIN_STRING).message_name(answer.msg_type)
+        text = f"ExecType(150)={exec_type} was expected, {kind}({answer.msg_type}) came: {answer.get(58) or answer}"
+        raise UnexpectedAnswerError(text)
 
 
 def _silent(_text: str) -> None:

@@ -113,7 +113,9 @@ def list_sessions(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, 
         print_status({"sessions": result["sessions"]}, console())
 
 
-NameArgument = Annotated[str, typer.Argument(help="Name of the session, as `outcry sessions list` shows it.")]
+NameArgument = Annotated[
+    str, typer.Argument(help="Name of the session, as `outcry sessions list` shows it; quote it for the shell.")
+]
 
 
 def logout(

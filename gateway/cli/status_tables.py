@@ -1,6 +1,7 @@
 """`outcry status` for people: the answer of the exchange as tables. Shows every figure that it gets, known or new."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.console import Console
@@ -34,6 +35,8 @@ def shown(name: str, value: Any) -> str:
     """One figure as people read it: thousands apart, bytes in their unit, lists and percentiles in a row."""
     if value is None:
         return "–"
+    if name == "time" and isinstance(value, float):
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,6 @@ NAMES: Final = [
     *(["kill-switch", name] for name, _, _ in KILL_SWITCH),
     *(["sessions", name] for name, _, _ in SESSIONS),
 ]
-Operator = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def outcry(*arguments: str, text: str | None = None) -> Result:
@@ -309,6 +308,7 @@ def test_status_as_json_is_the_answer_itself(tmp_path: Path, operator: Answering
         ("used_bytes", 12, "12 bytes"),
         ("on", True, "yes"),
         ("core", None, "–"),
+        ("time", 1_700_000_000.25, "2023-11-14 22:13:20 UTC"),
         ("latency_us", {}, "–"),
         ("cores", [0, 1], "0, 1"),
     ],
