@@ -20,7 +20,7 @@ HEADER_TAGS: Final = frozenset({34, 49, 52, 56})
 
 
 class UnexpectedAnswerError(FixClientError):
-    """The exchange answers, but not as the demo needs it: a market that is halted, say, or another's order in the way."""
+    """The exchange answers, but not as the demo needs it: a halted market, or another order in the way."""
 
 
 Show = Callable[[str, Direction, Message], None]
