@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
+from config.exchange import BoundSettings
 from gateway.drop_copy import DropCopies
 from gateway.inbound import (
     MARKET_DATA_REQUEST,
@@ -58,7 +59,7 @@ class Exchange:
         sessions: SessionBook,
         clock: Clock,
         fault_point: FaultPoint,
-        market_data_depth_max: int,
+        bounds: BoundSettings,
     ) -> None:
         self._wire = wire
         self._engine = engine
@@ -72,7 +73,7 @@ class Exchange:
         self._translator = Translator(self._symbols)
         names = AccountNames(engine)
         self.reports = ReportWriter(engine.instruments, names)
-        self.market_data = MarketData(wire, engine, self._symbols, depth_max=market_data_depth_max)
+        self.market_data = MarketData(wire, engine, self._symbols, bounds)
         self.drop_copies = DropCopies(sessions, storage, pipeline, self.reports)
         self.resends = Resends(wire, storage, pipeline, sessions)
         self.statistics = LoopStatistics()

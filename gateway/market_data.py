@@ -8,6 +8,7 @@ snapshot; nobody waits for him. Owner: the matching thread.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from config.exchange import BoundSettings
 from gateway.depth_view import BID, OFFER, DepthView
 from gateway.pipeline import PendingBatch
 from gateway.reports import InstrumentTexts
@@ -22,7 +23,6 @@ SUBSCRIBE: Final = "1"
 UNSUBSCRIBE: Final = "2"
 TRADE: Final = "2"
 ENTRY_TYPES: Final = (BID, OFFER, TRADE)
-SUBSCRIPTIONS_PER_SESSION_MAX: Final = 1_000
 MD_REQ_ID_CHARS_MAX: Final = 64
 
 UNKNOWN_SYMBOL: Final = "0"
@@ -78,11 +78,12 @@ class MarketData:
     subscription.
     """
 
-    def __init__(self, wire: Wire, engine: Engine, symbols: Mapping[str, Instrument], *, depth_max: int) -> None:
+    def __init__(self, wire: Wire, engine: Engine, symbols: Mapping[str, Instrument], bounds: BoundSettings) -> None:
         self._wire = wire
         self._engine = engine
         self._symbols = symbols
-        self._depth_max = depth_max
+        self._depth_max = bounds.market_data_depth_max
+        self._subscriptions_max = bounds.market_data_subscriptions_max
         self._views: dict[int, DepthView] = {}
         self._texts: dict[int, InstrumentTexts] = {}
         self._subscriptions: dict[tuple[int, str], list[Subscription]] = {}
@@ -158,8 +159,8 @@ class MarketData:
             if symbol not in self._symbols:
                 return UNKNOWN_SYMBOL, f"Symbol(55) {symbol} is not traded here"
         count = sum(len(subs) for (owner, _), subs in self._subscriptions.items() if owner == session.session_id)
-        if count + len(instruments) > SUBSCRIPTIONS_PER_SESSION_MAX:
-            return DUPLICATE_MD_REQ_ID, f"{count} instruments are subscribed, allowed: {SUBSCRIPTIONS_PER_SESSION_MAX}"
+        if count + len(instruments) > self._subscriptions_max:
+            return DUPLICATE_MD_REQ_ID, f"{count} instruments are subscribed, allowed: {self._subscriptions_max}"
         return None
 
     def forget(self, session: GatewaySession) -> None:

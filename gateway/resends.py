@@ -18,9 +18,10 @@ SLICES_PER_TURN_MAX: Final = 2
 """Slices answered in one turn, so that orders never wait for more than these (each at most 1,000 messages)."""
 SLICE_BYTES_MAX: Final = 1 << 22
 ANEW_PER_TURN_MAX: Final = 500
+ANEW_BYTES_MAX: Final = 1 << 17
 ADMIN_TYPES: Final = frozenset("012345A")
 HEADER_TAGS: Final = frozenset({"8", "9", "34", "35", "43", "49", "52", "56", "97", "122", "10"})
-NUMBER_MAX: Final = (1 << 63) - 1
+NUMBER_MAX: Final = (1 << 62) - 1
 
 
 class Resends:
@@ -82,14 +83,12 @@ class Resends:
     ) -> None:
         bodies: list[tuple[int, str, str]] = []
         number = begin
-        while len(bodies) < ANEW_PER_TURN_MAX:
-            journal = self._storage.journal
-            found, number = journal.messages(session.session_id, epoch, number, NUMBER_MAX, SLICE_BYTES_MAX)
+        journal = self._storage.journal
+        while number <= NUMBER_MAX and len(bodies) < ANEW_PER_TURN_MAX:
+            found, number = journal.messages(session.session_id, epoch, number, NUMBER_MAX, ANEW_BYTES_MAX)
             for _first, _count, blob in found:
                 bodies += [(session.session_id, kind, body) for kind, body in report_bodies(blob)]
-            if not found:
-                break
-        else:
+        if number <= NUMBER_MAX:
             self._resets.appendleft((session, epoch, number, 0))
         if bodies:
             begin_batch(self._pipeline.empty_batch(), [], bodies)

@@ -29,7 +29,7 @@ from gateway.pipeline import Pipeline
 from gateway.session_setup import add_to_wire, admission_accounts, build_sessions
 from gateway.sessions import SessionBook
 from gateway.snapshotter import Snapshotter
-from gateway.start_up import ENGINE_FACTORY, Started, start_up
+from gateway.start_up import ENGINE_FACTORY, Started, StartUpError, start_up
 from gateway.storage import Storage
 from gateway.timers import Timers
 from gateway.wire import Wire
@@ -74,7 +74,11 @@ def serve(config_dir: Path, data_dir: Path, *, fault: str = "") -> int:
         log.info("configuration", note=str(note))
     try:
         return uvloop.run(Server(settings, data_dir, passes).run())
-    except (JournalError, RecoveryError, ShardPinError, AdminError, OSError) as error:
+    except ConfigFaults as error:
+        for found in error.faults:
+            print(found, file=sys.stderr)
+        return EXIT_USAGE
+    except (JournalError, RecoveryError, StartUpError, ShardPinError, AdminError, OSError) as error:
         log.error("exchange ended", error=str(error))
         print(f"outcry: {error}", file=sys.stderr)
         return EXIT_FAILED
@@ -154,6 +158,7 @@ class Server:
             started.journal,
             ballast,
             free_bytes_min=settings.journal.disk_free_bytes_min,
+            alarm_percent=settings.journal.disk_alarm_percent,
             give_up_s=COMMIT_GIVE_UP_S,
         )
         started.journal.faults = lambda name: self._passes(JOURNAL_PREFIX + name)
@@ -166,7 +171,7 @@ class Server:
             sessions=sessions,
             clock=self._clock,
             fault_point=self._passes,
-            market_data_depth_max=1_000,
+            bounds=settings.bounds,
         )
 
     def _start_matching(self, exchange: Exchange, started: Started, loop: asyncio.AbstractEventLoop) -> ShardThread:

@@ -64,7 +64,7 @@ class GatewaySession:
         self.target_comp_id = target_comp_id
         self.version: Version = VERSION_OF_BEGIN_STRING[begin_string]
         self.role = role
-        self.accounts: dict[str | None, int] = {name: account_id for name, account_id in accounts.items()}
+        self.accounts: dict[str | None, int] = dict(accounts.items())
         self.account_ids = tuple(accounts.values())
         if self.account_ids:
             self.accounts[None] = self.account_ids[0]

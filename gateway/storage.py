@@ -6,7 +6,9 @@ up, which makes room for what must still be durable: refusals of new orders, can
 taken again when the disk has room for the ballast and more.
 """
 
+import shutil
 import time
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -17,6 +19,7 @@ from matching.journal import Ballast, Journal, JournalFullError, JournalWriteErr
 
 RETRY_SECONDS: Final = 0.05
 WATCH_SECONDS: Final = 0.5
+ALARM_SECONDS: Final = 3_600.0
 
 log = structlog.get_logger("storage")
 
@@ -26,13 +29,18 @@ class Storage:
 
     Args:
         free_bytes_min: below this much free disk new orders are refused.
+        alarm_percent: from this share of the disk in use on, an alarm is logged once an hour.
         give_up_s: a commit that fails for longer than this ends the exchange.
     """
 
-    def __init__(self, journal: Journal, ballast: Ballast, *, free_bytes_min: int, give_up_s: float) -> None:
+    def __init__(
+        self, journal: Journal, ballast: Ballast, *, free_bytes_min: int, alarm_percent: int, give_up_s: float
+    ) -> None:
         self.journal = journal
         self._ballast = ballast
         self._free_bytes_min = free_bytes_min
+        self._alarm_percent = alarm_percent
+        self._alarmed = -ALARM_SECONDS
         self._give_up_s = give_up_s
         self._watched = 0.0
         self.failing_since: float | None = None
@@ -79,6 +87,7 @@ class Storage:
         if now - self._watched < WATCH_SECONDS:
             return None
         self._watched = now
+        self._alarm(now)
         free = self._ballast.disk_free_bytes()
         if free < self._free_bytes_min:
             self._low_disk = f"free disk {free} bytes is below {self._free_bytes_min}"
@@ -88,3 +97,14 @@ class Storage:
             log.info("disk has room again, new orders are taken", free_bytes=free)
             return SetAcceptance(True, "the disk has room again")
         return None
+
+    def _alarm(self, now: float) -> None:
+        used = _used_percent(self.journal.folder)
+        if used >= self._alarm_percent and now - self._alarmed >= ALARM_SECONDS:
+            self._alarmed = now
+            log.warning("the journal's disk fills", used_percent=used, alarm_percent=self._alarm_percent)
+
+
+def _used_percent(folder: Path) -> int:
+    usage = shutil.disk_usage(folder)
+    return 100 - 100 * usage.free // usage.total

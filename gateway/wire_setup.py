@@ -15,6 +15,7 @@ def build_wire(settings: ExchangeSettings) -> Wire:
             "in_queue_max": bounds.inbound_messages_max,
             "batch_max": bounds.batch_messages_max,
             "out_bytes_max": bounds.outbound_bytes_per_session_max,
+            "md_bytes_max": bounds.market_data_bytes_per_session_max,
             "reserve_block": bounds.market_data_numbers_reserved,
             "resend_slice": bounds.resend_slice_messages,
             "body_length_max": bounds.message_bytes_max,
