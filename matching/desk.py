@@ -99,7 +99,10 @@ class OrderDesk:
         time_in_force = command.time_in_force
         if ord_type == MARKET:
             price = book.instrument.band_high if side == BUY else book.instrument.band_low
-        own, opposite, limit_key = (book.bids, book.asks, price) if side == BUY else (book.asks, book.bids, -price)
+        if side == BUY:
+            own, opposite, limit_key = book.bids, book.asks, price
+        else:
+            own, opposite, limit_key = book.asks, book.bids, -price
         best = opposite.best
         taken_price = best.price if command.post_only and best is not None and best.key <= limit_key else 0
         refusal = self.works.blocks(session_id, account_id) if self.works.pending else None
@@ -141,7 +144,8 @@ class OrderDesk:
         append = out.append
         settle = self.risk.settle
         exec_id, trade_id = self.last_exec_id, self.last_trade_id
-        leaves, cum_qty, cum_value, status = order.leaves_qty, order.cum_qty, order.cum_value, order.status
+        leaves, status = order.leaves_qty, order.status
+        cum_qty, cum_value = order.cum_qty, order.cum_value
         order_id, session_id, cl_ord_id = order.order_id, order.session.session_id, order.cl_ord_id
         account_id, instrument_id, exposure = order.account_id, order.instrument_id, order.exposure
         side, ord_type, time_in_force = order.side, order.ord_type, order.time_in_force
@@ -187,7 +191,8 @@ class OrderDesk:
             if resting is None:
                 opposite.remove_level(level)
                 level = opposite.best
-        order.leaves_qty, order.cum_qty, order.cum_value, order.status = leaves, cum_qty, cum_value, status
+        order.leaves_qty, order.status = leaves, status
+        order.cum_qty, order.cum_value = cum_qty, cum_value
         self.last_exec_id, self.last_trade_id = exec_id, trade_id
 
     def _rejection(self, command: NewOrder, refusal: tuple[int, str]) -> Execution:

@@ -62,6 +62,7 @@ class Engine:
         self.desk = OrderDesk(risk, self.works)
         self.requests = Requests(self.desk, risk)
         self.operations = Operations(self.desk, risk, self.works)
+        self._enter = self.desk.enter
         self.instruments: Mapping[int, Instrument] = MappingProxyType(self.operations.instruments)
         self.accounts: Mapping[int, Account] = MappingProxyType(self.operations.accounts)
         self.sessions: Mapping[int, Session] = MappingProxyType(self.desk.sessions)
@@ -79,7 +80,7 @@ class Engine:
         self.time_ns = time_ns
         kind = type(command)
         if kind is NewOrder:
-            self.desk.enter(command, time_ns, out)  # type: ignore[arg-type]  # `kind` has narrowed it
+            self._enter(command, time_ns, out)  # type: ignore[arg-type]  # `kind` has narrowed it
         elif kind is CancelOrder:
             self.requests.cancel(command, time_ns, out)  # type: ignore[arg-type]  # as above
         elif kind is ReplaceOrder:

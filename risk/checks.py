@@ -66,8 +66,8 @@ def check_order(
     qty: int,
     taken_price: int,
     leaves_qty: int,
-    prior_price: int,
-    prior_leaves: int,
+    prior_price: int = 0,
+    prior_leaves: int = 0,
 ) -> tuple[int, str] | None:
     """Return OrdRejReason(103) and Text(58) of the first check that fails, or None.
 

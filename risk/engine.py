@@ -163,7 +163,7 @@ class RiskEngine:
     def check(
         self, session_id: int, exposure: int, side: Side, price: int, qty: int, taken_price: int
     ) -> tuple[int, str] | None:
-        return check_order(self.gates, self.exposures[exposure], session_id, side, price, qty, taken_price, qty, 0, 0)
+        return check_order(self.gates, self.exposures[exposure], session_id, side, price, qty, taken_price, qty)
 
     def check_replace(
         self,
