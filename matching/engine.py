@@ -164,7 +164,11 @@ class Engine:
         return state_records.dump(self)
 
     def load(self, data: bytes) -> None:
-        """Take the state of a snapshot into this engine, which has applied nothing yet."""
+        """Take the state of a snapshot into this engine, which has applied nothing yet.
+
+        Raises:
+            ValueError, msgspec.DecodeError: the bytes are not a state of this version; the engine must not be used.
+        """
         assert self.seq == 0, "a snapshot is loaded into a new engine"
         state_records.load(self, data)
 

@@ -88,10 +88,15 @@ def dump(engine: "Engine") -> bytes:
 
 
 def load(engine: "Engine", data: bytes) -> None:
-    """Put the state out of `dump` into an engine that has applied nothing."""
+    """Put the state out of `dump` into an engine that has applied nothing.
+
+    Raises:
+        ValueError, msgspec.DecodeError: the bytes are not a state of this version; the engine must not be used.
+    """
     with _NoCollection():
         record = _decode(data)
-        assert record.version == STATE_VERSION, f"state has version {record.version}, known is {STATE_VERSION}"
+        if record.version != STATE_VERSION:
+            raise ValueError(f"state has version {record.version}, known is {STATE_VERSION}")
         _load_definitions(engine, record)
         _load_orders(engine, record.orders)
         _load_rest(engine, record)

@@ -83,10 +83,15 @@ def dump(risk: "RiskEngine") -> bytes:
 
 
 def load(risk: "RiskEngine", data: bytes) -> None:
-    """Put the state out of `dump` into an engine that knows its instruments and nothing else."""
+    """Put the state out of `dump` into an engine that knows its instruments and nothing else.
+
+    Raises:
+        ValueError, msgspec.DecodeError: the bytes are not a state of this version.
+    """
     assert not risk.ledgers, "a state is loaded into an engine without one"
     record = _decode(data)
-    assert record.version == RECORD_VERSION, f"risk record has version {record.version}, known is {RECORD_VERSION}"
+    if record.version != RECORD_VERSION:
+        raise ValueError(f"risk record has version {record.version}, known is {RECORD_VERSION}")
     gates = risk.gates
     gates.accepting = record.accepting
     gates.acceptance_reason = record.acceptance_reason

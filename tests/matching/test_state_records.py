@@ -64,8 +64,15 @@ def test_unfinished_work_and_closed_acceptance_survive_a_reload(
 def test_snapshot_of_another_version_is_refused(exchange: Harness) -> None:
     record = msgspec.msgpack.decode(exchange.engine.snapshot())
     record[0] += 1
-    with pytest.raises(AssertionError, match="state has version 2, known is 1"):
+    with pytest.raises(ValueError, match="state has version 2, known is 1"):
         Engine(RiskEngine()).load(msgspec.msgpack.encode(record))
+
+
+def test_bytes_that_are_no_snapshot_are_refused(exchange: Harness) -> None:
+    data = exchange.engine.snapshot()
+    for damaged in (b"", b"\xc0", data[:-1], msgspec.msgpack.encode([1, 2, 3])):
+        with pytest.raises(msgspec.DecodeError):
+            Engine(RiskEngine()).load(damaged)
 
 
 def test_snapshot_is_loaded_into_a_new_engine_only(exchange: Harness) -> None:
