@@ -131,9 +131,9 @@ class Exchange:
 
     def _has_own_work(self) -> bool:
         return (
-            self._engine.has_work
+            bool(self._commands)
+            or self._engine.has_work
             or not self._operations.empty()
-            or bool(self._commands)
             or self.drop_copies.has_backlog()
             or self.resends.has_work()
         )
@@ -154,10 +154,9 @@ class Exchange:
 
     def _run_operations(self) -> None:
         for _ in range(OPERATIONS_PER_TURN_MAX):
-            try:
-                operation, future = self._operations.get_nowait()
-            except queue.Empty:
+            if self._operations.empty():
                 return
+            operation, future = self._operations.get_nowait()
             try:
                 future.set_result(operation())
             except Exception as error:

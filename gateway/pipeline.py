@@ -112,15 +112,12 @@ class Pipeline:
     def committable(self) -> tuple[int, list[Outbound]]:
         """Return how many batches are complete, and the outbound items that go with them; nothing is changed."""
         complete = 0
+        last_seq = self.next_batch_seq - len(self._pending) - 1
         for pending in self._pending:
             if pending.parts_missing:
                 break
             complete += 1
-        last_seq = self._pending[complete - 1].batch.batch_seq if complete else 0
-        if not complete and self._pending:
-            last_seq = self._pending[0].batch.batch_seq - 1
-        elif not self._pending:
-            last_seq = self.next_batch_seq - 1
+        last_seq += complete
         items: list[Outbound] = []
         for fifo in self._fifos:
             for item in fifo:
@@ -138,6 +135,8 @@ class Pipeline:
         Raises:
             JournalFullError, JournalWriteError: nothing has changed; the call may be repeated.
         """
+        if not self._pending and not any(self._fifos):
+            return [], []
         complete, items = self.committable()
         if not complete and not items:
             return [], []

@@ -6,6 +6,7 @@ ExecTransType(20); FIX.4.4 and FIX.5.0SP2 say ExecType(150)=F. Owner: the matchi
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from gateway.decimals import ScaledTexts, average_text
@@ -33,8 +34,14 @@ SOH_FREE: Final = str.maketrans({"\x01": " ", "\n": " ", "\r": " "})
 
 def transact_time(time_ns: int) -> str:
     """Return TransactTime(60) of a frame's time, in milliseconds as every version allows."""
-    moment = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
-    return f"{moment:%Y%m%d-%H:%M:%S}.{time_ns // 1_000_000 % 1000:03d}"
+    second, rest = divmod(time_ns, 1_000_000_000)
+    return f"{_second_text(second)}.{rest // 1_000_000:03d}"
+
+
+@lru_cache(maxsize=4)
+def _second_text(second: int) -> str:
+    """Return the text of a second; most frames lie in the second of the one before."""
+    return f"{datetime.fromtimestamp(second, UTC):%Y%m%d-%H:%M:%S}"
 
 
 class InstrumentTexts:

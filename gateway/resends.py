@@ -37,6 +37,8 @@ class Resends:
 
     def has_work(self) -> bool:
         """Tell whether something can be done without waiting for new input."""
+        if not self._requests:
+            return bool(self._resets)
         return bool(self._resets) or any(self._pipeline.is_committed(item[6], item[7]) for item in self._requests)
 
     def requested(self, item: Inbound) -> None:
@@ -49,6 +51,8 @@ class Resends:
 
     def go_on(self, begin_batch: Callable[..., None]) -> None:
         """Answer slices whose bytes are committed, and stage reports of ended epochs anew; bounded work."""
+        if not self._requests and not self._resets:
+            return
         answered = 0
         for _ in range(len(self._requests)):
             item = self._requests.popleft()
