@@ -1,1 +1,1 @@
-"""The process and its FIX side: wire, sessions, translation, reports, market data, drop copy, command line and client."""
+"""The process and its FIX side: wire, translation, reports, market data, drop copy, command line and client."""
