@@ -50,23 +50,43 @@ if(NOT EXISTS "${QUICKFIX_SOURCE}/C++/Session.cpp")
        PATTERNS "quickfix-${QUICKFIX_VERSION}/C++/*" "quickfix-${QUICKFIX_VERSION}/LICENSE" "quickfix-${QUICKFIX_VERSION}/spec/*")
 endif()
 
-# One change: a data field's end is computed from its length field without a bound, so that `95=99999999|96=x|` makes
-# QuickFIX read (and crash) far outside the message. The end must lie inside the message and at a separator.
-file(READ "${QUICKFIX_SOURCE}/C++/Message.cpp" QUICKFIX_MESSAGE)
-set(UNBOUNDED "soh = valueStart + IntConvertor::convert(fieldLength.getString());")
-string(FIND "${QUICKFIX_MESSAGE}" "${UNBOUNDED}" QUICKFIX_UNBOUNDED_AT)
-if(QUICKFIX_UNBOUNDED_AT EQUAL -1)
-  message(FATAL_ERROR "Message.cpp of QuickFIX ${QUICKFIX_VERSION} is not the one that was read: the bound has no place")
-endif()
-string(REPLACE "${UNBOUNDED}"
-  "const int dataLength = IntConvertor::convert(fieldLength.getString()); if (dataLength < 0 || dataLength >= strEnd - valueStart || valueStart[dataLength] != '\\001') { throw InvalidMessage(\"Data field does not end where its length field says\"); } soh = valueStart + dataLength;"
-  QUICKFIX_MESSAGE "${QUICKFIX_MESSAGE}")
-file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/quickfix/Message.cpp" CONTENT "${QUICKFIX_MESSAGE}")
+# A copy of one of QuickFIX's files in which `from` is `to`; that it says otherwise than when it was read ends the build.
+function(quickfix_change file from to)
+  if(NOT DEFINED QUICKFIX_TEXT_${file})
+    file(READ "${QUICKFIX_SOURCE}/C++/${file}" QUICKFIX_TEXT_${file})
+  endif()
+  string(FIND "${QUICKFIX_TEXT_${file}}" "${from}" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "${file} of QuickFIX ${QUICKFIX_VERSION} is not the one that was read: ${from}")
+  endif()
+  string(REPLACE "${from}" "${to}" text "${QUICKFIX_TEXT_${file}}")
+  set(QUICKFIX_TEXT_${file} "${text}" PARENT_SCOPE)
+endfunction()
+
+# The end of a data field is computed from its length field without a bound, so that `95=99999999|96=x|` makes QuickFIX
+# read (and crash) far outside of the message. The end has to lie inside of the message and at a separator.
+quickfix_change(Message.cpp
+  "soh = valueStart + IntConvertor::convert(fieldLength.getString());"
+  "const int dataLength = IntConvertor::convert(fieldLength.getString());
+      if (dataLength < 0 || dataLength >= strEnd - valueStart || valueStart[dataLength] != '\\001') {
+        throw InvalidMessage(\"Data field does not end where its length field says\");
+      }
+      soh = valueStart + dataLength;")
+# A dictionary computes the order of a group's fields at its first use, without a lock; ours are shared by IO threads.
+quickfix_change(DataDictionary.cpp "#include <fstream>" "#include <fstream>\n#include <mutex>")
+quickfix_change(DataDictionary.cpp
+  "message_order const &DataDictionary::getOrderedFields() const {"
+  "message_order const &DataDictionary::getOrderedFields() const {
+  static std::mutex firstUse;
+  const std::lock_guard<std::mutex> lock(firstUse);")
+foreach(file Message.cpp DataDictionary.cpp)
+  file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/quickfix/${file}" CONTENT "${QUICKFIX_TEXT_${file}}")
+endforeach()
 
 set(Q "${QUICKFIX_SOURCE}/C++")
 add_library(quickfix_session STATIC
-  "${CMAKE_BINARY_DIR}/quickfix/Message.cpp"
-  "${Q}/DataDictionary.cpp" "${Q}/DataDictionaryProvider.cpp" "${Q}/FieldConvertors.cpp" "${Q}/FieldMap.cpp"
+  "${CMAKE_BINARY_DIR}/quickfix/Message.cpp" "${CMAKE_BINARY_DIR}/quickfix/DataDictionary.cpp"
+  "${Q}/DataDictionaryProvider.cpp" "${Q}/FieldConvertors.cpp" "${Q}/FieldMap.cpp"
   "${Q}/FieldTypes.cpp" "${Q}/Group.cpp" "${Q}/MessageSorters.cpp" "${Q}/PUGIXML_DOMDocument.cpp" "${Q}/Session.cpp"
   "${Q}/TimeRange.cpp" "${Q}/Utility.cpp" "${Q}/pugixml.cpp")
 target_include_directories(quickfix_session SYSTEM PUBLIC "${Q}")

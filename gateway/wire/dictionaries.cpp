@@ -2,56 +2,62 @@
 
 #include <mutex>
 #include <stdexcept>
+#include <unordered_map>
 
 #include "Message.h"
-#include "pugixml.hpp"
+#include "PUGIXML_DOMDocument.h"
 
 namespace outcry::wire {
 
 namespace {
 
-void warm_group(const FIX::DataDictionary& dictionary, const std::string& msg_type, const std::vector<int>& tags) {
-  for (const int tag : tags) {
-    int delimiter = 0;
-    const FIX::DataDictionary* group = nullptr;
-    if (!dictionary.getGroup(msg_type, tag, delimiter, group)) continue;
-    group->getOrderedFields();
-    warm_group(*group, msg_type, tags);
+// QuickFIX's own document looks each component up by a search through all of them, 6,000 times in FIX50SP2.xml: half
+// of the time of loading it.
+class IndexedDocument final : public FIX::DOMDocument {
+ public:
+  bool load(std::istream& stream) override { return index(document_.load(stream)); }
+  bool load(const std::string& path) override { return index(document_.load_file(path.c_str())); }
+  bool xml(std::ostream&) override { return false; }
+  FIX::DOMNodePtr getNode(const std::string& path) override {
+    static const std::string component = "/fix/components/component[@name='";
+    if (path.compare(0, component.size(), component) != 0) {
+      const pugi::xpath_node found = document_.select_node(path.c_str());
+      return found ? FIX::DOMNodePtr(new FIX::PUGIXML_DOMNode(found.node())) : nullptr;
+    }
+    const auto found = components_.find(path.substr(component.size(), path.size() - component.size() - 2));
+    return found == components_.end() ? nullptr : FIX::DOMNodePtr(new FIX::PUGIXML_DOMNode(found->second));
   }
-}
+  std::vector<std::string> msg_types() const {
+    std::vector<std::string> result;
+    for (const pugi::xml_node message : document_.child("fix").child("messages").children("message"))
+      result.push_back(message.attribute("msgtype").value());
+    return result;
+  }
 
-// QuickFIX fills some tables of a dictionary at their first use, without a lock. Sessions of several threads share a
-// dictionary, so all of that is done here, before anyone else sees it.
-void warm(const FIX::DataDictionary& dictionary, const std::string& path) {
-  pugi::xml_document document;
-  if (!document.load_file(path.c_str())) throw std::invalid_argument("dictionary " + path + " is not XML");
-  std::vector<int> groups;
-  for (const pugi::xml_node field : document.child("fix").child("fields").children("field")) {
-    const std::string type = field.attribute("type").value();
-    if (type == "NUMINGROUP" || type == "INT") groups.push_back(field.attribute("number").as_int());
+ private:
+  bool index(const pugi::xml_parse_result& result) {
+    for (const pugi::xml_node component : document_.child("fix").child("components").children("component"))
+      components_.emplace(component.attribute("name").value(), component);
+    return bool(result);
   }
-  dictionary.getOrderedFields();
-  warm_group(dictionary, "_header_", groups);
-  warm_group(dictionary, "_trailer_", groups);
-  const bool ordered = dictionary.isMessageFieldsOrderPreserved();
-  for (const pugi::xml_node message : document.child("fix").child("messages").children("message")) {
-    const std::string msg_type = message.attribute("msgtype").value();
-    warm_group(dictionary, msg_type, groups);
-    if (!ordered) continue;
+
+  pugi::xml_document document_;
+  std::unordered_map<std::string, pugi::xml_node> components_;
+};
+
+// Where the order of fields is kept QuickFIX computes it at its first use, without a lock: so it is done here, before
+// another thread can see the dictionary.
+void compute_orders(const FIX::DataDictionary& dictionary, const std::vector<std::string>& msg_types) {
+  const auto attempt = [](auto&& compute) {
     try {
-      dictionary.getMessageOrderedFields(msg_type);
+      compute();
     } catch (const FIX::ConfigError&) {
-      // A message without fields has no order to keep.
+      // Messages without fields, and application dictionaries without a header, have no order to keep.
     }
-  }
-  if (ordered) {
-    try {
-      dictionary.getHeaderOrderedFields();
-      dictionary.getTrailerOrderedFields();
-    } catch (const FIX::ConfigError&) {
-      // An application dictionary of FIX 5 has neither.
-    }
-  }
+  };
+  for (const std::string& msg_type : msg_types) attempt([&] { dictionary.getMessageOrderedFields(msg_type); });
+  attempt([&] { dictionary.getHeaderOrderedFields(); });
+  attempt([&] { dictionary.getTrailerOrderedFields(); });
 }
 
 std::shared_ptr<FIX::DataDictionary> load(const std::string& path, const SessionSpec& spec) {
@@ -65,12 +71,17 @@ std::shared_ptr<FIX::DataDictionary> load(const std::string& path, const Session
   const std::lock_guard<std::mutex> lock(mutex);
   if (auto shared = loaded[key].lock()) return shared;
   try {
-    auto dictionary = std::make_shared<FIX::DataDictionary>(path, switches[4]);
+    auto document = std::make_unique<IndexedDocument>();
+    if (!document->load(path)) throw std::invalid_argument("dictionary " + path + " cannot be read as XML");
+    const std::vector<std::string> msg_types = document->msg_types();
+    auto dictionary = std::make_shared<FIX::DataDictionary>();
+    dictionary->preserveMessageFieldsOrder(switches[4]);
+    dictionary->readFromDocument(FIX::DOMDocumentPtr(std::move(document)));
     dictionary->checkFieldsOutOfOrder(switches[0]);
     dictionary->checkFieldsHaveValues(switches[1]);
     dictionary->checkUserDefinedFields(switches[2]);
     dictionary->allowUnknownMsgFields(switches[3]);
-    warm(*dictionary, path);
+    if (switches[4]) compute_orders(*dictionary, msg_types);
     loaded[key] = dictionary;
     return dictionary;
   } catch (const FIX::ConfigError& error) {

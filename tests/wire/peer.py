@@ -243,7 +243,9 @@ class Exchange:
         with self.changed:
             self.batch += 1
             batch = self.batch
-        self.parts_missing[batch] = self.wire.stage(batch, [(s, t, b.replace("|", SOH)) for s, t, b in messages])
+        parts = self.wire.stage(batch, [(s, t, b.replace("|", SOH)) for s, t, b in messages])
+        with self.changed:
+            self.parts_missing[batch] = self.parts_missing.get(batch, 0) + parts
         return batch
 
     def wait(self, condition: Callable[[], bool], what: str = "") -> None:
