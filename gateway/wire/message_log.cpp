@@ -12,7 +12,8 @@ constexpr size_t queue_bytes_max = 16 << 20;
 }
 
 void mask_secrets(std::string& message) {
-  for (const char* tag : {"\x01" "554=", "\x01" "925=", "\x01" "96="}) {
+  // RawData first: its length is counted in the text as it was sent.
+  for (const char* tag : {"\x01" "96=", "\x01" "554=", "\x01" "925="}) {
     const std::string pattern = tag;
     for (size_t at = message.find(pattern); at != std::string::npos; at = message.find(pattern, at)) {
       at += pattern.size();
