@@ -33,8 +33,8 @@ Content = tuple[tuple[int, str], ...]
 
 
 def content_of(message: Message) -> Content:
-    """Return what a report says, without what a repeated sending may change."""
-    return tuple(pair for pair in message.fields if pair[0] not in HEADER_OF_A_COPY)
+    """Return what a report says, without what a repeated sending may change: some of the header, the order of fields."""
+    return tuple(sorted(pair for pair in message.fields if pair[0] not in HEADER_OF_A_COPY))
 
 
 @dataclass(slots=True)
@@ -63,12 +63,21 @@ class Recorder:
         self._copies: list[tuple[int, bool]] = []
         self._sent: dict[int, tuple[str, Fields, str]] = {}
 
-    def connect(self) -> None:
-        """Log on and close every gap on both sides; then ask for everything again and compare it with the record."""
+    def connect(self, *, is_whole_day: bool = True) -> None:
+        """Log on and close every gap on both sides.
+
+        Args:
+            is_whole_day: ask for everything since number 1 again and compare it with the record, not only what is missing.
+        """
         self.take(self.peer.logon())
         echo = unique_id("ECHO")
         self.peer.send("1", [(112, echo)])
         self.pump_until(lambda: echo in self.echoes)
+        if not is_whole_day:
+            if self.peer.has_gap:
+                self.peer.send("2", [(7, str(self.peer.next_in)), (16, "0")])
+                self.pump_until(lambda: not self.peer.has_gap)
+            return
         self._copies = []
         self.peer.send("2", [(7, "1"), (16, "0")])
         end = self.peer.next_in
@@ -226,9 +235,11 @@ class Member(Recorder):
             )
 
     def note(self, message: Message) -> None:
-        """Let the order know its latest report."""
+        """Let the order know its latest report, by number: a copy of an older one may come after it."""
         if message[150] != STATUS_REPORT and message.get(103) is None:
-            self.owner[message[11]].report = message
+            order = self.owner[message[11]]
+            if order.report is None or order.report.seq < message.seq:
+                order.report = message
 
     def settle(self) -> None:
         """Wait until every request has an answer: nothing that was sent may stay without one."""

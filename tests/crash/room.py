@@ -44,9 +44,9 @@ class Room:
         assert code == -9, f"exit code {code}, expected SIGKILL:\n{self._exchange.errors()}"
         self._drain()
 
-    def check(self) -> None:
+    def check(self, *, is_whole_day: bool = True) -> None:
         """After a restart: nothing acknowledged is lost, nothing was done twice, everybody was told the same."""
-        self._connect()
+        self._connect(is_whole_day=is_whole_day)
         for member in self.members:
             member.settle()
         for member in self.members:
@@ -76,10 +76,10 @@ class Room:
                 }
                 assert not differing, f"{exec_id}: {differing} differ:\n{told}\n{copied}"
 
-    def _connect(self) -> None:
+    def _connect(self, *, is_whole_day: bool = False) -> None:
         for recorder in (*self.members, self.drop_copy):
             if not recorder.peer.is_connected:
-                recorder.connect()
+                recorder.connect(is_whole_day=is_whole_day)
 
     def _drain(self) -> None:
         for recorder in (*self.members, self.drop_copy):

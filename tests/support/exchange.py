@@ -5,6 +5,7 @@ Owner: one test. Nothing here looks into the exchange; what it says is its socke
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -23,16 +24,26 @@ SHIPPED_CONFIG: Final = ROOT / "config"
 SHIPPED_PORTS: Final = ("9878", "9879")
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
+FIRST_PORT: Final = 12_000
+FIRST_EPHEMERAL_PORT: Final = 32_000
 NumberKey = tuple[str, str]
+
+_PORTS: Final = random.SystemRandom()
 
 
 def free_ports(count: int) -> list[int]:
-    """Return TCP ports of 127.0.0.1 that nobody listens on at this moment."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+    """Return TCP ports of 127.0.0.1 that nobody uses at this moment.
+
+    They lie below the range from which the system takes the ports of outgoing connections: one of those, still in its
+    time of waiting, would make the listener fail.
+    """
+    chosen: list[int] = []
+    while len(chosen) < count:
+        port = _PORTS.randrange(FIRST_PORT, FIRST_EPHEMERAL_PORT)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            chosen.append(port)
+    return chosen
 
 
 class SessionsFile:
