@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
+import structlog
+
 from config.exchange import BoundSettings
 from gateway.drop_copy import DropCopies
 from gateway.inbound import (
@@ -40,6 +42,8 @@ from matching.journal import Batch
 POLL_TIMEOUT_MS: Final = 200
 """Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
 OPERATIONS_PER_TURN_MAX: Final = 64
+
+log = structlog.get_logger("exchange")
 
 Message = tuple[int, str, str]
 
@@ -194,7 +198,9 @@ class Exchange:
         elif kind == LOGON:
             session.logged_on, session.epoch, session.peer = True, item[2], item[3]
             self.drop_copies.logged_on(session)
+            log.info("logon", session=session.name, peer=session.peer, epoch=session.epoch)
         elif kind == LOGOUT:
+            log.info("logout", session=session.name, clean=item[3], cause=item[4])
             self._logged_out(session)
         elif kind == RESET:
             _, _, session.epoch, old_epoch, old_written_through = item

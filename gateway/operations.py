@@ -6,7 +6,6 @@ numbers is journaled by the way of the wire.
 
 import asyncio
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,12 @@ from gateway.sessions import GatewaySession, SessionBook
 from gateway.snapshotter import Snapshotter
 from gateway.start_up import Started
 from gateway.wire import Wire
+from gateway.wire_setup import start_message_log
+from matching.clock import Clock
 from matching.commands import Command, SetKillSwitch, SetTradingPhase
 from matching.events import CommandRefused
 from matching.shard import ShardThread
 from matching.types import KillScope, TradingPhase
-
-LOG_FILE = "fix.log"
 
 
 class Operations:
@@ -41,6 +40,7 @@ class Operations:
         snapshotter: Snapshotter,
         started: Started,
         stop: asyncio.Event,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._data_dir = data_dir
@@ -51,6 +51,7 @@ class Operations:
         self._snapshotter = snapshotter
         self._started = started
         self._stop = stop
+        self._clock = clock
 
     def table(self) -> dict[str, Operation]:
         """Return the operations by command name."""
@@ -93,7 +94,7 @@ class Operations:
         settings = self._settings.exchange
         return {
             "pid": os.getpid(),
-            "time": time.time(),
+            "time_ns": self._clock.now_ns(),
             "durability": settings.durability,
             "shards": [
                 {
@@ -180,10 +181,10 @@ class Operations:
 
     async def fix_log(self, on: bool) -> dict[str, Any]:
         """Begin or end the log of FIX messages."""
-        logs = self._settings.exchange.logs
-        path = self._data_dir / LOG_FILE
-        self._wire.set_message_log(str(path) if on else "", logs.rotate_bytes, logs.files_max)
-        return {"on": on, "path": str(path)}
+        if on:
+            return {"on": on, "path": str(start_message_log(self._wire, self._data_dir, self._settings.exchange.logs))}
+        self._wire.set_message_log("", 1, 1)
+        return {"on": on}
 
     async def snapshot(self) -> dict[str, Any]:
         """Ask the snapshot process for a snapshot now."""

@@ -6,25 +6,28 @@ lost. Source: the enumerations of FIX42.xml, FIX44.xml and FIX50SP2.xml as Quick
 
 from typing import Final
 
-from gateway.sessions import FIX42, FIX44, FIX50SP2, Version
+from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, Version
 
 ORD_REJ_REASONS: Final[dict[Version, frozenset[int]]] = {
     FIX42: frozenset(range(9)),
     FIX44: frozenset({*range(12), 13, 14, 15, 99}),
+    FIX44_EXTENDED: frozenset({*range(12), 13, 14, 15, 16, 18, 99}),
     FIX50SP2: frozenset({*range(17), *range(18, 30), 99}),
 }
 CXL_REJ_REASONS: Final[dict[Version, frozenset[int]]] = {
     FIX42: frozenset(range(4)),
     FIX44: frozenset({*range(7), 99}),
+    FIX44_EXTENDED: frozenset({*range(7), 99}),
     FIX50SP2: frozenset({*range(9), 18, 99}),
 }
 BUSINESS_REJECT_REASONS: Final[dict[Version, frozenset[int]]] = {
     FIX42: frozenset(range(6)),
     FIX44: frozenset(range(8)),
+    FIX44_EXTENDED: frozenset(range(9)),
     FIX50SP2: frozenset({*range(11), 18}),
 }
-ORD_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 0, FIX44: 99, FIX50SP2: 99}
-CXL_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 2, FIX44: 99, FIX50SP2: 99}
+ORD_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 0, FIX44: 99, FIX44_EXTENDED: 99, FIX50SP2: 99}
+CXL_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 2, FIX44: 99, FIX44_EXTENDED: 99, FIX50SP2: 99}
 
 BUSINESS_OTHER: Final = 0
 BUSINESS_UNKNOWN_ID: Final = 1

@@ -11,7 +11,7 @@ from typing import Final
 
 from gateway.decimals import ScaledTexts, average_text
 from gateway.rejects import BUSINESS_THROTTLED, business_reject, cxl_rej_reason, ord_rej_reason
-from gateway.sessions import FIX42, GatewaySession, Version
+from gateway.sessions import FIX42, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
 from matching.events import CancelRejected, Execution, MessageThrottled, OrderRefused
 from matching.instrument import Instrument
 from matching.types import (
@@ -29,6 +29,8 @@ BUSINESS_MESSAGE_REJECT: Final = "j"
 NO_TRANS_TYPE: Final = ""
 TRANS_TYPE_NEW: Final = "20=0\x01"
 TRANS_TYPE_STATUS: Final = "20=3\x01"
+WITH_TRADE_FIELDS: Final = (FIX44_EXTENDED, FIX50SP2)
+"""Versions whose dictionary has TrdMatchID(880) and AggressorIndicator(1057) in an ExecutionReport."""
 SOH_FREE: Final = str.maketrans({"\x01": " ", "\n": " ", "\r": " "})
 
 
@@ -90,6 +92,8 @@ class ReportWriter:
         fill = price = original = more = trans_type = ""
         if exec_type == EXEC_TRADE:
             fill = f"32={quantities[event.last_qty]}\x0131={prices[event.last_price]}\x01"
+            if version in WITH_TRADE_FIELDS:
+                fill += f"880=T{event.trade_id}\x011057={'Y' if event.is_aggressor else 'N'}\x01"
         elif event.text or event.reason or exec_type in (EXEC_REJECTED, EXEC_STATUS):
             more = self._explanation(event, version)
         if event.ord_type != MARKET:

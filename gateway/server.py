@@ -34,7 +34,7 @@ from gateway.start_up import ENGINE_FACTORY, Started, StartUpError, start_up
 from gateway.storage import Storage
 from gateway.timers import Timers
 from gateway.wire import Wire
-from gateway.wire_setup import build_wire, tls_arguments
+from gateway.wire_setup import build_wire, start_message_log, tls_arguments
 from matching.clock import SystemClock
 from matching.journal import Ballast, JournalError
 from matching.recovery import RecoveryError
@@ -106,6 +106,8 @@ class Server:
         settings = self._settings.exchange
         sessions = build_sessions(self._settings, started)
         wire = build_wire(settings)
+        if settings.logs.fix_messages:
+            start_message_log(wire, self._data_dir, settings.logs)
         ports = [
             wire.listen(listener.host, listener.port, tls_arguments(listener.tls)) for listener in settings.listeners
         ]
@@ -114,9 +116,7 @@ class Server:
         admission = Admission(wire, admission_accounts(self._settings, sessions), settings.logon)
         snapshotter = Snapshotter(self._data_dir, settings.snapshot, ENGINE_FACTORY)
         shard = self._start_matching(exchange, started, loop)
-        timers = Timers(
-            self._settings, exchange, wire, sessions, started.journal, snapshotter, self._clock, self._data_dir
-        )
+        timers = Timers(self._settings, exchange, wire, sessions, started, snapshotter, self._clock, self._data_dir)
         operations = Operations(
             settings=self._settings,
             data_dir=self._data_dir,
@@ -127,6 +127,7 @@ class Server:
             snapshotter=snapshotter,
             started=started,
             stop=self._stop,
+            clock=self._clock,
         )
         admin = AdminServer(self._data_dir / settings.admin.socket, operations.table())
         await admin.start()

@@ -9,9 +9,11 @@ from typing import Final, Literal, TypeAlias
 from gateway.inbound import Role
 from matching.codec import SessionState
 
-Version: TypeAlias = Literal["FIX.4.2", "FIX.4.4", "FIX.5.0SP2"]
+Version: TypeAlias = Literal["FIX.4.2", "FIX.4.4", "FIX.4.4 extended", "FIX.5.0SP2"]
 FIX42: Final = "FIX.4.2"
 FIX44: Final = "FIX.4.4"
+FIX44_EXTENDED: Final = "FIX.4.4 extended"
+"""FIX.4.4 with the tags and values that our own FIX44.xml has beyond the stock file: StrictFix44=N."""
 FIX50SP2: Final = "FIX.5.0SP2"
 
 VERSION_OF_BEGIN_STRING: Final[dict[str, Version]] = {"FIX.4.2": FIX42, "FIX.4.4": FIX44, "FIXT.1.1": FIX50SP2}
@@ -38,7 +40,6 @@ class GatewaySession:
         "sender_comp_id",
         "session_id",
         "state",
-        "strict",
         "target_comp_id",
         "version",
     )
@@ -62,13 +63,13 @@ class GatewaySession:
         self.begin_string = begin_string
         self.sender_comp_id = sender_comp_id
         self.target_comp_id = target_comp_id
-        self.version: Version = VERSION_OF_BEGIN_STRING[begin_string]
+        version = VERSION_OF_BEGIN_STRING[begin_string]
+        self.version: Version = FIX44_EXTENDED if version == FIX44 and not strict else version
         self.role = role
         self.accounts: dict[str | None, int] = dict(accounts.items())
         self.account_ids = tuple(accounts.values())
         if self.account_ids:
             self.accounts[None] = self.account_ids[0]
-        self.strict = strict
         self.cancel_on_disconnect = cancel_on_disconnect
         self.logged_on = False
         self.peer = ""

@@ -15,6 +15,8 @@ from config.exchange import SnapshotSettings
 from gateway.start_up import journal_folder, snapshot_folder
 
 STOP_SECONDS: Final = 5.0
+REPLAY_FAILED: Final = 3
+"""Exit code of a process whose replay differs from the journal: starting it again would not help."""
 
 log = structlog.get_logger("snapshotter")
 
@@ -29,10 +31,12 @@ class Snapshotter:
             *("--engine", engine_factory),
             *("--every-seconds", str(settings.every_seconds)),
             *("--every-commands", str(settings.every_commands)),
+            *("--parent", str(os.getpid())),
         ]
         self._log_path = data_dir / "snapshots.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.restarts = 0
+        self._given_up = False
 
     def start(self) -> None:
         """Start the process; it ends by itself when this one does."""
@@ -53,8 +57,11 @@ class Snapshotter:
         """Start the process again where it has ended; an exchange without snapshots trades on and recovers more
         slowly.
         """
-        if self._process is not None and self._process.poll() is not None:
-            log.error("snapshot process ended", exit_code=self._process.returncode, output=os.fspath(self._log_path))
+        if self._process is None or self._process.poll() is None or self._given_up:
+            return
+        self._given_up = self._process.returncode == REPLAY_FAILED
+        log.error("snapshot process ended", exit_code=self._process.returncode, output=os.fspath(self._log_path))
+        if not self._given_up:
             self.restarts += 1
             self.start()
 

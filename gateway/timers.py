@@ -8,21 +8,20 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from config.exchange import TradingDaySettings
 from config.settings import Settings
+from config.time_zones import zone_of
 from gateway.exchange import Exchange
 from gateway.session_setup import set_windows
 from gateway.sessions import SessionBook
 from gateway.snapshotter import Snapshotter
-from gateway.start_up import snapshot_folder
+from gateway.start_up import Started, snapshot_folder
 from gateway.wire import Wire
 from matching.clock import Clock
 from matching.commands import EndTradingDay
-from matching.journal import Journal
 from matching.retention import retention_bound
 
 SECOND_NS: Final = 1_000_000_000
@@ -35,7 +34,7 @@ log = structlog.get_logger("timers")
 
 def trading_day_at(settings: TradingDaySettings, now_ns: int) -> int:
     """Return the trading day (YYYYMMDD) of a moment: the local date on which the day that is running ends."""
-    local = datetime.fromtimestamp(now_ns // SECOND_NS, UTC).astimezone(ZoneInfo(settings.time_zone))
+    local = datetime.fromtimestamp(now_ns // SECOND_NS, UTC).astimezone(zone_of(settings.time_zone))
     into_day = local.hour * 3_600 + local.minute * 60 + local.second
     day = local.date() if into_day < settings.end_time else local.date() + timedelta(days=1)
     return day.year * 10_000 + day.month * 100 + day.day
@@ -50,7 +49,7 @@ class Timers:
         exchange: Exchange,
         wire: Wire,
         sessions: SessionBook,
-        journal: Journal,
+        started: Started,
         snapshotter: Snapshotter,
         clock: Clock,
         data_dir: Path,
@@ -59,7 +58,8 @@ class Timers:
         self._exchange = exchange
         self._wire = wire
         self._sessions = sessions
-        self._journal = journal
+        self._journal = started.journal
+        self._recovered_ns = started.recovered.time_ns
         self._snapshotter = snapshotter
         self._clock = clock
         self._snapshots = snapshot_folder(data_dir)
@@ -68,7 +68,9 @@ class Timers:
         self._retention_at = 0
 
     def start(self) -> None:
-        """Begin to watch the clock."""
+        """Begin to watch the clock, from the trading day in which the last command of the journal lies."""
+        if self._recovered_ns:
+            self._exchange.trading_day = trading_day_at(self._settings.exchange.trading_day, self._recovered_ns)
         self._windows_at = self._clock.now_ns() + WINDOWS_SECONDS * SECOND_NS
         self._retention_at = self._clock.now_ns() + RETENTION_SECONDS * SECOND_NS
         self._task = asyncio.get_running_loop().create_task(self._run())

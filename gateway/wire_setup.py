@@ -1,8 +1,13 @@
 """The wire from the configuration: which bound of exchange.toml is which option of the wire."""
 
-from config.exchange import ExchangeSettings, TlsSettings
+from pathlib import Path
+from typing import Final
+
+from config.exchange import ExchangeSettings, LogSettings, TlsSettings
 from gateway.inbound import SCHEMA
 from gateway.wire import Wire
+
+MESSAGE_LOG: Final = "fix.log"
 
 
 def build_wire(settings: ExchangeSettings) -> Wire:
@@ -27,6 +32,13 @@ def build_wire(settings: ExchangeSettings) -> Wire:
             "admissions_max": logon.attempts_queue_max,
         },
     )
+
+
+def start_message_log(wire: Wire, data_dir: Path, logs: LogSettings) -> Path:
+    """Log every FIX message in and out, secrets masked, into the data folder; return the file."""
+    path = data_dir / MESSAGE_LOG
+    wire.set_message_log(str(path), logs.rotate_bytes, logs.files_max)
+    return path
 
 
 def tls_arguments(tls: TlsSettings | None) -> dict[str, str] | None:
