@@ -33,7 +33,7 @@ Content = tuple[tuple[int, str], ...]
 
 
 def content_of(message: Message) -> Content:
-    """Return what a report says, without what a repeated sending may change: some of the header, the order of fields."""
+    """Return what a report says, without what a repeated sending may change: header, order of fields."""
     return tuple(sorted(pair for pair in message.fields if pair[0] not in HEADER_OF_A_COPY))
 
 
@@ -67,7 +67,7 @@ class Recorder:
         """Log on and close every gap on both sides.
 
         Args:
-            is_whole_day: ask for everything since number 1 again and compare it with the record, not only what is missing.
+            is_whole_day: ask for everything since number 1 and compare it with the record, not only what is missing.
         """
         self.take(self.peer.logon())
         echo = unique_id("ECHO")

@@ -75,11 +75,12 @@ def read_trace(path: Path) -> list[Call]:
 
 
 def messages_in(data: bytes) -> Iterator[Message]:
-    """Yield the whole FIX messages in the bytes of one write; what was cut at its end is left out."""
+    """Yield the whole FIX messages in the bytes of one write; what is cut, or only looks like one, is left out."""
     place = 0
     while match := _MESSAGE.search(data, place):
         end = match.end() + int(match[1]) + 7
-        if end > len(data):
-            return
-        yield Message(data[match.start() : end])
-        place = end
+        raw = data[match.start() : end]
+        place = match.end()
+        if raw[-7:-4] == b"10=" and raw.endswith(b"\x01"):
+            yield Message(raw)
+            place = end
