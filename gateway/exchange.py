@@ -218,9 +218,9 @@ class Exchange:
         elif msg_type == NEW_ORDER_SINGLE:
             self._commands.append(self._translator.new_order(session, msg_seq_num, poss_resend, values))
         elif msg_type == ORDER_CANCEL_REQUEST:
-            self._commands.append(self._translator.cancel_order(session, msg_seq_num, values))
+            self._commands.append(self._translator.cancel_order(session, msg_seq_num, poss_resend, values))
         elif msg_type == ORDER_CANCEL_REPLACE_REQUEST:
-            self._commands.append(self._translator.replace_order(session, msg_seq_num, values))
+            self._commands.append(self._translator.replace_order(session, msg_seq_num, poss_resend, values))
         elif msg_type == ORDER_STATUS_REQUEST:
             self._commands.append(self._translator.request_status(session, msg_seq_num, values))
         else:

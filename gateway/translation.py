@@ -183,7 +183,9 @@ class Translator:
                 return REJECT_UNSUPPORTED_CHARACTERISTIC, f"{name} {value} is not offered"
         return _qty_fault(qty, instrument) or _price_fault(price, ord_type, instrument)
 
-    def cancel_order(self, session: GatewaySession, msg_seq_num: int, values: tuple[Any, ...]) -> Command:
+    def cancel_order(
+        self, session: GatewaySession, msg_seq_num: int, poss_resend: bool, values: tuple[Any, ...]
+    ) -> Command:
         """Return CancelOrder, or RefuseCancel where ids are too long."""
         cl_ord_id, orig, order_id, symbol, side = values
         if not cl_ord_id or len(cl_ord_id) > CL_ORD_ID_CHARS_MAX or len(orig or "") > CL_ORD_ID_CHARS_MAX:
@@ -200,9 +202,12 @@ class Translator:
             order_id_of(order_id),
             0 if instrument is None else instrument.instrument_id,
             side,
+            poss_resend,
         )
 
-    def replace_order(self, session: GatewaySession, msg_seq_num: int, values: tuple[Any, ...]) -> Command:
+    def replace_order(
+        self, session: GatewaySession, msg_seq_num: int, poss_resend: bool, values: tuple[Any, ...]
+    ) -> Command:
         """Return ReplaceOrder, or RefuseCancel with the fault's text where the new terms cannot be expressed."""
         (cl_ord_id, orig, order_id, symbol, side) = values[:5]
         (ord_type, price, qty, tif, exec_inst, floor, stop, min_qty, account) = values[5:]
@@ -229,6 +234,7 @@ class Translator:
             price // instrument.tick_e8 if price is not None else 0,
             qty // instrument.lot_e8,
             exec_inst is not None,
+            poss_resend,
         )
 
     def request_status(self, session: GatewaySession, msg_seq_num: int, values: tuple[Any, ...]) -> Command:

@@ -48,6 +48,7 @@ class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2)
     order_id: int
     instrument_id: int
     side: Side
+    poss_resend: bool = False
 
 
 class ReplaceOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
@@ -66,6 +67,7 @@ class ReplaceOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3
     price: int
     qty: int
     post_only: bool = False
+    poss_resend: bool = False
 
 
 class RefuseOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):

@@ -59,6 +59,8 @@ class Requests:
                 out.append(MessageThrottled(command.session_id, command.msg_seq_num, "F", command.cl_ord_id, throttled))
                 return
         cl_ord_id = command.cl_ord_id
+        if command.poss_resend and self._is_known(session, cl_ord_id, out):
+            return
         order = self._find(session, command)
         fault = self._request_fault(session, command, order)
         if fault is not None:
@@ -80,6 +82,8 @@ class Requests:
         if self._is_throttled(
             command.session_id, command.msg_seq_num, "G", command.cl_ord_id, time_ns, out, exposure=exposure
         ):
+            return
+        if command.poss_resend and self._is_known(session, command.cl_ord_id, out):
             return
         fault = self._request_fault(session, command, order)
         if fault is None and order is not None:
@@ -153,6 +157,13 @@ class Requests:
             return session.member.used.get(command.orig_cl_ord_id)
         order = self.desk.orders.get(command.order_id)
         return order if order is not None and order.session.member is session.member else None
+
+    def _is_known(self, session: Session, cl_ord_id: str, out: list[Event]) -> bool:
+        """Answer a possible resend of a request that was obeyed before with its order's status; False: it is new."""
+        known = cl_ord_id in session.member.used or cl_ord_id in session.member.refused
+        if known:
+            self.desk.tell_status(session, cl_ord_id, "", out)
+        return known
 
     def _request_fault(
         self, session: Session, command: CancelOrder | ReplaceOrder, order: Order | None

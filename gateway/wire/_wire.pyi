@@ -18,13 +18,16 @@ FieldSpec: TypeAlias = tuple[int, str] | tuple[int, tuple[Any, ...]]
 #   (LOGON, session_id, epoch, peer)
 #   (LOGOUT, session_id, epoch, clean, cause)        the connection is gone; clean: a Logout was exchanged
 #   (RESET, session_id, epoch, old_epoch, old_written_through)    numbers began anew
-#   (RESEND, session_id, epoch, request_id, begin, end, io, serial)   wants runs of [begin, end]; `serial` must be committed
+#   (RESEND, session_id, epoch, request_id, begin, end, io, serial)   wants runs of [begin, end]; `serial` must be
+#         committed first
 #   (SLOW, session_id, epoch)                        published messages are being dropped for it, once per stall
 # outbound, in order per IO thread `io`:
 #   (BYTES, io, serial, batch_id, runs, blob)        staged (batch_id > 0) or admin (0) messages, numbered and encoded;
 #         runs: tuple of (session_id, epoch, first_num, count, offset, length, written_through)
-#   (EPOCH, io, serial, session_id, epoch, created_s, next_sender, next_target)   the session begins a new epoch / was renumbered
-#   (RESERVE, io, serial, session_id, epoch, through)       numbers up to `through` are for unstored messages (market data)
+#   (EPOCH, io, serial, session_id, epoch, created_s, next_sender, next_target)   the session begins a new epoch, or was
+#         renumbered or dated anew in the one it has
+#   (RESERVE, io, serial, session_id, epoch, through)       numbers up to `through` may be of unstored messages (market
+#         data)
 # oldest_ns: CLOCK_MONOTONIC time at which the oldest inbound item was read from its socket; 0 without inbound.
 Inbound: TypeAlias = tuple[Any, ...]
 Outbound: TypeAlias = tuple[Any, ...]

@@ -262,7 +262,11 @@ class PyWire {
       if (!batch) continue;
       batch->batch_id = batch_id;
       IoThread& io = wire_.io(index);
-      if (io.post([&io, batch] { io.stage(*batch); })) ++parts;
+      wire_.hub().expect(1);
+      if (io.post([&io, batch] { io.stage(*batch); }))
+        ++parts;
+      else
+        wire_.hub().expect(-1);
     }
     return parts;
   }

@@ -68,6 +68,8 @@ class Hub {
 
   /// From IO threads. Outbound of a turn becomes visible with or before its inbound.
   void publish(std::unique_ptr<Chunk> chunk, std::vector<Outbound>& outbound);
+  /// `parts` of a batch were handed to IO threads and will come back as outbound items.
+  void expect(int parts) { expected_.fetch_add(parts, std::memory_order_relaxed); }
   /// Waits until there is something, `wake()` or the end of the time.
   void poll(int64_t timeout_ms, size_t batch_max, Poll& result);
   /// Gives back a chunk of which items are left; it will be the first of the next poll.
@@ -80,12 +82,16 @@ class Hub {
   size_t queued() const { return queued_.load(std::memory_order_relaxed); }
 
  private:
+  void spin() const;
+
   const size_t in_queue_max_;
   std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<std::unique_ptr<Chunk>> chunks_;
   std::vector<Outbound> outbound_;
   bool woken_ = false;
+  std::atomic<int> expected_{0};
+  std::atomic<bool> filled_{false};
   std::atomic<size_t> queued_{0};
 };
 

@@ -118,8 +118,8 @@ def test_a_cl_ord_id_over_its_bound_is_refused(translator: Translator, session: 
 
 
 def test_a_cancel_names_its_order_by_either_id(translator: Translator, session: GatewaySession) -> None:
-    by_client = translator.cancel_order(session, 6, ("c", "a", None, "AAPL", "1"))
-    by_order = translator.cancel_order(session, 6, ("c", "x", "O12", "NONE", "1"))
+    by_client = translator.cancel_order(session, 6, False, ("c", "a", None, "AAPL", "1"))
+    by_order = translator.cancel_order(session, 6, False, ("c", "x", "O12", "NONE", "1"))
     assert by_client == CancelOrder(7, 3, 6, "c", "a", 0, 1, "1")
     assert by_order == CancelOrder(7, 3, 6, "c", "x", 12, 0, "1")
 
@@ -129,10 +129,10 @@ def test_a_replace_that_cannot_be_expressed_is_a_refusal_of_the_replace(
 ) -> None:
     good = ("c", "a", None, "AAPL", "1", "2", 58_600_000_000, 5_000_000_000, "0", None, None, None, None, None)
     bad = (*good[:6], 58_600_500_000, *good[7:])
-    assert translator.replace_order(session, 6, good) == ReplaceOrder(
+    assert translator.replace_order(session, 6, False, good) == ReplaceOrder(
         7, 3, 6, "c", "a", 0, 1, "1", "2", "0", 58_600, 50
     )
-    refused = translator.replace_order(session, 6, bad)
+    refused = translator.replace_order(session, 6, False, bad)
     assert isinstance(refused, RefuseCancel)
     assert (refused.response_to, refused.text) == ("2", "Price(44) 586.005 is not a multiple of the tick 0.01 of AAPL")
 
@@ -148,3 +148,13 @@ def test_a_status_request_echoes_its_id(translator: Translator, session: Gateway
 )
 def test_order_id_text_names_an_order_or_none(text: str | None, order_id: int) -> None:
     assert order_id_of(text) == order_id
+
+
+def test_possible_resends_of_requests_say_so(translator: Translator, session: GatewaySession) -> None:
+    good = ("c", "a", None, "AAPL", "1", "2", 58_600_000_000, 5_000_000_000, "0", None, None, None, None, None)
+    canceled = translator.cancel_order(session, 6, True, ("c", "a", None, "AAPL", "1"))
+    replaced = translator.replace_order(session, 6, True, good)
+    assert isinstance(canceled, CancelOrder)
+    assert isinstance(replaced, ReplaceOrder)
+    assert canceled.poss_resend
+    assert replaced.poss_resend

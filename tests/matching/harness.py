@@ -113,11 +113,12 @@ def sell(cl_ord_id: str, qty: int, price: int, **more: Any) -> NewOrder:
     return order(cl_ord_id, SELL, qty, price, **({"session_id": MAKER, "account_id": ACC2} | more))
 
 
-def cancel(cl_ord_id: str, orig: str, side: Side = BUY, *, order_id: int = 0, **more: int) -> CancelOrder:
+def cancel(
+    cl_ord_id: str, orig: str, side: Side = BUY, *, order_id: int = 0, poss_resend: bool = False, **more: int
+) -> CancelOrder:
     """A cancel from TRADER1, of a buy of AAPL."""
-    return CancelOrder(
-        more.get("session_id", TRADER), 1, 7, cl_ord_id, orig, order_id, more.get("instrument_id", 1), side
-    )
+    session_id, instrument_id = more.get("session_id", TRADER), more.get("instrument_id", 1)
+    return CancelOrder(session_id, 1, 7, cl_ord_id, orig, order_id, instrument_id, side, poss_resend)
 
 
 def replace(cl_ord_id: str, orig: str, qty: int, price: int, side: Side = BUY, **more: Any) -> ReplaceOrder:

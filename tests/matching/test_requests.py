@@ -291,3 +291,23 @@ def test_report_of_a_makers_fill_goes_to_the_makers_session(exchange: Harness) -
     sessions = [(event.cl_ord_id, event.session_id) for event in events if isinstance(event, Execution)]
     assert sessions == [("b", TRADER_FIX42), ("s", MAKER), ("b", TRADER_FIX42)]
     assert all(event.side == BUY for event in events if isinstance(event, Execution) and event.cl_ord_id == "b")
+
+
+def test_a_possible_resend_of_a_cancel_that_was_obeyed_tells_the_status_and_does_nothing(exchange: Harness) -> None:
+    exchange.apply(buy("a", 10, 9_900))
+    exchange.apply(cancel("c", "a"))
+    assert brief(exchange.apply(cancel("c", "a", poss_resend=True))) == [("c", "I", "4", 0, 0)]
+
+
+def test_a_possible_resend_of_a_replace_that_was_obeyed_replaces_nothing_again(exchange: Harness) -> None:
+    exchange.apply(buy("a", 10, 9_900))
+    exchange.apply(replace("r", "a", 8, 9_900))
+    exchange.apply(replace("s", "r", 6, 9_900))
+    (answer,) = exchange.apply(replace("r", "a", 8, 9_900, poss_resend=True))
+    assert isinstance(answer, Execution)
+    assert (answer.exec_type, answer.qty, answer.leaves_qty) == ("I", 6, 6)
+
+
+def test_a_possible_resend_of_a_request_that_never_came_is_obeyed(exchange: Harness) -> None:
+    exchange.apply(buy("a", 10, 9_900))
+    assert brief(exchange.apply(cancel("c", "a", poss_resend=True))) == [("c", "4", "4", 0, 0)]

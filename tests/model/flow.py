@@ -140,7 +140,8 @@ class Flow:
         side = cast(Any, side)
         draw = rng.random()
         if draw < 0.25:
-            return c.CancelOrder(session_id, 1, 1, self.name(), named, order_id, instrument_id, side)
+            resent = rng.random() < 0.1
+            return c.CancelOrder(session_id, 1, 1, self.name(), named, order_id, instrument_id, side, resent)
         if draw < 0.85:
             price = order.price if order is not None and rng.random() < 0.6 else self.price()
             qty = rng.choice((order.qty - 1, order.qty, order.qty + 9)) if order is not None else 5
@@ -150,7 +151,20 @@ class Flow:
                 tif = order.time_in_force
             name, post_only = self.name(), rng.random() < 0.1
             replace = c.ReplaceOrder(
-                session_id, 1, 1, name, named, order_id, instrument_id, side, ord_type, tif, price, qty, post_only
+                session_id,
+                1,
+                1,
+                name,
+                named,
+                order_id,
+                instrument_id,
+                side,
+                ord_type,
+                tif,
+                price,
+                qty,
+                post_only,
+                rng.random() < 0.1,
             )
             if order is not None:
                 self.sent.append(msgspec.structs.replace(order, cl_ord_id=name, price=price, qty=qty))

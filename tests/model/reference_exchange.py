@@ -321,8 +321,15 @@ class ReferenceExchange:
             return 99
         return None if order.status in OPEN else 0
 
+    def is_resent(self, command: c.CancelOrder | c.ReplaceOrder) -> bool:
+        comp_id = self.comp_ids[command.session_id]
+        if not command.poss_resend or not self.is_used(comp_id, command.cl_ord_id):
+            return False
+        self.tell_status(command.session_id, comp_id, command.cl_ord_id, "")
+        return True
+
     def on_CancelOrder(self, command: c.CancelOrder) -> None:  # noqa: N802  # named after the command
-        if self.is_throttled(command, "F"):
+        if self.is_throttled(command, "F") or self.is_resent(command):
             return
         order = self.find(command)
         fault = self.request_fault(command, order)
@@ -335,7 +342,7 @@ class ReferenceExchange:
 
     def on_ReplaceOrder(self, command: c.ReplaceOrder) -> None:  # noqa: N802  # named after the command
         order = self.find(command)
-        if self.is_throttled(command, "G", order.account_id if order else 0):
+        if self.is_throttled(command, "G", order.account_id if order else 0) or self.is_resent(command):
             return
         fault = self.request_fault(command, order)
         if fault is None and order is not None:
