@@ -1,4 +1,5 @@
-"""Commands: the only input of the exchange. Each is a frozen record; what it cannot know (time, sequence) stands in its frame.
+"""Commands: the only input of the exchange. Each is a frozen record; what it cannot know (time, sequence) stands in its
+frame.
 
 The record layout is the journal's format: fields are only ever appended, with a default, and tags are never used again.
 Prices are ticks, quantities lots, amounts 10^-6 of a currency or whole lots of a share.
@@ -122,8 +123,9 @@ class RequestStatus(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
 class DefineInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=10):
     """Define an instrument, or change it. `instrument_id` starts at 1.
 
-    `tick_e8` and `lot_e8` are the tick and lot in 10^-8; `tick_lot_value` is the cash value, in 10^-6 of `currency`, of one
-    lot at a price of one tick. `band_bp` is the width of the price band on either side of the reference, in 1/10000.
+    `tick_e8` and `lot_e8` are the tick and lot in 10^-8; `tick_lot_value` is the cash value, in 10^-6 of `currency`, of
+    one lot at a price of one tick. `band_bp` is the width of the price band on either side of the reference, in
+    1/10000.
     """
 
     instrument_id: int
@@ -148,7 +150,8 @@ class DefineAccount(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
 class DefineSession(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=12):
     """Define a FIX session. ClOrdIDs are unique per `comp_id`, over all its sessions.
 
-    `rate` messages a second with a burst of `burst`; `cancel_rate`, `cancel_burst` is the bucket of cancels. 0: unbounded.
+    `rate` messages a second with a burst of `burst`; `cancel_rate`, `cancel_burst` is the bucket of cancels. 0:
+    unbounded.
     """
 
     session_id: int

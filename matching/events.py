@@ -1,7 +1,7 @@
 """Events: all that the exchange says. Derived from commands, kept beside them, compared with them on every replay.
 
-Each event holds all that a report of it needs, so that order entry, drop copy, recovery and every later reader draw the same
-report from it. The layout is the journal's format: fields are only ever appended, with a default.
+Each event holds all that a report of it needs, so that order entry, drop copy, recovery and every later reader draw the
+same report from it. The layout is the journal's format: fields are only ever appended, with a default.
 """
 
 from typing import TypeAlias
@@ -14,10 +14,10 @@ from matching.types import ExecType, OrdStatus, OrdType, Response, Side, TimeInF
 class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     """One step in an order's life, of one side: what one ExecutionReport(8) says.
 
-    `exec_id` is unique in the shard; `order_id` 0 is OrderID(37)=NONE (a refused order). `cum_value` is the sum of fill price
-    times fill quantity in ticks times lots: AvgPx(6) is `cum_value / cum_qty` ticks. `last_price`, `last_qty`, `trade_id` and
-    `is_aggressor` are of a fill. `reason` is OrdRejReason(103) of a refusal. `prior_price` and `prior_leaves` are what a
-    replaced order had before, so that depth can be folded from events alone.
+    `exec_id` is unique in the shard; `order_id` 0 is OrderID(37)=NONE (a refused order). `cum_value` is the sum of fill
+    price times fill quantity in ticks times lots: AvgPx(6) is `cum_value / cum_qty` ticks. `last_price`, `last_qty`,
+    `trade_id` and `is_aggressor` are of a fill. `reason` is OrdRejReason(103) of a refusal. `prior_price` and
+    `prior_leaves` are what a replaced order had before, so that depth can be folded from events alone.
     """
 
     exec_id: int
@@ -169,7 +169,9 @@ class TradingDayEnded(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
 
 
 class WorkLeft(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=20):
-    """Work over the bound of one step was begun; a ContinueWork command has to follow. `left` orders are still to do."""
+    """Work over the bound of one step was begun; a ContinueWork command has to follow. `left` orders are still to
+    do.
+    """
 
     left: int
 

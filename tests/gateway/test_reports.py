@@ -46,9 +46,9 @@ def execution(exec_type: str, ord_status: str, **changed: Any) -> Execution:
 
 def fields(body: str) -> dict[str, str]:
     """Fields of a body by tag; a tag that stands twice is a fault."""
-    pairs = [field.split("=", 1) for field in body.split("\x01")[:-1]]
-    assert len({tag for tag, _ in pairs}) == len(pairs)
-    return {tag: value for tag, value in pairs}
+    pairs = [field.partition("=") for field in body.split("\x01")[:-1]]
+    assert len({tag for tag, _, _ in pairs}) == len(pairs)
+    return {tag: value for tag, _, value in pairs}
 
 
 def test_transact_time_is_utc_in_milliseconds() -> None:
