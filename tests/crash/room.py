@@ -57,7 +57,8 @@ class Room:
             member.repeat_orders(REPEATS)
         self._check_drop_copy()
         for recorder in (*self.members, self.drop_copy):
-            recorder.peer.cut()
+            for message in recorder.peer.logout():
+                recorder.take(message)
 
     def _check_drop_copy(self) -> None:
         """The drop copy has every report of every member exactly once, and no other."""
