@@ -1,10 +1,22 @@
 """An exchange per test, and the proof that nothing native of it stays."""
 
+import importlib.util
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+
+if extension := os.environ.get("OUTCRY_WIRE_EXTENSION"):
+    # A build for a sanitizer stands in for the installed one; see run_sanitized.py.
+    spec = importlib.util.spec_from_file_location("gateway.wire._wire", extension)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gateway.wire._wire"] = module
+    spec.loader.exec_module(module)
 
 from gateway.wire import Wire
 from tests.wire.peer import Exchange

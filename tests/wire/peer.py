@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from gateway.wire import APP, BYTES, EPOCH, LOGON, LOGOUT, NUMBERS, RESEND, RESERVE, RESET, SLOW, Wire
 
 DICTIONARIES = Path(__file__).parents[2] / "config" / "dictionaries"
 SCHEMA: dict[str, list[Any]] = {
-    "D": [(11, "t"), (55, "t"), (54, "t"), (38, "d"), (44, "d"), (60, "u"), (58, "t"), (354, "i"), (355, "t"), (52, "u")],
+    "D": [(11, "t"), (55, "t"), (54, "t"), (38, "d"), (44, "d"), (60, "u"), (58, "t"), (354, "i"), (355, "t")],
     "V": [(262, "t"), (263, "t"), (264, "i"), (267, ((269, "t"),)), (146, ((55, "t"),))],
     "B": [(148, "t")],
 }
@@ -81,7 +81,7 @@ class Peer:
         self.rest = b""
         self.waiting: list[bytes] = []
 
-    def __enter__(self) -> "Peer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,7 +90,9 @@ class Peer:
     def close(self) -> None:
         self.sock.close()
 
-    def encode(self, msg_type: str, body: str | bytes = "", *, num: int | None = None, head: str = "", at: str = "") -> bytes:
+    def encode(
+        self, msg_type: str, body: str | bytes = "", *, num: int | None = None, head: str = "", at: str = ""
+    ) -> bytes:
         """A message numbered `num` or with the next number; `head` are further header fields, "43=Y|"."""
         if num is None:
             num = self.next_num
@@ -164,7 +166,9 @@ class Exchange:
     Inbound items are collected in `inbound`; `on_app` may answer them.
     """
 
-    def __init__(self, *, options: Mapping[str, int] | None = None, schema: Mapping[str, Sequence[Any]] = SCHEMA) -> None:
+    def __init__(
+        self, *, options: Mapping[str, int] | None = None, schema: Mapping[str, Sequence[Any]] = SCHEMA
+    ) -> None:
         self.wire = Wire(schema, {"tick_ms": 50, "logon_timeout_ms": 1000, **(options or {})})
         self.port = 0
         self.inbound: list[Inbound] = []
@@ -188,7 +192,7 @@ class Exchange:
         self.peers: list[Peer] = []
         self.threads = [threading.Thread(target=self._poll), threading.Thread(target=self._doorkeeper)]
 
-    def __enter__(self) -> "Exchange":
+    def __enter__(self) -> Self:
         self.port = self.port or self.wire.listen("127.0.0.1", 0, None)
         self.wire.start()
         for thread in self.threads:
@@ -230,7 +234,9 @@ class Exchange:
         self.peers.append(peer)
         return peer
 
-    def logged_on(self, comp_id: str = "TRADER1", *, num: int = 1, extra: str = "", interval: int = 30, **more: Any) -> Peer:
+    def logged_on(
+        self, comp_id: str = "TRADER1", *, num: int = 1, extra: str = "", interval: int = 30, **more: Any
+    ) -> Peer:
         """A connection whose Logon was answered."""
         peer = self.peer(comp_id, **more)
         peer.next_num = num
@@ -255,6 +261,7 @@ class Exchange:
 
     def wait_for(self, kind: int, session_id: int = 1, *, count: int = 1) -> list[Inbound]:
         """Waits for `count` inbound items of a kind, and returns all of them."""
+
         def found() -> list[Inbound]:
             return [item for item in self.inbound if item[0] == kind and item[1] == session_id]
 

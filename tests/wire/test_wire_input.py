@@ -146,7 +146,9 @@ def test_malformed_fields_are_answered_and_their_number_is_used_up(exchange: Exc
     "garbage",
     [
         pytest.param(b"garbage", id="noise"),
-        pytest.param(frame("FIX.4.4", "35=0|34=2|49=TRADER1|52=x|56=OUTCRY|")[:-4] + b"000\x01", id="wrong CheckSum(10)"),
+        pytest.param(
+            frame("FIX.4.4", "35=0|34=2|49=TRADER1|52=x|56=OUTCRY|")[:-4] + b"000\x01", id="wrong CheckSum(10)"
+        ),
         pytest.param(b"8=FIX.4.4\x019=20\x0135=0\x0110=000\x01", id="BodyLength(9) too long"),
         pytest.param(b"8=FIX.4.4\x019=2\x0135=0\x0134=2\x0110=000\x01", id="BodyLength(9) too short"),
         pytest.param(b"8=FIX.4.4\x019=abc\x0135=0\x0110=000\x01", id="BodyLength(9) is no number"),

@@ -92,7 +92,9 @@ def test_session_added_while_running_logs_on(exchange: Exchange) -> None:
         ({"session_id": 2, "comp_id": "X", "transport_dictionary": "/none.xml"}, "dictionary /none.xml cannot be read"),
     ],
 )
-def test_session_that_cannot_be_is_refused_with_a_reason(exchange: Exchange, more: dict[str, Any], message: str) -> None:
+def test_session_that_cannot_be_is_refused_with_a_reason(
+    exchange: Exchange, more: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         exchange.add(**more)
     exchange.logged_on()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.wire.peer import APP, BYTES, LOGOUT, Exchange, split
+from tests.wire.peer import APP, BYTES, LOGOUT, Exchange, Inbound, split
 
 Make = Callable[..., Exchange]
 REPORT = "37=O{0}|17=E{0}|150=0|39=0|55=AAPL|54=1|38=10|151=10|14=0|6=0|"
@@ -223,7 +223,11 @@ def test_many_batches_on_many_threads_keep_order(exchanges: Make) -> None:
 
 def test_orders_and_reports_cross_without_loss(exchange: Exchange) -> None:
     peer = exchange.logged_on()
-    exchange.on_app = lambda item: exchange.stage((1, "8", REPORT.format(item[6][0]))) and None
+
+    def report(item: Inbound) -> None:
+        exchange.stage((1, "8", REPORT.format(item[6][0])))
+
+    exchange.on_app = report
     for i in range(300):
         peer.send("D", f"11={i}|55=AAPL|54=1|38=1|40=1|60=20240101-00:00:00|")
     assert [peer.expect("8")[17] for _ in range(300)] == [f"E{i}" for i in range(300)]

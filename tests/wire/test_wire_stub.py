@@ -3,14 +3,17 @@
 import ast
 from pathlib import Path
 
+import gateway.wire
 from gateway.wire import _wire
 
-STUB = Path(_wire.__file__).parent / "_wire.pyi"
+STUB = Path(gateway.wire.__file__).parent / "_wire.pyi"
 
 
 def test_stub_and_extension_have_the_same_names() -> None:
     tree = ast.parse(STUB.read_text())
-    constants = {node.target.id for node in tree.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)}
+    constants = {
+        node.target.id for node in tree.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
     aliases = {"FieldSpec", "Inbound", "Outbound"}
     extension = {name for name in vars(_wire) if not name.startswith("_") and name != "Wire"}
     assert constants - aliases == extension
