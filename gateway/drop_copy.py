@@ -9,11 +9,15 @@ matching thread.
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import structlog
+
 from gateway.pipeline import Pipeline
 from gateway.reports import ReportWriter
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.storage import Storage
+from gateway.wire import Wire
 from matching.events import CancelRejected, Event, Execution, OrderRefused
+from matching.journal import JournalCorruptError
 
 SLICE_REPORTS_MAX: Final = 1_000
 """Missed reports staged at a time; orders wait for no more than rendering them (about 2 ms)."""
@@ -24,11 +28,16 @@ PENDING_MAX: Final = 3
 
 BeginBatch = Callable[..., None]
 
+log = structlog.get_logger("drop-copy")
+
 
 class DropCopies:
     """Which drop copies are up to date, and the way of the others to get there."""
 
-    def __init__(self, sessions: SessionBook, storage: Storage, pipeline: Pipeline, reports: ReportWriter) -> None:
+    def __init__(
+        self, wire: Wire, sessions: SessionBook, storage: Storage, pipeline: Pipeline, reports: ReportWriter
+    ) -> None:
+        self._wire = wire
         self._sessions = sessions
         self._storage = storage
         self._pipeline = pipeline
@@ -60,8 +69,15 @@ class DropCopies:
     def catch_up(self, begin_batch: BeginBatch) -> None:
         """Stage one slice for each drop copy that is behind; mark those that are up to date."""
         for session in tuple(self._behind.values()):
-            if len(self._pipeline.pending) <= PENDING_MAX:
+            if len(self._pipeline.pending) > PENDING_MAX:
+                return
+            try:
                 self._slice(session, begin_batch)
+            except JournalCorruptError as error:
+                # A damaged page is never served and never stops the market; the operator has to look at the journal.
+                log.error("drop copy from a damaged journal", session=session.name, error=str(error))
+                del self._behind[session.session_id]
+                self._wire.disconnect(session.session_id, "the journal is damaged")
 
     def lag(self, session: GatewaySession) -> int:
         """Return how many batches a drop copy is behind; 0 while it is live."""

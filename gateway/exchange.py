@@ -78,7 +78,7 @@ class Exchange:
         names = AccountNames(engine)
         self.reports = ReportWriter(engine.instruments, names)
         self.market_data = MarketData(wire, engine, self._symbols, bounds)
-        self.drop_copies = DropCopies(sessions, storage, pipeline, self.reports)
+        self.drop_copies = DropCopies(wire, sessions, storage, pipeline, self.reports)
         self.resends = Resends(wire, storage, pipeline, sessions)
         self.statistics = LoopStatistics()
         self._commands: list[Command] = []
@@ -306,10 +306,16 @@ class Exchange:
         messages: list[Message],
         oldest_ns: int = 0,
         cursors: dict[int, int] | None = None,
+        anew: dict[int, tuple[int, int]] | None = None,
     ) -> None:
         """Begin a batch with the inbound numbers as they are now and hand its messages to the IO threads."""
         pending = PendingBatch(
-            batch, events=events, targets=self._targets, oldest_ns=oldest_ns, drop_copy_cursors=cursors or {}
+            batch,
+            events=events,
+            targets=self._targets,
+            oldest_ns=oldest_ns,
+            drop_copy_cursors=cursors or {},
+            anew=anew,
         )
         self._targets = {}
         self._pipeline.begin(pending)

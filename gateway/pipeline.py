@@ -30,6 +30,7 @@ class PendingBatch:
     """A batch on its way into the journal. `targets` are the inbound numbers at its end: session id → (epoch, next)."""
 
     __slots__ = (
+        "anew",
         "batch",
         "drop_copy_cursors",
         "events",
@@ -46,12 +47,14 @@ class PendingBatch:
         targets: dict[int, tuple[int, int]],
         oldest_ns: int,
         drop_copy_cursors: dict[int, int],
+        anew: dict[int, tuple[int, int]] | None = None,
     ) -> None:
         self.batch = batch
         self.events = events
         self.targets = targets
         self.oldest_ns = oldest_ns
         self.drop_copy_cursors = drop_copy_cursors
+        self.anew = anew or {}
         self.parts_missing = 0
 
 
@@ -190,6 +193,8 @@ class Pipeline:
                 state = self._changed(states, session_id)
                 if state is not None:
                     if epoch != state.epoch:
+                        if not state.anew_epoch and state.next_sender > state.written_through + 1:
+                            state.anew_epoch, state.anew_from = state.epoch, state.written_through + 1
                         state.written_through = state.reserved_through = 0
                     else:
                         # Renumbered by an operator: what lies between was never a message and may be gap-filled.
@@ -205,6 +210,10 @@ class Pipeline:
                 state = self._changed(states, session_id)
                 if state is not None and epoch == state.epoch:
                     state.target_epoch, state.next_target = epoch, target
+            for session_id, left in pending.anew.items():
+                state = self._changed(states, session_id)
+                if state is not None:
+                    state.anew_epoch, state.anew_from = left
             for session_id, cursor in pending.drop_copy_cursors.items():
                 state = self._changed(states, session_id)
                 if state is not None:

@@ -9,10 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import structlog
+
 from gateway.pipeline import Pipeline
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.storage import Storage
 from gateway.wire import Inbound, Wire
+from matching.journal import JournalCorruptError
 
 SLICES_PER_TURN_MAX: Final = 2
 """Slices answered in one turn, so that orders never wait for more than these (each at most 1,000 messages)."""
@@ -22,6 +25,8 @@ ANEW_BYTES_MAX: Final = 1 << 17
 ADMIN_TYPES: Final = frozenset("012345A")
 HEADER_TAGS: Final = frozenset({"8", "9", "34", "35", "43", "49", "52", "56", "97", "122", "10"})
 NUMBER_MAX: Final = (1 << 62) - 1
+
+log = structlog.get_logger("resends")
 
 
 class Resends:
@@ -33,7 +38,11 @@ class Resends:
         self._pipeline = pipeline
         self._sessions = sessions
         self._requests: deque[Inbound] = deque()
-        self._resets: deque[tuple[GatewaySession, int, int, int]] = deque()
+        self._resets: deque[tuple[GatewaySession, int, int, int]] = deque(
+            (session, session.state.anew_epoch, session.state.anew_from, 0)
+            for session in sessions
+            if session.state.anew_epoch
+        )
 
     def has_work(self) -> bool:
         """Tell whether something can be done without waiting for new input."""
@@ -73,11 +82,16 @@ class Resends:
         if session is None:
             return
         runs: list[tuple[int, int, bytes]] = []
+        holes: list[tuple[int, int]] = []
         number = begin
-        while number <= end:
-            found, number = self._storage.journal.messages(session_id, epoch, number, end, SLICE_BYTES_MAX)
-            runs += found
-        holes = self._storage.journal.holes(session_id, epoch, begin, end)
+        try:
+            while number <= end:
+                found, number = self._storage.journal.messages(session_id, epoch, number, end, SLICE_BYTES_MAX)
+                runs += found
+            holes = self._storage.journal.holes(session_id, epoch, begin, end)
+        except JournalCorruptError as error:
+            # A damaged page is never served and never stops the market: the wire cuts this session, with the reason.
+            log.error("resend from a damaged journal", session=session.name, error=str(error))
         # Only numbers that were never a stored message may be gap-filled; the wire cuts the session for any other hole.
         gaps = [(low, high) for low, high in holes if high <= session.state.reserved_through]
         self._wire.supply(session_id, request_id, runs, gaps)
@@ -89,13 +103,18 @@ class Resends:
         number = begin
         journal = self._storage.journal
         while number <= NUMBER_MAX and len(bodies) < ANEW_PER_TURN_MAX:
-            found, number = journal.messages(session.session_id, epoch, number, NUMBER_MAX, ANEW_BYTES_MAX)
+            try:
+                found, number = journal.messages(session.session_id, epoch, number, NUMBER_MAX, ANEW_BYTES_MAX)
+            except JournalCorruptError as error:
+                log.error("reports of an ended epoch are damaged", session=session.name, error=str(error))
+                break
             for _first, _count, blob in found:
                 bodies += [(session.session_id, kind, body) for kind, body in report_bodies(blob)]
-        if number <= NUMBER_MAX:
-            self._resets.appendleft((session, epoch, number, 0))
-        if bodies:
-            begin_batch(self._pipeline.empty_batch(), [], bodies)
+        else:
+            if number <= NUMBER_MAX:
+                self._resets.appendleft((session, epoch, number, 0))
+        left = next(((reset[1], reset[2]) for reset in self._resets if reset[0] is session), (0, 0))
+        begin_batch(self._pipeline.empty_batch(), [], bodies, 0, None, {session.session_id: left})
 
 
 def report_bodies(blob: bytes) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,9 @@ class SessionState(msgspec.Struct, array_like=True):
     `next_sender` and `next_target` are the next MsgSeqNum(34) out and in, the latter with its own `target_epoch`,
     because input is committed later than numbers of output. `written_through` is the last number handed to a socket,
     `reserved_through` the last one reserved for messages that are not stored. `drop_copy_seq` is the last batch that
-    was reported to this session, where it is a drop copy. New fields are only ever appended, with a default.
+    was reported to this session, where it is a drop copy. `anew_epoch`, where it is not 0, is an epoch that has ended
+    with reports which no socket took: those from number `anew_from` on are still to be sent in the present one. New
+    fields are only ever appended, with a default.
     """
 
     session_id: int
@@ -41,6 +43,8 @@ class SessionState(msgspec.Struct, array_like=True):
     written_through: int
     reserved_through: int
     drop_copy_seq: int
+    anew_epoch: int = 0
+    anew_from: int = 0
 
 
 _encoder: Final = msgspec.msgpack.Encoder()

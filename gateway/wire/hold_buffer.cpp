@@ -12,29 +12,30 @@ void HoldBuffer::add(Segment segment) {
   if (!segments_.empty()) {
     Segment& last = segments_.back();
     if (last.blob == segment.blob && last.offset + last.length == segment.offset && last.serial == segment.serial &&
-        last.epoch == segment.epoch) {
+        last.epoch == segment.epoch && last.last_num + 1 == segment.first_num) {
       last.length += segment.length;
-      if (segment.last_num) last.last_num = segment.last_num;
+      last.last_num = segment.last_num;
       return;
     }
   }
   segments_.push_back(std::move(segment));
 }
 
-void HoldBuffer::add_loose(std::string_view bytes, int epoch, uint64_t last_num, uint64_t serial) {
+void HoldBuffer::add_loose(std::string_view bytes, int epoch, uint64_t first_num, uint64_t last_num, uint64_t serial) {
   if (!segments_.empty()) {
     Segment& last = segments_.back();
     const bool own = last.blob.use_count() == 1 && last.offset + last.length == last.blob->size();
-    if (own && last.serial == serial && last.epoch == epoch && last.blob->size() + bytes.size() <= loose_blob_bytes) {
+    if (own && last.serial == serial && last.epoch == epoch && last.last_num + 1 == first_num &&
+        last.blob->size() + bytes.size() <= loose_blob_bytes) {
       last.blob->append(bytes);
       last.length += bytes.size();
-      if (last_num) last.last_num = last_num;
+      last.last_num = last_num;
       bytes_ += bytes.size();
       return;
     }
   }
   auto blob = std::make_shared<std::string>(bytes);
-  add({serial, std::move(blob), 0, bytes.size(), epoch, last_num});
+  add({serial, std::move(blob), 0, bytes.size(), epoch, first_num, last_num});
 }
 
 size_t HoldBuffer::released_bytes(uint64_t released) const {
@@ -57,15 +58,14 @@ int HoldBuffer::gather(uint64_t released, iovec* vectors, int count) const {
   return filled;
 }
 
-uint64_t HoldBuffer::drop_unsent(int epoch) {
+const HoldBuffer::Segment* HoldBuffer::drop_unsent() {
   if (!started_) {
     clear();
-    return 0;
+    return nullptr;
   }
-  const uint64_t begun = segments_.front().epoch == epoch ? segments_.front().last_num : 0;
   while (segments_.size() > 1) segments_.pop_back();
   bytes_ = segments_.front().length;
-  return begun;
+  return &segments_.front();
 }
 
 void HoldBuffer::clear() {

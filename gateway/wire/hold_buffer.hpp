@@ -20,12 +20,12 @@ class HoldBuffer {
     Blob blob;
     size_t offset, length;
     int epoch;
-    uint64_t last_num;    // highest number inside, 0 for retransmissions
+    uint64_t first_num, last_num;  // the numbers inside, without a gap; of retransmissions too
   };
 
   void add(Segment segment);
-  /// Bytes without a serial of their own, copied.
-  void add_loose(std::string_view bytes, int epoch, uint64_t last_num, uint64_t serial);
+  /// Bytes that no outbound item holds, copied: retransmissions (serial 0) and market data (that of its reserve).
+  void add_loose(std::string_view bytes, int epoch, uint64_t first_num, uint64_t last_num, uint64_t serial);
 
   bool empty() const { return segments_.empty(); }
   size_t bytes() const { return bytes_; }
@@ -34,7 +34,8 @@ class HoldBuffer {
   bool sendable(uint64_t released) const { return !segments_.empty() && segments_.front().serial <= released; }
   /// Fills up to `count` vectors with what may leave and returns how many.
   int gather(uint64_t released, iovec* vectors, int count) const;
-  /// Marks `length` bytes as written; `written(epoch, last_num)` is called for every segment that is out as a whole.
+  /// Marks `length` bytes as written; `written(epoch, first_num, last_num)` is called for every segment that
+  /// is out as a whole.
   template <class Written>
   void consume(size_t length, Written&& written) {
     bytes_ -= length;
@@ -47,14 +48,14 @@ class HoldBuffer {
         return;
       }
       length -= head.length;
-      if (head.last_num) written(head.epoch, head.last_num);
+      written(head.epoch, head.first_num, head.last_num);
       segments_.pop_front();
       started_ = false;
     }
   }
-  /// Numbers began anew: drops what no byte has left of. Returns the highest number of a piece of `epoch` that was
-  /// begun (it goes on, so that the stream stays whole), or 0.
-  uint64_t drop_unsent(int epoch);
+  /// Numbers began anew: drops what no byte has left of. Returns the piece that was begun (it goes on, so that the
+  /// stream stays whole), or nullptr.
+  const Segment* drop_unsent();
   void clear();
 
  private:

@@ -96,6 +96,7 @@ void IoThread::turn(int timeout_ms) {
     if (!connection) continue;  // the mailbox
     if (events[i].events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) connection->readable = true;
     if (events[i].events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) connection->writable = true;
+    if (connection->socket.is_tls()) connection->readable = connection->writable = true;  // either may wait for the other
   }
   run_tasks();
   context_.released = released_.load();
@@ -278,8 +279,8 @@ void IoThread::write(Connection& connection) {
     }
     if (length == Socket::closed) return fail(connection, "the peer closed the connection");
     context_.bytes_out += uint64_t(length);
-    connection.hold.consume(size_t(length), [&](int epoch, uint64_t last_num) {
-      if (connection.host) connection.host->written(epoch, last_num);
+    connection.hold.consume(size_t(length), [&](int epoch, uint64_t first_num, uint64_t last_num) {
+      if (connection.host) connection.host->written(epoch, first_num, last_num);
     });
   }
 }

@@ -9,6 +9,9 @@ namespace outcry::wire {
 
 namespace {
 
+constexpr size_t cut_kinds_max = 64;
+constexpr size_t written_ranges_max = 64;
+
 // The registry inside of FIX::Session has a lock that is not safe between threads.
 std::mutex& registry_mutex() {
   static std::mutex mutex;
@@ -132,11 +135,23 @@ void SessionHost::adopt(Connection& connection, const std::string& logon) {
 void SessionHost::cut(const std::string& cause) {
   if (!connection_) return;
   if (cause_.empty()) cause_ = cause;
-  ++context_.cuts[cause.substr(0, cause.find_first_of(":0123456789"))];
+  count_cut(cause);
   kill_ = true;
   call([&] { session_->disconnect(); });
   kill_ = false;
   settle();
+}
+
+void SessionHost::count_cut(const std::string& cause) {
+  std::string kind;
+  for (const char c : cause) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit) kind += c;
+    else if (kind.empty() || kind.back() != '#') kind += '#';
+  }
+  // Operators may write what they like.
+  if (context_.cuts.size() >= cut_kinds_max && !context_.cuts.count(kind)) kind = "other";
+  ++context_.cuts[kind];
 }
 
 void SessionHost::lost(const std::string& cause) {
@@ -212,12 +227,14 @@ void SessionHost::on_store_reset(int64_t now_s) {
   }
   // A Logon with ResetSeqNumFlag(141) inside a connection: what the old epoch has not sent is sent anew by Python.
   if (in_logon_ && connection_)
-    written_through_ = std::max(written_through_, connection_->hold.drop_unsent(epoch_));
+    if (const HoldBuffer::Segment* begun = connection_->hold.drop_unsent())
+      written(begun->epoch, begun->first_num, begun->last_num);
   Inbound& item = emit(Inbound::reset);
   item.other = epoch_;
   item.epoch = ++epoch_;
   item.number = written_through_;
   written_through_ = reserved_through_ = reserve_serial_ = 0;
+  written_beyond_.clear();
   reported_target_ = 1;
   context_.outbox.add_epoch(spec().session_id, epoch_, now_s, 1, 1);
 }
@@ -230,10 +247,16 @@ bool SessionHost::send(const std::string& message) {
   ++context_.messages_out;
   if (numbered_.num && numbered_.length == message.size() &&
       numbered_.blob->compare(numbered_.offset, numbered_.length, message) == 0) {
-    connection_->hold.add({numbered_.serial, numbered_.blob, numbered_.offset, numbered_.length, epoch_, numbered_.num});
+    connection_->hold.add({numbered_.serial, numbered_.blob, numbered_.offset, numbered_.length, epoch_, numbered_.num,
+                           numbered_.num});
     numbered_ = {};
   } else {
-    connection_->hold.add_loose(message, epoch_, 0, 0);
+    // A retransmission, or a gap fill that stands for the numbers up to its NewSeqNo(36).
+    const HeaderView header = read_header(message);
+    uint64_t first = 0, next = 0;
+    CHECK(parse_number(header.msg_seq_num, first));
+    const bool fills = header.msg_type == FIX::MsgType_SequenceReset && parse_number(find_field(message, FIX::FIELD::NewSeqNo), next);
+    connection_->hold.add_loose(message, epoch_, first, fills && next > first ? next - 1 : first, 0);
   }
   check_output_bound();
   return true;
@@ -251,7 +274,7 @@ void SessionHost::stage(Outbound& item, std::string_view msg_type, std::string_v
   state().lastSentTime(context_.now());
   ++context_.messages_out;
   if (context_.log.on()) context_.log.add("out", name_, {item.blob->data() + offset, length}, context_.now_ns);
-  connection_->hold.add({item.serial, item.blob, offset, length, epoch_, num});
+  connection_->hold.add({item.serial, item.blob, offset, length, epoch_, num, num});
   check_output_bound();
 }
 
@@ -277,7 +300,7 @@ void SessionHost::publish(std::string_view msg_type, std::string_view body) {
   CHECK(store_.next_sender == num + 1);
   ++context_.messages_out;
   if (context_.log.on()) context_.log.add("out", name_, scratch_, context_.now_ns);
-  connection_->hold.add_loose(scratch_, epoch_, num, reserve_serial_);
+  connection_->hold.add_loose(scratch_, epoch_, num, num, reserve_serial_);
 }
 
 void SessionHost::check_output_bound() {
@@ -288,8 +311,20 @@ void SessionHost::check_output_bound() {
     cut_after_call_ = "slow consumer";
 }
 
-void SessionHost::written(int epoch, uint64_t last_num) {
-  if (epoch == epoch_ && last_num > written_through_) written_through_ = last_num;
+void SessionHost::written(int epoch, uint64_t first_num, uint64_t last_num) {
+  if (epoch != epoch_ || last_num <= written_through_) return;
+  if (first_num > written_through_ + 1) {
+    // What is forgotten here counts as unsent, and at worst goes out once more with PossResend(97).
+    if (written_beyond_.size() >= written_ranges_max) return;
+    uint64_t& last = written_beyond_[first_num];
+    last = std::max(last, last_num);
+    return;
+  }
+  written_through_ = last_num;
+  while (!written_beyond_.empty() && written_beyond_.begin()->first <= written_through_ + 1) {
+    written_through_ = std::max(written_through_, written_beyond_.begin()->second);
+    written_beyond_.erase(written_beyond_.begin());
+  }
 }
 
 // --- helpers ---------------------------------------------------------------------------------------------------------

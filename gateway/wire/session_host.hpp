@@ -112,7 +112,7 @@ class SessionHost final : public FIX::Application,
   bool logged_on() const { return connection_ && session_->isLoggedOn(); }
   void stage(Outbound& item, std::string_view msg_type, std::string_view body);
   void publish(std::string_view msg_type, std::string_view body);
-  void written(int epoch, uint64_t last_num);
+  void written(int epoch, uint64_t first_num, uint64_t last_num);
   /// Does what the calls before have found out: cuts, logouts, the news of the expected number.
   void settle();
 
@@ -171,7 +171,7 @@ class SessionHost final : public FIX::Application,
   void configure();
   Inbound& emit(Inbound::Kind kind);
   void set_text(Inbound& item, const std::string& text);
-  void hold(const Outbound& item, size_t offset, size_t length, uint64_t num);
+  void count_cut(const std::string& cause);
   void check_output_bound();
   void check_text(const FIX::Message& message) const;
   void refuse_malformed(std::string_view message, const std::string& what);
@@ -195,7 +195,9 @@ class SessionHost final : public FIX::Application,
   Connection* connection_ = nullptr;
 
   int epoch_;
-  uint64_t written_through_, reserved_through_, reserve_serial_ = 0;
+  uint64_t written_through_;           // every number up to it has been written to a socket, or filled
+  std::map<uint64_t, uint64_t> written_beyond_;  // ranges written beyond a gap: reports of the time without a connection
+  uint64_t reserved_through_, reserve_serial_ = 0;
   uint64_t reported_target_;           // what Python knows of the expected inbound number
   bool logon_reported_ = false, logout_received_ = false, in_logon_ = false, kill_ = false;
   bool suspicious_ = false;            // the message has bytes that only data fields may have

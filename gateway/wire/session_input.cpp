@@ -189,7 +189,9 @@ void SessionHost::renumber(uint64_t next_sender, uint64_t next_target) {
     item.other = epoch_;
     item.epoch = ++epoch_;
     item.number = written_through_;
-    written_through_ = reserved_through_ = 0;
+    written_through_ = next_sender - 1;  // nothing of this epoch is below
+    reserved_through_ = 0;
+    written_beyond_.clear();
   }
   reserve_serial_ = 0;
   store_.next_sender = next_sender;

@@ -10,7 +10,8 @@ from matching.journal.errors import RecordError
 from matching.journal.records import Position
 
 _SESSION_MARK: Final = b"OCSE"
-SESSION_VERSION: Final = 1
+SESSION_VERSION: Final = 2
+"""1 had neither `anew_epoch` nor `anew_from`; it is read with both 0."""
 # mark, version, reserved, checksum of the MessagePack that follows.
 _SESSION: Final = struct.Struct("<4sHHQ")
 

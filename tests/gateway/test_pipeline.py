@@ -106,3 +106,20 @@ def test_numbers_of_an_epoch_that_has_ended_do_not_move_the_new_one(pipeline: Pi
     state = journal.sessions()[SESSION]
     assert (state.epoch, state.next_sender, state.target_epoch, state.next_target) == (2, 1, 2, 1)
     assert state.created_s == 1_700_000_000
+
+
+def test_an_epoch_that_ends_with_unsent_reports_is_remembered_until_they_are_staged_anew(
+    pipeline: Pipeline, journal: Journal
+) -> None:
+    pipeline.receive([part(0, 1, 0, 1, count=4)])
+    pipeline.commit()
+    pipeline.receive([(EPOCH, 0, 2, SESSION, 2, 1_700_000_000, 1, 1)])
+    pipeline.commit()
+    state = journal.sessions()[SESSION]
+    assert (state.anew_epoch, state.anew_from) == (1, 1)
+    pending = PendingBatch(
+        pipeline.empty_batch(), events=[], targets={}, oldest_ns=0, drop_copy_cursors={}, anew={SESSION: (0, 0)}
+    )
+    pipeline.begin(pending)
+    pipeline.commit()
+    assert journal.sessions()[SESSION].anew_epoch == 0

@@ -26,6 +26,7 @@ SESSION = "4f435345010000000cfbdf03c98a9da19b01a25331a243310107010101000000"
 BASE = (
     "4f4342410100000007000000000000000e00000000000000581b000000000000000102030405060708090a0b0c0d0e0f5eabbd9b302e2a9c"
 )
+SESSION_2 = "4f435345020000009aaa4c01c933a9be9d01a25331a2433101070101010000000409"
 POSITION = Position(7, 14, 7_000, bytes(range(16)))
 
 
@@ -47,8 +48,14 @@ def test_an_outbound_record_of_version_1() -> None:
 
 
 def test_a_session_state_of_version_1() -> None:
-    assert encode_session_record(state()).hex() == SESSION
     assert decode_session_record(1, bytes.fromhex(SESSION)) == state()
+
+
+def test_a_session_state_of_version_2() -> None:
+    later = state()
+    later.anew_epoch, later.anew_from = 4, 9
+    assert encode_session_record(later).hex() == SESSION_2
+    assert decode_session_record(1, bytes.fromhex(SESSION_2)) == later
 
 
 def test_a_begin_of_version_1() -> None:
