@@ -59,7 +59,8 @@ class Recorder:
         self.reports: dict[str, Content] = {}
         self.by_number: dict[int, tuple[str, Content]] = {}
         self.answered: set[str] = set()
-        self.echoes: set[str] = set()
+        self.echoes: set[str] = {""}
+        self._echo = ""
         self._copies: list[tuple[int, bool]] = []
         self._sent: dict[int, tuple[str, Fields, str]] = {}
 
@@ -70,9 +71,8 @@ class Recorder:
             is_whole_day: ask for everything since number 1 and compare it with the record, not only what is missing.
         """
         self.take(self.peer.logon())
-        echo = unique_id("ECHO")
-        self.peer.send("1", [(112, echo)])
-        self.pump_until(lambda: echo in self.echoes)
+        self._ask_for_echo()
+        self.pump_until(lambda: self._echo in self.echoes)
         if not is_whole_day:
             if self.peer.has_gap:
                 self.peer.send("2", [(7, str(self.peer.next_in)), (16, "0")])
@@ -81,14 +81,18 @@ class Recorder:
         self._copies = []
         self.peer.send("2", [(7, "1"), (16, "0")])
         end = self.peer.next_in
-        echo = unique_id("ECHO")
-        self.peer.send("1", [(112, echo)])
-        self.pump_until(lambda: echo in self.echoes and not self.peer.has_gap and len(self._copies) >= end - 1)
+        self._ask_for_echo()
+        self.pump_until(lambda: self._echo in self.echoes and not self.peer.has_gap and len(self._copies) >= end - 1)
         numbers = [number for number, _ in self._copies if number < end]
         assert numbers == list(range(1, end)), f"{self.peer.comp_id}: resent were {numbers}, expected 1 to {end - 1}"
         filled = {number for number, is_filled in self._copies if is_filled}
         lost = filled & self.by_number.keys()
         assert not lost, f"{self.peer.comp_id}: reports {sorted(lost)[:10]} were gap-filled"
+
+    def _ask_for_echo(self) -> None:
+        """Send a TestRequest: its echo shows that all that we sent before has been taken."""
+        self._echo = unique_id("ECHO")
+        self.peer.send("1", [(112, self._echo)])
 
     def pump_until(self, is_done: Callable[[], bool], seconds: float = 3 * ANSWER_SECONDS) -> None:
         """Take messages until `is_done`. Raises PeerTimeoutError when that does not come to pass."""
@@ -149,6 +153,8 @@ class Recorder:
                 fill = [(34, str(number)), (43, "Y"), (122, utc_timestamp()), (123, "Y"), (36, str(following))]
                 self.peer.send("4", fill)
                 number = following
+        if self._echo not in self.echoes:
+            self._ask_for_echo()
 
     def _record(self, message: Message) -> None:
         content = content_of(message)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fuzz.wrong_values import Case, cases, is_answer, is_refusal
 from tests.support.exchange import ExchangeProcess, running_exchange
-from tests.support.fix_peer import FixPeer, unique_id, utc_timestamp
+from tests.support.fix_peer import FixPeer, PeerTimeoutError, unique_id, utc_timestamp
 
 VERSIONS = ("FIX.4.2", "FIX.4.4", "FIXT.1.1")
 MESSAGES = [(kind, version) for kind in "DFGHV" for version in VERSIONS if (kind, version) != ("V", "FIX.4.2")]
@@ -32,12 +32,16 @@ def check(case: Case, peer: FixPeer) -> str:
     """Send a wrong message; return what is wrong with its answer, or nothing."""
     number = peer.next_out
     peer.send(case.msg_type, case.fields)
-    answer = peer.receive_application()
+    try:
+        answer = peer.receive_application()
+    except PeerTimeoutError:
+        return f"{case}: no answer"
     if not is_answer(case, answer, number):
         return f"{case}: not answered but told {answer}"
     if case.is_wrong and not is_refusal(case, answer):
         return f"{case}: taken: {answer}"
-    if case.msg_type == "D" and not is_refusal(case, answer):
+    if case.msg_type == "D" and not is_refusal(case, answer) and case.tag != 59:
+        # It was taken, is immediate-or-cancel and expires; without TimeInForce(59) it rests for the day.
         peer.receive_application()
     return ""
 
