@@ -314,10 +314,14 @@ void SessionHost::check_output_bound() {
 void SessionHost::written(int epoch, uint64_t first_num, uint64_t last_num) {
   if (epoch != epoch_ || last_num <= written_through_) return;
   if (first_num > written_through_ + 1) {
-    // What is forgotten here counts as unsent, and at worst goes out once more with PossResend(97).
-    if (written_beyond_.size() >= written_ranges_max) return;
-    uint64_t& last = written_beyond_[first_num];
-    last = std::max(last, last_num);
+    auto after = written_beyond_.upper_bound(first_num);
+    if (after != written_beyond_.begin() && std::prev(after)->second + 1 >= first_num) {
+      uint64_t& last = std::prev(after)->second;
+      last = std::max(last, last_num);
+    } else if (written_beyond_.size() < written_ranges_max) {
+      // One too many is forgotten: it counts as unsent, and at worst goes out once more with PossResend(97).
+      written_beyond_[first_num] = last_num;
+    }
     return;
   }
   written_through_ = last_num;

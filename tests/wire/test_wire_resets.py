@@ -95,6 +95,31 @@ def test_reset_inside_of_a_connection_drops_what_was_held_and_says_so(exchange: 
     assert peer.expect("0")[34] == "2"
 
 
+def test_reports_beyond_a_gap_do_not_hide_the_unsent_ones_from_a_reset(exchange: Exchange) -> None:
+    exchange.stage(*[(1, "8", REPORT.format(n)) for n in (1, 2)])
+    exchange.wait(lambda: 2 in exchange.stored.get((1, 1), {}))
+    peer = exchange.logged_on()  # numbered 3, and nothing before it was ever sent
+    exchange.stage((1, "8", REPORT.format(3)))
+    peer.expect("8")
+    assert exchange.statistics()["written_through"] == 0
+    peer.close()
+    exchange.wait_for(LOGOUT)
+    again = exchange.peer()
+    again.logon("141=Y|")
+    again.expect("A")
+    assert exchange.wait_for(RESET) == [(RESET, 1, 2, 1, 0)]
+
+
+def test_resend_closes_the_gap_of_what_was_written(exchange: Exchange) -> None:
+    exchange.stage(*[(1, "8", REPORT.format(n)) for n in (1, 2)])
+    exchange.wait(lambda: 2 in exchange.stored.get((1, 1), {}))
+    peer = exchange.logged_on()
+    peer.send("2", "7=1|16=2|")
+    for _ in range(2):
+        peer.expect("8")
+    assert exchange.statistics()["written_through"] == 3
+
+
 def test_staged_anew_after_a_reset_with_poss_resend(exchange: Exchange) -> None:
     exchange.stage((1, "8", REPORT.format(1)))
     exchange.wait(lambda: 1 in exchange.stored.get((1, 1), {}))
