@@ -98,8 +98,8 @@ soak: setup $(MADE)/trace ## long runs: fuzzing and kill -9 under load
 	@$(BIN)/python -m pytest -m soak
 
 sanitize: setup ## the wire's tests under the thread and the address sanitizer
-	@.ci/sanitize thread
-	.ci/sanitize address
+	@$(BIN)/python tests/wire/run_sanitized.py thread
+	$(BIN)/python tests/wire/run_sanitized.py address
 
 # The real QuickFIX initiator is one C++ file of 5.8 MB; without optimisation it compiles in a fraction of the time, and
 # how fast it runs is of no interest here.
