@@ -156,6 +156,7 @@ def test_messages_too_far_ahead_cut_the_session(exchange: ExchangeProcess, membe
         for _ in range(AHEAD_MAX + 50):
             peer.send("0")
     peer.expect_closed()
+    peer.cut()
 
 
 @pytest.mark.slow
@@ -184,6 +185,7 @@ def test_a_flood_of_resend_requests_is_bounded(exchange: ExchangeProcess, member
             copies += sum(message.poss_dup for message in peer.receive_nowait())
         while True:
             copies += peer.receive().poss_dup
+    peer.cut()
     assert copies < 1_000 * 42, "every request was answered in full"
 
 
