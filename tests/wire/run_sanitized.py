@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LIBRARY = {"thread": "libtsan.so", "address": "libasan.so"}
+# The address sanitizer looks for the C++ library's throw when it starts.
+LIBRARIES = {"thread": ("libtsan.so",), "address": ("libasan.so", "libstdc++.so")}
 # OpenSSL and Python are not built for the thread sanitizer; what they do among themselves is not looked at.
 OPTIONS = {
     "thread": ("TSAN_OPTIONS", "exitcode=66 halt_on_error=0 ignore_noninstrumented_modules=1 history_size=4"),
@@ -30,15 +31,18 @@ def build(kind: str) -> Path:
     return next(folder.glob("_wire*.so"))
 
 
-def library(kind: str) -> str:
-    """Returns where the compiler keeps the sanitizer's library."""
-    command = ["c++", f"-print-file-name={LIBRARY[kind]}"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+def libraries(kind: str) -> str:
+    """Returns what has to be loaded before anything else, from where the compiler keeps it."""
+    found = []
+    for name in LIBRARIES[kind]:
+        command = ["c++", f"-print-file-name={name}"]
+        found.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+    return " ".join(found)
 
 
 def main() -> int:
     """Builds, runs, returns pytest's or the sanitizer's exit code."""
-    if len(sys.argv) < 2 or sys.argv[1] not in LIBRARY:
+    if len(sys.argv) < 2 or sys.argv[1] not in LIBRARIES:
         print(__doc__)
         return 2
     kind = sys.argv[1]
@@ -51,7 +55,7 @@ def main() -> int:
         **os.environ,
         # pytest keeps what tests write to standard error.
         variable: f"{options} log_path={reports}",
-        "LD_PRELOAD": library(kind),
+        "LD_PRELOAD": libraries(kind),
         "OUTCRY_WIRE_EXTENSION": str(extension),
         "PYTHONMALLOC": "malloc",
     }
