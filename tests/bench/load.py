@@ -193,7 +193,7 @@ def _run(lines: Sequence[Line], watcher: Watcher | None, window: int, *, keep: b
     if watcher is not None:
         poller.register(watcher.socket.fileno(), select.EPOLLIN)
     wants_out = dict.fromkeys(by_number, True)
-    left = len(lines)
+    left = set(by_number)
     last = time.perf_counter()
     while left:
         for number, what in poller.poll(2.0):
@@ -205,7 +205,9 @@ def _run(lines: Sequence[Line], watcher: Watcher | None, window: int, *, keep: b
             if what & (select.EPOLLIN | select.EPOLLHUP):
                 line.receive(keep=keep)
                 last = time.perf_counter()
-                left -= line.acked == len(line.orders)
+                # A fill of an order that rested may come long after the session's last acknowledgement.
+                if line.acked == len(line.orders):
+                    left.discard(number)
             line.fill_and_send(window)
             if bool(line.pending) != wants_out[number]:
                 wants_out[number] = bool(line.pending)
