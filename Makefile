@@ -78,7 +78,7 @@ types: setup ## mypy --strict
 	@$(BIN)/mypy
 
 unit: setup $(MADE)/trace ## every test but soak, interop and bench
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak and not interop and not bench"
+	@timeout --kill-after=30 1800 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak and not interop and not bench"
 
 format: setup ## rewrite the sources as `make lint` wants them
 	@$(BIN)/ruff check --fix .
