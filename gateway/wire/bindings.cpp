@@ -9,6 +9,7 @@
 
 #include <cstring>
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "wire.hpp"
@@ -191,17 +192,29 @@ std::string_view text_of(PyObject* object) {
   return {data, size_t(length)};
 }
 
+void check_message(std::string_view msg_type, std::string_view body) {
+  if (msg_type.empty()) throw std::invalid_argument("a message has a type");
+  if (!body.empty() && body.back() != '\x01') throw std::invalid_argument("a body ends with a separator");
+}
+
 // --- the class -------------------------------------------------------------------------------------------------------
 
 class PyWire {
  public:
   PyWire(nb::handle schema, nb::handle options) : wire_(read_schema(schema), read_options(options)) {
+    living().insert(this);
     for (size_t i = 0; i < wire_.schema().size(); ++i)
       msg_types_.push_back(nb::steal<nb::str>(checked(PyUnicode_InternFromString(wire_.schema().at(int(i)).msg_type.c_str()))));
   }
   ~PyWire() {
+    living().erase(this);
     nb::gil_scoped_release release;
     wire_.stop(0);
+  }
+
+  /// Threads that outlive the interpreter would run into destroyed globals.
+  static void stop_all() {
+    for (PyWire* wire : living()) wire->stop(0);
   }
 
   int listen(const std::string& host, int port, std::optional<std::map<std::string, std::string>> tls) {
@@ -272,6 +285,7 @@ class PyWire {
   }
 
   void publish(nb::handle session_ids, const std::string& msg_type, const std::string& body) {
+    check_message(msg_type, body);
     std::vector<std::shared_ptr<PublishBatch>> batches(wire_.io_count());
     for (nb::handle id : session_ids) {
       const auto found = io_of_.find(nb::cast<int>(id));
@@ -364,6 +378,11 @@ class PyWire {
   static long live_objects() { return Counted::live(); }
 
  private:
+  // Guarded by the interpreter lock.
+  static std::set<PyWire*>& living() {
+    static std::set<PyWire*> wires;
+    return wires;
+  }
   void act(int session_id, std::function<void(SessionHost&)> what) { wire_.on_session(session_id, std::move(what)); }
   static PyObject* utf8(const std::string& text) {
     return checked(PyUnicode_DecodeUTF8(text.data(), Py_ssize_t(text.size()), "replace"));
@@ -385,8 +404,7 @@ void PyWire::add_message(PyObject* item, std::vector<std::shared_ptr<StageBatch>
   const long session_id = PyLong_AsLong(PyTuple_GET_ITEM(item, 0));
   if (session_id == -1 && PyErr_Occurred()) throw nb::python_error();
   const std::string_view msg_type = text_of(PyTuple_GET_ITEM(item, 1)), body = text_of(PyTuple_GET_ITEM(item, 2));
-  if (msg_type.empty() || (!body.empty() && body.back() != '\x01'))
-    throw std::invalid_argument("stage: a body ends with a separator, a message type is not empty");
+  check_message(msg_type, body);
   const auto found = io_of_.find(int(session_id));
   // A session that is gone: some thread has to count it.
   auto& batch = batches[found == io_of_.end() ? 0 : size_t(found->second)];
@@ -542,6 +560,9 @@ nb::dict PyWire::statistics() {
 }  // namespace
 
 NB_MODULE(_wire, m) {
+  // A traceback that outlives the interpreter's end is no leak of ours; the tests count living objects.
+  nb::set_leak_warnings(false);
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function(&PyWire::stop_all));
   m.attr("APP") = int(Inbound::app);
   m.attr("NUMBERS") = int(Inbound::numbers);
   m.attr("LOGON") = int(Inbound::logon);

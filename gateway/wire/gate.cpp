@@ -182,7 +182,13 @@ void Gate::turn() {
     timeout = std::min<int>(timeout, visitor.deadline <= before ? 0 : int((visitor.deadline - before) / ms) + 1);
   epoll_event events[events_max];
   const int count = epoll_wait(epoll_, events, events_max, timeout);
-  for (const Mailbox::Task& task : mailbox_.take()) task();
+  for (const Mailbox::Task& task : mailbox_.take()) {
+    try {
+      task();
+    } catch (const std::exception& error) {
+      ++statistics_.refused[std::string("internal error: ") + error.what()];
+    }
+  }
   for (int i = 0; i < count; ++i) {
     void* const target = events[i].data.ptr;
     if (!target) continue;

@@ -50,6 +50,15 @@ void IoThread::stop(int64_t timeout_ms) {
   if (thread_.joinable()) thread_.join();
 }
 
+template <class Work>
+void IoThread::guarded(SessionHost& host, Work&& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    host.cut(std::string("internal error: ") + error.what());
+  }
+}
+
 // --- the loop --------------------------------------------------------------------------------------------------------
 
 void IoThread::loop() {
@@ -172,15 +181,17 @@ void IoThread::process(Connection& connection) {
 void IoThread::pump_all() {
   resends_ = 0;
   for (auto& [id, host] : hosts_) {
-    const HostPump state = host->pump();
-    if (state.active) ++resends_;
-    if (state.more) busy_ = true;
+    guarded(*host, [&, host = host.get()] {
+      const HostPump state = host->pump();
+      if (state.active) ++resends_;
+      if (state.more) busy_ = true;
+    });
   }
 }
 
 void IoThread::tick_all() {
   next_tick_ns_ = context_.monotonic + uint64_t(options_.tick_ms) * ms;
-  for (auto& [id, host] : hosts_) host->tick();
+  for (auto& [id, host] : hosts_) guarded(*host, [host = host.get()] { host->tick(); });
 }
 
 // --- output ----------------------------------------------------------------------------------------------------------
@@ -204,21 +215,23 @@ void IoThread::stage(StageBatch& batch) {
   std::vector<SessionHost*> hosts;
   for (const int first : order) {
     SessionHost* const host = this->host(messages[size_t(first)].session_id);
-    for (int i = first; i >= 0; i = messages[size_t(i)].next) {
-      if (!host) {
-        ++context_.staged_unknown;
-        continue;
-      }
-      const auto& message = messages[size_t(i)];
-      const std::string_view text = batch.text;
-      host->stage(item, text.substr(message.type_at, message.type_length), text.substr(message.body_at, message.body_length));
+    if (!host) {
+      for (int i = first; i >= 0; i = messages[size_t(i)].next) ++context_.staged_unknown;
+      continue;
     }
-    if (host) hosts.push_back(host);
+    hosts.push_back(host);
+    guarded(*host, [&] {
+      for (int i = first; i >= 0; i = messages[size_t(i)].next) {
+        const auto& message = messages[size_t(i)];
+        const std::string_view text = batch.text;
+        host->stage(item, text.substr(message.type_at, message.type_length), text.substr(message.body_at, message.body_length));
+      }
+    });
   }
   // Only now: settling may add items of its own behind this one.
   for (SessionHost* host : hosts) {
     if (host->connection()) list(*host->connection());
-    host->settle();
+    guarded(*host, [host] { host->settle(); });
   }
 }
 
@@ -226,7 +239,7 @@ void IoThread::publish(const PublishBatch& batch) {
   for (const int session_id : batch.session_ids) {
     SessionHost* const host = this->host(session_id);
     if (!host) continue;
-    host->publish(batch.msg_type, batch.body);
+    guarded(*host, [&] { host->publish(batch.msg_type, batch.body); });
     if (host->connection()) list(*host->connection());
   }
 }
@@ -358,11 +371,17 @@ void IoThread::adopt(Handover& handover, const std::shared_ptr<SessionEntry>& en
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.ptr = &connection;
-  CHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.socket.fd(), &event) == 0);
-  host->adopt(connection, handover.logon);
-  if (host->connection() != &connection) return;
-  connection.framer.feed(handover.rest.data(), handover.rest.size());
-  process(connection);
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.socket.fd(), &event) != 0) {
+    connection.dead = true;
+    entry->live.store(false);
+    return;
+  }
+  guarded(*host, [&] {
+    host->adopt(connection, handover.logon);
+    if (host->connection() != &connection) return;
+    connection.framer.feed(handover.rest.data(), handover.rest.size());
+    process(connection);
+  });
 }
 
 IoStatistics IoThread::statistics() {

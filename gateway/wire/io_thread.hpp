@@ -69,6 +69,9 @@ class IoThread : private Counted {
   IoStatistics statistics();
 
  private:
+  /// Runs `work` for a session: whatever goes wrong ends that session's connection and nothing else.
+  template <class Work>
+  void guarded(SessionHost& host, Work&& work);
   void loop();
   void turn(int timeout_ms);
   int wait_ms() const;
