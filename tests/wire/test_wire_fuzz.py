@@ -109,7 +109,8 @@ def test_hostile_messages_end_at_most_their_own_connection() -> None:
                 pass
             peer.close()
             neighbour.send("1", f"112={round_}|")
-            assert neighbour.expect("0")[112] == str(round_), f"seed {seed}, round {round_}"
+            while neighbour.expect("0").get(112) != str(round_):
+                pass  # heartbeats of a long run
             while exchange.statistics()["connected"]:
                 pass
         assert len(exchange.wait_for(LOGON)) > ROUNDS // 2

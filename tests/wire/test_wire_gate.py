@@ -1,8 +1,10 @@
 """Before logon: nobody moves a number, sees a message or costs more than a small buffer before he is known."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -83,8 +85,8 @@ def test_heart_bt_int_out_of_bounds_is_refused_before_the_password(exchange: Exc
 @pytest.mark.parametrize(
     ("fields", "how"),
     [
-        pytest.param("98=0|108=30|", {"at": now(-130)}, id="SendingTime(52) too old"),
-        pytest.param("98=0|108=30|", {"at": now(130)}, id="SendingTime(52) ahead"),
+        pytest.param("98=0|108=30|", {"offset_s": -130}, id="SendingTime(52) too old"),
+        pytest.param("98=0|108=30|", {"offset_s": 130}, id="SendingTime(52) ahead"),
         pytest.param("98=0|108=30|", {"at": "yesterday"}, id="SendingTime(52) is no time"),
         pytest.param("98=0|108=30|141=Y|", {"num": 2}, id="ResetSeqNumFlag(141) without MsgSeqNum(34) 1"),
         pytest.param("98=1|108=30|", {}, id="EncryptMethod(98)"),
@@ -96,8 +98,10 @@ def test_heart_bt_int_out_of_bounds_is_refused_before_the_password(exchange: Exc
         pytest.param("98=0|108=30|", {"num": 0}, id="MsgSeqNum(34) 0"),
     ],
 )
-def test_faulty_logon_is_refused_before_the_password(exchange: Exchange, fields: str, how: dict[str, object]) -> None:
+def test_faulty_logon_is_refused_before_the_password(exchange: Exchange, fields: str, how: dict[str, Any]) -> None:
     peer = exchange.peer()
+    if "offset_s" in how:
+        how = {"at": now(how["offset_s"])}
     peer.send("A", fields, **how)
     assert peer.expect("5")[58] == "Logon refused"
     assert peer.ends()
@@ -204,6 +208,7 @@ def test_first_message_is_bounded(exchange: Exchange) -> None:
     assert peer.ends()
 
 
+@pytest.mark.skipif("OUTCRY_WIRE_EXTENSION" in os.environ, reason="a sanitizer keeps freed memory")
 def test_flood_of_a_boastful_body_length_is_cut_before_logon(exchange: Exchange) -> None:
     before = resident_bytes()
     peer = exchange.peer()
