@@ -35,8 +35,8 @@ if(NOT QUICKFIX_CACHED)
       OUTPUT_VARIABLE pip_python OUTPUT_STRIP_TRAILING_WHITESPACE)
   endif()
   execute_process(
-    COMMAND "${pip_python}" -m pip download --quiet --disable-pip-version-check --no-binary :all: --no-deps
-            --no-build-isolation --require-hashes --dest "${QUICKFIX_CACHE}" -r "${CMAKE_BINARY_DIR}/quickfix.txt"
+    COMMAND "${pip_python}" -m pip download --quiet --disable-pip-version-check --no-binary quickfix --no-deps
+            --require-hashes --dest "${QUICKFIX_CACHE}" -r "${CMAKE_BINARY_DIR}/quickfix.txt"
     RESULT_VARIABLE failed)
   quickfix_hash_holds(QUICKFIX_CACHED)
   if(NOT QUICKFIX_CACHED)
