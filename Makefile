@@ -128,6 +128,7 @@ test: setup $(MADE)/trace ## every check and test; what .ci/run calls
 	$(MAKE) types
 	$(MAKE) unit
 	$(MAKE) bench-small
+	$(MAKE) wheel-test
 	echo "waiting for the QuickFIX initiator"
 	wait $$wheel || { cat $(CACHE)/quickfix-wheel.log; exit 1; }
 	trap - EXIT
