@@ -109,6 +109,9 @@ void IoThread::turn(int timeout_ms) {
   }
   run_tasks();
   context_.released = released_.load();
+  // What is staged or released does not wait for the reading of a full socket.
+  write_all();
+  hub_.publish(nullptr, outbox_.take());
   read_all();
   pump_all();
   if (context_.monotonic >= next_tick_ns_) tick_all();

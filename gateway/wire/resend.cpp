@@ -107,6 +107,7 @@ void SessionHost::supply(Supply supply) {
       return cut("resend: message " + std::to_string(next) + " is missing from the journal");
     filled = std::min(filled, gap->second);
     resend_.entries.push_back({next, filled, {}});
+    resend_.has_gaps = true;
     next = filled + 1;
   }
 }
@@ -156,6 +157,8 @@ void SessionHost::feed_resend(uint64_t begin, uint64_t end) {
 
 void SessionHost::end_resend() {
   std::deque<std::string> parked = std::move(resend_.parked);
+  // What was never stored (market data) was filled over: the peer needs a fresh picture, as after a stall.
+  if (resend_.has_gaps) emit(Inbound::slow);
   resend_ = ResendState();
   while (!parked.empty() && connection_ && !resend_.active) {
     const std::string message = std::move(parked.front());

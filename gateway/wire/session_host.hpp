@@ -55,6 +55,7 @@ struct ResendEntry {
 struct ResendState {
   bool active = false;
   bool feeding = false;                // a slice goes through QuickFIX right now
+  bool has_gaps = false;               // numbers of messages that were never stored were filled over
   int request_id = 0;
   uint64_t end = 0;                    // of the whole request
   uint64_t slice_begin = 0, slice_end = 0;
