@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +41,13 @@ class Size:
     resting_few: int = 100
     resting_many: int = 1_000_000
     recovery_orders: int = 300_000
+
+
+def scaled(scale: float, rounds: int) -> Size:
+    """Return a share of the full size: for a look on a busy machine, not for the README."""
+    full = Size()
+    names = ("orders", "pings", "rate_orders", "resting_many", "recovery_orders")
+    return replace(full, rounds=rounds, **{name: max(int(getattr(full, name) * scale), 1_000) for name in names})
 
 
 SMALL: Final = Size(2_000, 1, 100, 1_000.0, 500, 5, 10, 2_000, 2_000)
@@ -299,6 +306,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="a few orders: shows that it runs, not how fast")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full number of orders")
+    parser.add_argument("--rounds", type=int, default=Size.rounds, help="rounds of each server")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
     parser.add_argument("--prototype", help="folder of a build of the experiments")
     parser.add_argument("--no-prototype", action="store_true", help="measure the exchange alone")
@@ -307,7 +316,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [name for name in parts if name not in PARTS]:
         parser.error(f"unknown parts {unknown}, known: {', '.join(PARTS)}")
     with tempfile.TemporaryDirectory(prefix="outcry-bench-", dir=Path.cwd()) as work:
-        size = SMALL if options.small else Size()
+        size = SMALL if options.small else scaled(options.scale, options.rounds)
         bench, notes = run(size, parts, Path(work), options.prototype, needs_prototype=not options.no_prototype)
     print("\n" + table(bench, notes))
     return 0
