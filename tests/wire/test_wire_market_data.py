@@ -60,6 +60,7 @@ def test_resend_fills_what_was_published_and_brings_the_reports_between(exchange
     assert peer.expect("8")[34] == "4"
     fill = peer.expect("4")
     assert (fill[34], fill[36]) == ("5", "6")
+    assert exchange.wait_for(SLOW) == [(SLOW, 1, 1)]
     assert peer.is_silent()
 
 
