@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 CACHE := .cache
 CONFIG := config
 DATA := data
-NATIVE := CMakeLists.txt $(wildcard gateway/wire/*.cpp gateway/wire/*.hpp gateway/wire/*.h cmake/*.cmake)
+NATIVE := CMakeLists.txt $(wildcard gateway/wire/*.cpp gateway/wire/*.hpp gateway/wire/*.h gateway/wire/*.cmake)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1

@@ -48,6 +48,10 @@ log = structlog.get_logger("exchange")
 Message = tuple[int, str, str]
 
 
+class ExchangeEndedError(Exception):
+    """An operation was submitted after the matching thread had ended."""
+
+
 class Exchange:
     """The matching thread's state. Owner: the matching thread, but for `submit` and `statistics`, which any thread may
     call.
@@ -85,6 +89,7 @@ class Exchange:
         self._messages: list[Message] = []
         self._targets: dict[int, tuple[int, int]] = {}
         self._stopping = False
+        self._ended = False
         self.trading_day = 0
 
     # -- other threads ------------------------------------------------------------------------------------------------
@@ -94,7 +99,16 @@ class Exchange:
         future: Future[Any] = Future()
         self._operations.put((operation, future))
         self._wire.wake()
+        if self._ended:
+            self._refuse_operations()
         return future
+
+    def _refuse_operations(self) -> None:
+        """Answer what was submitted too late: the matching thread has ended."""
+        while not self._operations.empty():
+            _, future = self._operations.get_nowait()
+            if future.set_running_or_notify_cancel():
+                future.set_exception(ExchangeEndedError("the matching thread has ended"))
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -105,8 +119,16 @@ class Exchange:
             JournalError: the journal could not be written for longer than the storage waits; nothing unjournaled has
             left.
         """
-        while not (self._stopping and self._pipeline.is_idle()):
-            self.turn(POLL_TIMEOUT_MS)
+        try:
+            while not (self._stopping and self._pipeline.is_idle()):
+                self.turn(POLL_TIMEOUT_MS)
+        finally:
+            self._ended = True
+            self._refuse_operations()
+
+    def begin_with(self, commands: Sequence[Command]) -> None:
+        """Apply `commands` in the first turn. To be called before the matching thread runs."""
+        self._commands += commands
 
     def stop(self) -> None:
         """End the loop after this turn's work. Matching thread only: pass it to `submit`."""
@@ -139,6 +161,7 @@ class Exchange:
             or self._engine.has_work
             or not self._operations.empty()
             or self.drop_copies.has_backlog()
+            or self.market_data.has_work(self._storage.journal.last.batch_seq)
             or self.resends.has_work()
         )
 
@@ -161,6 +184,8 @@ class Exchange:
             if self._operations.empty():
                 return
             operation, future = self._operations.get_nowait()
+            if not future.set_running_or_notify_cancel():
+                continue
             try:
                 future.set_result(operation())
             except Exception as error:
@@ -178,7 +203,8 @@ class Exchange:
         return self._engine.statistics()
 
     def close_acceptance(self, reason: str) -> None:
-        """Refuse new orders from now on; cancels pass."""
+        """Refuse new orders from now on until the end; cancels pass."""
+        self._storage.is_closing = True
         if self._engine.accepting:
             self.command(SetAcceptance(False, reason))
 

@@ -17,8 +17,26 @@ MARKET_DATA_REQUEST: Final = "V"
 
 Role: TypeAlias = Literal["order_entry", "drop_copy", "market_data"]
 
+# MaxFloor StopPx MinQty MaxShow DisplayQty EffectiveTime ExpireTime ExpireDate PegDifference DiscretionInst Currency:
+# terms that change what an order means and that are not offered; an order that has one is refused, not misread.
+NOT_OFFERED: Final = (111, 99, 110, 210, 1138, 168, 126, 432, 211, 388, 15)
+NOT_OFFERED_NAMES: Final = (
+    "MaxFloor(111)",
+    "StopPx(99)",
+    "MinQty(110)",
+    "MaxShow(210)",
+    "DisplayQty(1138)",
+    "EffectiveTime(168)",
+    "ExpireTime(126)",
+    "ExpireDate(432)",
+    "PegDifference(211)",
+    "DiscretionInst(388)",
+    "Currency(15)",
+)
+NONE_OF_THEM: Final = (None,) * len(NOT_OFFERED)
+
 SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
-    # ClOrdID Account Symbol Side OrdType Price OrderQty TimeInForce ExecInst MaxFloor StopPx MinQty
+    # ClOrdID Account Symbol Side OrdType Price OrderQty TimeInForce ExecInst, then NOT_OFFERED
     NEW_ORDER_SINGLE: (
         (11, "t"),
         (1, "t"),
@@ -29,13 +47,11 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
         (38, "d"),
         (59, "t"),
         (18, "t"),
-        (111, "t"),
-        (99, "t"),
-        (110, "t"),
+        *((tag, "t") for tag in NOT_OFFERED),
     ),
     # ClOrdID OrigClOrdID OrderID Symbol Side
     ORDER_CANCEL_REQUEST: ((11, "t"), (41, "t"), (37, "t"), (55, "t"), (54, "t")),
-    # ClOrdID OrigClOrdID OrderID Symbol Side OrdType Price OrderQty TimeInForce ExecInst MaxFloor StopPx MinQty Account
+    # ClOrdID OrigClOrdID OrderID Symbol Side OrdType Price OrderQty TimeInForce ExecInst Account, then NOT_OFFERED
     ORDER_CANCEL_REPLACE_REQUEST: (
         (11, "t"),
         (41, "t"),
@@ -47,10 +63,8 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
         (38, "d"),
         (59, "t"),
         (18, "t"),
-        (111, "t"),
-        (99, "t"),
-        (110, "t"),
         (1, "t"),
+        *((tag, "t") for tag in NOT_OFFERED),
     ),
     # ClOrdID OrderID Symbol Side OrdStatusReqID
     ORDER_STATUS_REQUEST: ((11, "t"), (37, "t"), (55, "t"), (54, "t"), (790, "t")),
@@ -73,6 +87,3 @@ ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
     ORDER_STATUS_REQUEST: "order_entry",
     MARKET_DATA_REQUEST: "market_data",
 }
-
-CL_ORD_ID_CHARS_MAX: Final = 64
-"""Longest ClOrdID(11) that is taken; every open order keeps its text in memory and in each report."""

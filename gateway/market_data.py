@@ -11,7 +11,7 @@ from typing import Any, Final
 from config.exchange import BoundSettings
 from gateway.depth_view import BID, OFFER, DepthView
 from gateway.pipeline import PendingBatch
-from gateway.reports import InstrumentTexts
+from gateway.reports import InstrumentTexts, transact_time
 from gateway.sessions import FIX50SP2, GatewaySession
 from gateway.wire import Wire
 from matching.engine import Engine
@@ -24,6 +24,8 @@ UNSUBSCRIBE: Final = "2"
 TRADE: Final = "2"
 ENTRY_TYPES: Final = (BID, OFFER, TRADE)
 MD_REQ_ID_CHARS_MAX: Final = 64
+LEVELS_PER_TURN_MAX: Final = 2_000
+"""Levels written into snapshots between two batches of orders, about 3 ms; further snapshots wait for the next turn."""
 
 UNKNOWN_SYMBOL: Final = "0"
 DUPLICATE_MD_REQ_ID: Final = "1"
@@ -88,7 +90,9 @@ class MarketData:
         self._texts: dict[int, InstrumentTexts] = {}
         self._subscriptions: dict[tuple[int, str], list[Subscription]] = {}
         self._by_instrument: dict[int, list[Subscription]] = {}
-        self._snapshots_wanted = False
+        self._snapshots_wanted = self._snapshots_late = False
+        self._levels_left = 0
+        self._update_time = transact_time(0)
 
     @property
     def subscription_count(self) -> int:
@@ -192,6 +196,8 @@ class MarketData:
         """Fold what was committed and send snapshots and updates. `committed` is the last batch in the journal."""
         if not self._by_instrument:
             return
+        if done:
+            self._update_time = transact_time(done[-1].batch.time_ns)
         for pending in done:
             batch_seq = pending.batch.batch_seq
             for event in pending.events:
@@ -200,18 +206,23 @@ class MarketData:
                     if view is not None and batch_seq > view.built_at:
                         view.fold(event)
         waiting = False
+        self._levels_left = LEVELS_PER_TURN_MAX
+        self._snapshots_late = False
         for instrument_id, view in list(self._views.items()):
             if view.built_at <= committed:
                 self._publish_instrument(instrument_id, view)
             else:
                 waiting = True
-        self._snapshots_wanted = waiting
+        self._snapshots_wanted = waiting or self._snapshots_late
 
     def _publish_instrument(self, instrument_id: int, view: DepthView) -> None:
         changed, trades = view.take_changes()
         once: list[tuple[int, str]] = []
         for subscription in self._by_instrument[instrument_id]:
             if subscription.wants_snapshot or (subscription.is_full_refresh and (changed or trades)):
+                if self._levels_left <= 0:
+                    subscription.wants_snapshot = self._snapshots_late = True
+                    continue
                 self._send(subscription, "W", self._snapshot(subscription, view, instrument_id))
                 subscription.wants_snapshot = False
                 if subscription.is_once:
@@ -235,6 +246,7 @@ class MarketData:
             if kind in subscription.entry_types:
                 levels = view.top(kind, subscription.depth)
                 subscription.shown[kind] = levels
+                self._levels_left -= len(levels) + 1
                 for position, (key, (qty, count)) in enumerate(levels.items(), start=1):
                     price = texts.prices[abs(key)]
                     entries.append(
@@ -243,7 +255,9 @@ class MarketData:
         if TRADE in subscription.entry_types and view.last_trade is not None:
             last_price, qty, _ = view.last_trade
             entries.append(f"269=2\x01270={texts.prices[last_price]}\x01271={texts.quantities[qty]}\x01")
-        head = f"262={subscription.md_req_id}\x0155={texts.symbol}\x01"
+        # LastUpdateTime(779) is required in the stock FIX50SP2.xml, and unknown before it.
+        updated = f"779={self._update_time}\x01" if subscription.session.version == FIX50SP2 else ""
+        head = f"262={subscription.md_req_id}\x01{updated}55={texts.symbol}\x01"
         if not entries:
             # NoMDEntries(268) must not be 0: an empty book is one bid of no quantity.
             kind = min(subscription.entry_types)

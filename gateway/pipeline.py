@@ -12,16 +12,13 @@ thread.
 import copy
 from collections import deque
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from gateway.sessions import SessionBook
 from gateway.wire import BYTES, EPOCH, RESERVE, Outbound
 from matching.codec import SessionState
 from matching.events import Event
 from matching.journal import Batch, Journal
-
-BATCHES_PENDING_MAX: Final = 8
-"""Batches that may wait for their numbered bytes; beyond it the matching thread takes no new input."""
 
 FaultPoint: TypeAlias = Callable[[str], None]
 
@@ -76,10 +73,6 @@ class Pipeline:
     def pending(self) -> deque[PendingBatch]:
         """The batches that are not committed yet, oldest first."""
         return self._pending
-
-    def has_room(self) -> bool:
-        """Tell whether one more batch may be begun."""
-        return len(self._pending) < BATCHES_PENDING_MAX
 
     def is_idle(self) -> bool:
         """Tell whether nothing at all waits for a commit."""

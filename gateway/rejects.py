@@ -26,6 +26,12 @@ BUSINESS_REJECT_REASONS: Final[dict[Version, frozenset[int]]] = {
     FIX44_EXTENDED: frozenset(range(9)),
     FIX50SP2: frozenset({*range(11), 18}),
 }
+RESTATEMENT_REASONS: Final[dict[Version, frozenset[int]]] = {
+    FIX42: frozenset(range(6)),
+    FIX44: frozenset({*range(11), 99}),
+    FIX44_EXTENDED: frozenset({*range(14), *range(17, 21), 99}),
+    FIX50SP2: frozenset({*range(21), 99}),
+}
 ORD_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 0, FIX44: 99, FIX44_EXTENDED: 99, FIX50SP2: 99}
 CXL_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 2, FIX44: 99, FIX44_EXTENDED: 99, FIX50SP2: 99}
 
@@ -40,6 +46,13 @@ def ord_rej_reason(reason: int, version: Version) -> int:
     rest.
     """
     return reason if reason in ORD_REJ_REASONS[version] else ORD_REJ_FALLBACK[version]
+
+
+def exec_restatement_reason(reason: int, version: Version) -> int:
+    """Return ExecRestatementReason(378) as the version knows it, else 99 (other), or 0 where it has not even that."""
+    if reason in RESTATEMENT_REASONS[version]:
+        return reason
+    return 99 if 99 in RESTATEMENT_REASONS[version] else 0
 
 
 def cxl_rej_reason(reason: int, version: Version) -> int:

@@ -10,23 +10,26 @@ from functools import lru_cache
 from typing import Final
 
 from gateway.decimals import ScaledTexts, average_text
-from gateway.rejects import BUSINESS_THROTTLED, business_reject, cxl_rej_reason, ord_rej_reason
+from gateway.rejects import BUSINESS_THROTTLED, business_reject, cxl_rej_reason, exec_restatement_reason, ord_rej_reason
 from gateway.sessions import FIX42, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
 from matching.events import CancelRejected, Execution, MessageThrottled, OrderRefused
 from matching.instrument import Instrument
 from matching.types import (
     EXEC_REJECTED,
+    EXEC_REPLACED,
     EXEC_STATUS,
     EXEC_TRADE,
     MARKET,
     STATUS_FILLED,
+    STATUS_NEW,
     STATUS_PARTIALLY_FILLED,
 )
 
 EXECUTION_REPORT: Final = "8"
 ORDER_CANCEL_REJECT: Final = "9"
 BUSINESS_MESSAGE_REJECT: Final = "j"
-NO_TRANS_TYPE: Final = ""
+STATUS_REPLACED: Final = "5"
+"""OrdStatus(39) of FIX.4.2 alone: a replaced order that is not filled in part."""
 TRANS_TYPE_NEW: Final = "20=0\x01"
 TRANS_TYPE_STATUS: Final = "20=3\x01"
 WITH_TRADE_FIELDS: Final = (FIX44_EXTENDED, FIX50SP2)
@@ -92,6 +95,8 @@ class ReportWriter:
         fill = price = original = more = trans_type = ""
         if exec_type == EXEC_TRADE:
             fill = f"32={quantities[event.last_qty]}\x0131={prices[event.last_price]}\x01"
+            if version != FIX42:
+                fill += "851=2\x01" if event.is_aggressor else "851=1\x01"
             if version in WITH_TRADE_FIELDS:
                 fill += f"880=T{event.trade_id}\x011057={'Y' if event.is_aggressor else 'N'}\x01"
         elif event.text or event.reason or exec_type in (EXEC_REJECTED, EXEC_STATUS):
@@ -100,11 +105,14 @@ class ReportWriter:
             price = f"44={prices[event.price]}\x01"
         if event.orig_cl_ord_id:
             original = f"41={event.orig_cl_ord_id}\x01"
+        status: str = event.ord_status
         if version == FIX42:
             exec_type, trans_type = _fix42_types(event)
+            if event.exec_type == EXEC_REPLACED and status == STATUS_NEW:
+                status = STATUS_REPLACED
         order_id = f"O{event.order_id}" if event.order_id else "NONE"
         return (
-            f"37={order_id}\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139={event.ord_status}\x01"
+            f"37={order_id}\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139={status}\x01"
             f"11={event.cl_ord_id}\x01{original}1={self._account_names[event.account_id]}\x0155={texts.symbol}\x01"
             f"54={event.side}\x0138={quantities[event.qty]}\x0140={event.ord_type}\x01{price}59={event.time_in_force}\x01"
             f"{fill}151={quantities[event.leaves_qty]}\x0114={quantities[cum_qty]}\x016={average}\x01{more}{self._clock}"
@@ -114,9 +122,8 @@ class ReportWriter:
         """Return what a report says beyond the order itself: reason, text, and the id of a status request."""
         reason = f"103={ord_rej_reason(event.reason, version)}\x01" if event.exec_type == EXEC_REJECTED else ""
         text = f"58={event.text.translate(SOH_FREE)}\x01" if event.text else ""
-        restated = ""
-        if event.exec_restatement_reason and (version != FIX42 or event.exec_restatement_reason <= 5):
-            restated = f"378={event.exec_restatement_reason}\x01"
+        restatement = exec_restatement_reason(event.exec_restatement_reason, version)
+        restated = f"378={restatement}\x01" if restatement else ""
         request = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id and version != FIX42 else ""
         return f"{reason}{restated}{text}{request}"
 
@@ -131,14 +138,17 @@ class ReportWriter:
             trans_type = TRANS_TYPE_STATUS if status else TRANS_TYPE_NEW
             exec_type = EXEC_REJECTED
         account = f"1={event.account}\x01" if event.account else ""
+        cl_ord_id = f"11={event.cl_ord_id}\x01" if event.cl_ord_id else ""
+        symbol = f"55={event.symbol}\x01" if event.symbol else ""
+        side = f"54={event.side}\x01" if event.side else ""
         qty = f"38={event.qty}\x01" if _is_decimal(event.qty) else ""
         price = f"44={event.price}\x01" if _is_decimal(event.price) else ""
         ord_type = f"40={event.ord_type}\x01" if event.ord_type else ""
         tif = f"59={event.time_in_force}\x01" if event.time_in_force else ""
         request = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id and version != FIX42 else ""
         return (
-            f"37=NONE\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139=8\x0111={event.cl_ord_id}\x01{account}"
-            f"55={event.symbol}\x0154={event.side}\x01{qty}{ord_type}{price}{tif}151=0\x0114=0\x016=0\x01"
+            f"37=NONE\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139=8\x01{cl_ord_id}{account}"
+            f"{symbol}{side}{qty}{ord_type}{price}{tif}151=0\x0114=0\x016=0\x01"
             f"103={ord_rej_reason(event.reason, version)}\x0158={event.text.translate(SOH_FREE)}\x01"
             f"{request}{self._clock}"
         )

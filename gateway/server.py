@@ -22,12 +22,12 @@ from config.settings import Settings, load
 from gateway.admin import AdminError, AdminServer
 from gateway.admission import Admission
 from gateway.banner import print_banner
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, ExchangeEndedError
 from gateway.fault_points import JOURNAL_PREFIX, FaultPointError, fault_point, no_fault
 from gateway.logs import configure_logs
 from gateway.operations import Operations
 from gateway.pipeline import Pipeline
-from gateway.session_setup import add_to_wire, admission_accounts, build_sessions
+from gateway.session_setup import add_to_wire, admission_accounts, build_sessions, orders_without_owner
 from gateway.sessions import SessionBook
 from gateway.snapshotter import Snapshotter
 from gateway.start_up import ENGINE_FACTORY, Started, StartUpError, start_up
@@ -113,6 +113,7 @@ class Server:
         ]
         add_to_wire(wire, self._settings, sessions, self._clock.now_ns() // 1_000_000_000)
         exchange = self._build_exchange(wire, started, sessions)
+        exchange.begin_with(orders_without_owner(self._settings, started, sessions))
         admission = Admission(wire, admission_accounts(self._settings, sessions), settings.logon)
         snapshotter = Snapshotter(self._data_dir, settings.snapshot, ENGINE_FACTORY)
         shard = self._start_matching(exchange, started, loop)
@@ -188,11 +189,18 @@ class Server:
 
         return start_shard(shard.name, shard.core, exchange.run, failed)
 
+    async def _close_acceptance(self, exchange: Exchange) -> None:
+        closing = asyncio.wrap_future(exchange.submit(lambda: exchange.close_acceptance(STOP_TEXT)))
+        try:
+            await asyncio.wait_for(closing, LOGOUT_WAIT_S)
+        except (TimeoutError, ExchangeEndedError) as error:
+            log.error("new orders could not be refused before the stop", error=repr(error))
+
     async def _stop_in_order(self, wire: Wire, exchange: Exchange, sessions: SessionBook, shard: ShardThread) -> None:
         """No new orders, Logout to all, everything committed and sent, then the matching thread ends."""
         wire.stop_accepting()
         if self._failure is None:
-            await asyncio.wrap_future(exchange.submit(lambda: exchange.close_acceptance(STOP_TEXT)))
+            await self._close_acceptance(exchange)
             for session in sessions:
                 if session.logged_on:
                     wire.logout(session.session_id, STOP_TEXT)

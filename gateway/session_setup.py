@@ -9,6 +9,7 @@ from gateway.sessions import GatewaySession, SessionBook
 from gateway.start_up import Started
 from gateway.wire import Wire
 from matching.codec import SessionState
+from matching.commands import CancelSessionOrders, Command
 
 WINDOW_DAYS_AHEAD: Final = 8
 """How far schedule windows are computed ahead; timers give the wire new ones every hour, a week is the longest
@@ -17,12 +18,53 @@ schedule.
 
 
 def build_sessions(settings: Settings, started: Started) -> SessionBook:
-    """Return the book of all configured sessions. A session of an earlier configuration keeps its id, unused."""
+    """Return the book of all configured sessions, and of those that the journal knows from earlier configurations.
+
+    The wire is not told of the latter: nobody can log on, and what is said of their orders goes to drop copies alone.
+    """
     account_ids = {account.name: account_id for account_id, account in started.engine.accounts.items()}
     book = SessionBook(())
     for session in settings.sessions:
         book.add(_gateway_session(session, started.states[session.name], account_ids))
+    configured = {session.name for session in settings.sessions}
+    for state in started.states.values():
+        if state.name not in configured:
+            book.add(_retired_session(state))
     return book
+
+
+def orders_without_owner(settings: Settings, started: Started, sessions: SessionBook) -> list[Command]:
+    """Return the cancels of what must not stay open after a start.
+
+    These are orders of sessions that are no longer configured, and of sessions with CancelOnDisconnect: when the
+    exchange was killed, every connection was cut, and nobody has said so yet.
+    """
+    configured = {session.name for session in settings.sessions}
+    commands: list[Command] = []
+    for session in sessions:
+        known = started.engine.sessions.get(session.session_id)
+        if known is None or not known.open:
+            continue
+        if session.name not in configured:
+            commands.append(CancelSessionOrders(session.session_id, "Canceled: the session is no longer configured"))
+        elif session.cancel_on_disconnect:
+            commands.append(CancelSessionOrders(session.session_id, "Canceled on disconnect"))
+    return commands
+
+
+def _retired_session(state: SessionState) -> GatewaySession:
+    begin_string, _, comp_ids = state.name.partition(":")
+    sender, _, target = comp_ids.partition("->")
+    return GatewaySession(
+        state=state,
+        begin_string=begin_string,
+        sender_comp_id=sender,
+        target_comp_id=target,
+        role="order_entry",
+        accounts={},
+        strict=True,
+        cancel_on_disconnect=False,
+    )
 
 
 def _gateway_session(session: SessionSettings, state: SessionState, account_ids: dict[str, int]) -> GatewaySession:

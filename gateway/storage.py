@@ -15,7 +15,7 @@ import structlog
 
 from gateway.pipeline import PendingBatch, Pipeline
 from matching.commands import SetAcceptance
-from matching.journal import Ballast, Journal, JournalFullError, JournalWriteError
+from matching.journal import Ballast, Journal, JournalError, JournalFullError, JournalWriteError
 
 RETRY_SECONDS: Final = 0.05
 WATCH_SECONDS: Final = 0.5
@@ -44,6 +44,7 @@ class Storage:
         self._give_up_s = give_up_s
         self._watched = 0.0
         self.failing_since: float | None = None
+        self.is_closing = False
         self._low_disk = ""
 
     def commit(self, pipeline: Pipeline) -> tuple[list[PendingBatch], list[tuple[int, int]]]:
@@ -68,7 +69,9 @@ class Storage:
         if self.failing_since is None:
             self.failing_since = now
             log.error("journal cannot be written", error=str(error))
-        if isinstance(error, JournalFullError) and self._ballast.is_held:
+        # LMDB calls a write that the full disk cut short an input/output error, not a full disk.
+        is_full = isinstance(error, JournalFullError) or self._ballast.disk_free_bytes() < self._free_bytes_min
+        if is_full and self._ballast.is_held:
             self._ballast.release()
             self._low_disk = "the disk of the journal is full"
             log.error("disk full: ballast given up, new orders are refused", free_bytes=self._ballast.disk_free_bytes())
@@ -92,11 +95,18 @@ class Storage:
         if free < self._free_bytes_min:
             self._low_disk = f"free disk {free} bytes is below {self._free_bytes_min}"
             return SetAcceptance(False, self._low_disk) if accepting else None
-        if self._low_disk and self._ballast.recreate(keep_free_bytes=self._free_bytes_min):
+        if self._low_disk and not self.is_closing and self._has_ballast_again():
             self._low_disk = ""
             log.info("disk has room again, new orders are taken", free_bytes=free)
             return SetAcceptance(True, "the disk has room again")
         return None
+
+    def _has_ballast_again(self) -> bool:
+        try:
+            return self._ballast.recreate(keep_free_bytes=self._free_bytes_min)
+        except JournalError as error:
+            log.error("ballast cannot be made again, new orders stay refused", error=str(error))
+            return False
 
     def _alarm(self, now: float) -> None:
         used = _used_percent(self.journal.folder)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.decimals import e8_text
-from gateway.inbound import CL_ORD_ID_CHARS_MAX
+from gateway.inbound import NONE_OF_THEM, NOT_OFFERED_NAMES
 from gateway.sessions import GatewaySession
 from matching.commands import (
     CancelOrder,
@@ -24,6 +24,7 @@ from matching.instrument import Instrument
 from matching.types import (
     BUY,
     CANCEL_OTHER,
+    CL_ORD_ID_CHARS_MAX,
     DAY,
     LIMIT,
     MARKET,
@@ -45,6 +46,8 @@ POST_ONLY: Final = "6"
 ORDER_ID_PREFIX: Final = "O"
 NO_ORDER_ID: Final = 0
 UNKNOWN_ORDER_ID: Final = -1
+UNKNOWN_INSTRUMENT_ID: Final = -1
+CURRENCY: Final = NOT_OFFERED_NAMES[-1]
 VALUE_E8_MAX: Final = (1 << 62) - 1
 
 
@@ -71,7 +74,7 @@ class Translator:
         self, session: GatewaySession, msg_seq_num: int, poss_resend: bool, values: tuple[Any, ...]
     ) -> Command:
         """Return NewOrder, or RefuseOrder where the order cannot be expressed. `values` as in the table `inbound`."""
-        cl_ord_id, account, symbol, side, ord_type, price_e8, qty_e8, tif, exec_inst, floor, stop, min_qty = values
+        cl_ord_id, account, symbol, side, ord_type, price_e8, qty_e8, tif, exec_inst = values[:9]
         instrument = self._instruments.get(symbol)
         account_id = session.accounts.get(account)
         if (
@@ -83,9 +86,7 @@ class Translator:
             and type(qty_e8) is int
             and (tif is None or tif in TIMES_IN_FORCE)
             and (exec_inst is None or exec_inst == POST_ONLY)
-            and floor is None
-            and stop is None
-            and min_qty is None
+            and (values[9:] == NONE_OF_THEM or _unoffered(values[9:], instrument) is None)
         ):
             qty, odd = divmod(qty_e8, instrument.lot_e8)
             if not odd and qty > 0:
@@ -127,8 +128,8 @@ class Translator:
     def _refuse_order(
         self, session: GatewaySession, msg_seq_num: int, poss_resend: bool, values: tuple[Any, ...]
     ) -> RefuseOrder:
-        cl_ord_id, account, symbol, side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty = values
-        terms = (side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty)
+        cl_ord_id, account, symbol, side, ord_type, price, qty, tif, exec_inst = values[:9]
+        terms = (side, ord_type, price, qty, tif, exec_inst, values[9:])
         fault = self._fault(session, symbol, account, cl_ord_id or "", terms)
         reason, text = fault or (REJECT_OTHER, "the order cannot be expressed in ticks and lots")
         return RefuseOrder(
@@ -136,7 +137,7 @@ class Translator:
             session.epoch,
             msg_seq_num,
             poss_resend,
-            (cl_ord_id or "")[:CL_ORD_ID_CHARS_MAX],
+            cl_ord_id or "",
             account or "",
             symbol or "",
             side or "",
@@ -157,7 +158,7 @@ class Translator:
         terms: tuple[Any, ...],
     ) -> tuple[int, str] | None:
         """Return OrdRejReason(103) and text of the first fault, in the order in which this function looks, or None."""
-        side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty = terms
+        side, ord_type, price, qty, tif, exec_inst, extras = terms
         instrument = self._instruments.get(symbol or "")
         if not cl_ord_id:
             return REJECT_OTHER, "ClOrdID(11) is absent"
@@ -178,9 +179,9 @@ class Translator:
                 REJECT_UNSUPPORTED_CHARACTERISTIC,
                 f"ExecInst(18) {exec_inst} with OrdType(40) {ord_type} is not offered, allowed: 6 on a limit order",
             )
-        for name, value in (("MaxFloor(111)", floor), ("StopPx(99)", stop), ("MinQty(110)", min_qty)):
-            if value is not None:
-                return REJECT_UNSUPPORTED_CHARACTERISTIC, f"{name} {value} is not offered"
+        unoffered = _unoffered(extras, instrument)
+        if unoffered is not None:
+            return REJECT_UNSUPPORTED_CHARACTERISTIC, unoffered
         return _qty_fault(qty, instrument) or _price_fault(price, ord_type, instrument)
 
     def cancel_order(
@@ -192,7 +193,14 @@ class Translator:
             return _refuse_cancel(
                 session, msg_seq_num, values, RESPONSE_TO_CANCEL, _id_length_text(cl_ord_id or "", orig or "")
             )
-        instrument = self._instruments.get(symbol)
+        if side not in SIDES:
+            return _refuse_cancel(
+                session,
+                msg_seq_num,
+                values,
+                RESPONSE_TO_CANCEL,
+                f"Side(54) {side or 'absent'} is not offered, allowed: 1, 2",
+            )
         return CancelOrder(
             session.session_id,
             session.epoch,
@@ -200,22 +208,29 @@ class Translator:
             cl_ord_id,
             orig or "",
             order_id_of(order_id),
-            0 if instrument is None else instrument.instrument_id,
+            self._instrument_id(symbol),
             side,
             poss_resend,
         )
+
+    def _instrument_id(self, symbol: str | None) -> int:
+        """Return the instrument that Symbol(55) names; 0 where it is absent, -1 where no instrument has it."""
+        if symbol is None:
+            return 0
+        instrument = self._instruments.get(symbol)
+        return UNKNOWN_INSTRUMENT_ID if instrument is None else instrument.instrument_id
 
     def replace_order(
         self, session: GatewaySession, msg_seq_num: int, poss_resend: bool, values: tuple[Any, ...]
     ) -> Command:
         """Return ReplaceOrder, or RefuseCancel with the fault's text where the new terms cannot be expressed."""
         (cl_ord_id, orig, order_id, symbol, side) = values[:5]
-        (ord_type, price, qty, tif, exec_inst, floor, stop, min_qty, account) = values[5:]
+        (ord_type, price, qty, tif, exec_inst, account) = values[5:11]
         if len(orig or "") > CL_ORD_ID_CHARS_MAX:
             return _refuse_cancel(
                 session, msg_seq_num, values, RESPONSE_TO_REPLACE, _id_length_text(cl_ord_id or "", orig or "")
             )
-        terms = (side, ord_type, price, qty, tif, exec_inst, floor, stop, min_qty)
+        terms = (side, ord_type, price, qty, tif, exec_inst, values[11:])
         fault = self._fault(session, symbol, account, cl_ord_id or "", terms)
         if fault is not None:
             return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_REPLACE, fault[1])
@@ -250,6 +265,15 @@ class Translator:
             symbol or "",
             side or "",
         )
+
+
+def _unoffered(extras: tuple[str | None, ...], instrument: Instrument) -> str | None:
+    """Return the text of the first term that is not offered; Currency(15) may be the instrument's own."""
+    for name, value in zip(NOT_OFFERED_NAMES, extras, strict=True):
+        if value is not None and not (name == CURRENCY and value == instrument.currency):
+            allowed = f", allowed: {instrument.currency}" if name == CURRENCY else ""
+            return f"{name} {value} is not offered{allowed}"
+    return None
 
 
 def _qty_fault(qty_e8: int | str | None, instrument: Instrument) -> tuple[int, str] | None:
@@ -295,8 +319,8 @@ def _refuse_cancel(
         session.session_id,
         session.epoch,
         msg_seq_num,
-        (values[0] or "")[:CL_ORD_ID_CHARS_MAX],
-        (values[1] or "")[:CL_ORD_ID_CHARS_MAX],
+        values[0] or "",
+        values[1] or "",
         order_id_of(values[2]),
         response_to,
         CANCEL_OTHER,

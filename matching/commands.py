@@ -39,7 +39,9 @@ class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
 
 
 class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
-    """Cancel by OrigClOrdID(41), or by OrderID(37) where `order_id` is not 0. `instrument_id` 0: symbol unknown."""
+    """Cancel by OrigClOrdID(41), or by OrderID(37) where `order_id` is not 0. `instrument_id` 0: no symbol was
+    named; -1: an unknown one.
+    """
 
     session_id: int
     epoch: int

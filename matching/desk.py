@@ -37,8 +37,6 @@ from matching.work import WorkQueue
 
 NO_ACCOUNT: Final = -1
 """In place of an exposure: a message that is of no account."""
-RESTATED_OTHER: Final = 99
-"""ExecRestatementReason(378) of a cancel that nobody asked for; the text says why."""
 
 
 class OrderDesk:
@@ -245,11 +243,11 @@ class OrderDesk:
         order.status = AFTER_EXPIRE[order.status]
         self.say(order, EXEC_EXPIRED, out, text=text)
 
-    def cancel_unsolicited(self, order: Order, text: str, out: list[Event]) -> None:
+    def cancel_unsolicited(self, order: Order, text: str, out: list[Event], *, restatement: int) -> None:
         """Cancel an open order that its owner did not ask to cancel; the text says why."""
         self.leave(order)
         order.status = AFTER_CANCEL[order.status]
-        self.say(order, EXEC_CANCELED, out, text=text, restatement=RESTATED_OTHER)
+        self.say(order, EXEC_CANCELED, out, text=text, restatement=restatement)
 
     def forget(self, order: Order) -> None:
         """Forget a closed order and all its ClOrdIDs, which may be used again."""

@@ -255,7 +255,8 @@ class Operations:
         if command.session_id not in self.desk.sessions:
             _refuse(command, f"session {command.session_id} is not defined", out)
             return
-        self._begin(Work(kind="cancel session", target_id=command.session_id, text=command.text, order_ids=[]), out)
+        work = Work(kind="cancel disconnected session", target_id=command.session_id, text=command.text, order_ids=[])
+        self._begin(work, out)
 
     def end_trading_day(self, command: EndTradingDay, out: list[Event]) -> None:
         """Expire Day orders and forget closed ones; the whole market waits until that is done."""
@@ -289,7 +290,7 @@ class Operations:
     def _orders_of(self, work: Work) -> list[int]:
         """Return the ids of the orders to look at, ascending. Copies ids only: 10 ms for a million orders."""
         desk = self.desk
-        if work.kind == "cancel session":
+        if work.kind in ("cancel session", "cancel disconnected session"):
             return list(desk.sessions[work.target_id].open)
         if work.kind == "end trading day":
             return list(desk.orders)
@@ -308,7 +309,7 @@ class Operations:
                 continue
             if order.is_open():
                 if not ending:
-                    desk.cancel_unsolicited(order, work.text, out)
+                    desk.cancel_unsolicited(order, work.text, out, restatement=work.restatement())
                 elif order.time_in_force == DAY:
                     desk.expire(order, out, work.text)
             if ending and not order.is_open():

@@ -20,6 +20,7 @@ from matching.types import (
     CANCEL_OTHER,
     CANCEL_TOO_LATE,
     CANCEL_UNKNOWN_ORDER,
+    CL_ORD_ID_CHARS_MAX,
     DAY,
     E8,
     EXEC_CANCELED,
@@ -178,7 +179,7 @@ class Requests:
             return CANCEL_UNKNOWN_ORDER, f"no order of {member.comp_id} on this trading day has {named}"
         if command.side != order.side:
             return CANCEL_OTHER, f"Side(54) {command.side} found, order O{order.order_id} has {order.side}"
-        if command.instrument_id != order.instrument_id:
+        if command.instrument_id and command.instrument_id != order.instrument_id:
             expected = self.desk.books[order.instrument_id].instrument.symbol
             found = self.desk.books.get(command.instrument_id)
             symbol = "an unknown one" if found is None else found.instrument.symbol
@@ -316,7 +317,8 @@ class Requests:
             REJECT_DUPLICATE_ORDER if known else command.reason,
             used_before(cl_ord_id) if known else command.text,
         )
-        if not known:
+        if not known and len(cl_ord_id) <= CL_ORD_ID_CHARS_MAX:
+            # A longer one is refused each time for its length; it is not worth the memory of a day.
             member.refused[cl_ord_id] = event
         out.append(event)
 

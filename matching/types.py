@@ -69,6 +69,9 @@ CANCEL_BROKER_OPTION: Final = 2
 CANCEL_DUPLICATE_CL_ORD_ID: Final = 6
 CANCEL_OTHER: Final = 99
 
+CL_ORD_ID_CHARS_MAX: Final = 64
+"""Longest ClOrdID(11) that is taken; every order of the day keeps its text in memory and in each report."""
+
 E8: Final = 100_000_000
 """Scale of decimals read from the wire: a value of 1 is 10^8."""
 MICRO: Final = 1_000_000

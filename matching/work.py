@@ -10,7 +10,12 @@ from typing import Final, Literal, TypeAlias
 from matching.types import REJECT_EXCHANGE_CLOSED, REJECT_OTHER
 
 ORDERS_PER_STEP_MAX: Final = 500
-WorkKind: TypeAlias = Literal["cancel session", "cancel account", "cancel market", "end trading day"]
+RESTATED_CONNECTION_LOSS: Final = 12
+RESTATED_OTHER: Final = 99
+"""ExecRestatementReason(378) of a cancel that nobody asked for, as FIX.5.0SP2 has them; the text says why."""
+WorkKind: TypeAlias = Literal[
+    "cancel session", "cancel disconnected session", "cancel account", "cancel market", "end trading day"
+]
 
 
 class Work:
@@ -25,6 +30,10 @@ class Work:
         self.order_ids = order_ids
         self.done = 0
 
+    def restatement(self) -> int:
+        """Return ExecRestatementReason(378) of the cancels that this work brings about."""
+        return RESTATED_CONNECTION_LOSS if self.kind == "cancel disconnected session" else RESTATED_OTHER
+
     def left(self) -> int:
         """Return how many orders are still to be looked at."""
         return len(self.order_ids) - self.done
@@ -37,7 +46,7 @@ class Work:
 
     def blocks(self, session_id: int, account_id: int) -> bool:
         """Tell whether new orders of this session and account have to wait for this work."""
-        if self.kind == "cancel session":
+        if self.kind in ("cancel session", "cancel disconnected session"):
             return self.target_id == session_id
         if self.kind == "cancel account":
             return self.target_id == account_id

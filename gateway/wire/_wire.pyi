@@ -20,8 +20,8 @@ FieldSpec: TypeAlias = tuple[int, str] | tuple[int, tuple[Any, ...]]
 #   (RESET, session_id, epoch, old_epoch, old_written_through)    numbers began anew
 #   (RESEND, session_id, epoch, request_id, begin, end, io, serial)   wants runs of [begin, end]; `serial` must be
 #         committed first
-#   (SLOW, session_id, epoch)                        published messages are being dropped for it, once per stall; or a
-#         resend has filled over unstored ones
+#   (SLOW, session_id, epoch)                        published messages were dropped for it and it has caught up
+#         since, or a resend has filled over unstored ones: its picture is to be sent anew
 # outbound, in order per IO thread `io`:
 #   (BYTES, io, serial, batch_id, runs, blob)        staged (batch_id > 0) or admin (0) messages, numbered and encoded;
 #         runs: tuple of (session_id, epoch, first_num, count, offset, length, written_through)

@@ -299,6 +299,7 @@ void IoThread::write(Connection& connection) {
       if (connection.host) connection.host->written(epoch, first_num, last_num);
     });
   }
+  if (connection.host && connection.host->connection() == &connection) connection.host->drained();
 }
 
 // A closing connection: all is out, or its time is over.

@@ -280,13 +280,12 @@ void SessionHost::stage(Outbound& item, std::string_view msg_type, std::string_v
 
 void SessionHost::publish(std::string_view msg_type, std::string_view body) {
   if (!logged_on() || session_->sentLogout()) return;
-  if (connection_->hold.bytes() > size_t(context_.options.md_bytes_max)) {
+  if (slow_ || connection_->hold.bytes() > size_t(context_.options.md_bytes_max)) {
+    // One message that is missing makes the peer's book wrong: nothing goes until it has caught up, see `drained`.
     ++context_.md_dropped;
-    if (!slow_) emit(Inbound::slow);
     slow_ = true;
     return;
   }
-  slow_ = false;
   const uint64_t num = store_.next_sender;
   if (num > reserved_through_) {
     reserved_through_ = num + uint64_t(context_.options.reserve_block) - 1;
@@ -301,6 +300,12 @@ void SessionHost::publish(std::string_view msg_type, std::string_view body) {
   ++context_.messages_out;
   if (context_.log.on()) context_.log.add("out", name_, scratch_, context_.now_ns);
   connection_->hold.add_loose(scratch_, epoch_, num, num, reserve_serial_);
+}
+
+void SessionHost::drained() {
+  if (!slow_ || !connection_ || connection_->hold.bytes() > size_t(context_.options.md_bytes_max) / 2) return;
+  slow_ = false;
+  emit(Inbound::slow);
 }
 
 void SessionHost::check_output_bound() {

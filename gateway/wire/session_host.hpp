@@ -114,6 +114,8 @@ class SessionHost final : public FIX::Application,
   void stage(Outbound& item, std::string_view msg_type, std::string_view body);
   void publish(std::string_view msg_type, std::string_view body);
   void written(int epoch, uint64_t first_num, uint64_t last_num);
+  /// Output was written: asks for a fresh picture once a peer that lost market data has caught up.
+  void drained();
   /// Does what the calls before have found out: cuts, logouts, the news of the expected number.
   void settle();
 
@@ -140,7 +142,10 @@ class SessionHost final : public FIX::Application,
   void onLogon(const FIX::SessionID&) override;
   void onLogout(const FIX::SessionID&) override;
   void toAdmin(FIX::Message&, const FIX::SessionID&) override {}
-  void toApp(FIX::Message&, const FIX::SessionID&) override {}
+  void toApp(FIX::Message& message, const FIX::SessionID&) override {
+    // Session puts it into its BusinessMessageReject, which no dictionary of FIX.5.0 knows there.
+    message.removeField(FIX::FIELD::DefaultApplVerID);
+  }
   void fromAdmin(const FIX::Message&, const FIX::SessionID&) override;
   void fromApp(const FIX::Message&, const FIX::SessionID&) override;
   // FIX::Responder
@@ -202,7 +207,7 @@ class SessionHost final : public FIX::Application,
   uint64_t reported_target_;           // what Python knows of the expected inbound number
   bool logon_reported_ = false, logout_received_ = false, in_logon_ = false, kill_ = false;
   bool suspicious_ = false;            // the message has bytes that only data fields may have
-  bool slow_ = false;                  // market data is being dropped
+  bool slow_ = false;                  // market data is being dropped until half of its bound is free
   std::string cause_, last_event_, cut_after_call_, log_out_after_call_;
   // The last message that was numbered, until Session sends it: everything else that it sends is a retransmission.
   struct {

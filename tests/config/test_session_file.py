@@ -83,9 +83,9 @@ def test_a_session_that_contradicts_itself_is_refused(
 ) -> None:
     found = faults(tmp_path, Edit(FILE, old, new))
     if expected is None:
-        assert [fault.split(": ")[:3] for fault in found] == [
-            [f"{FILE}:16", "TransportDataDictionary", f'found "{tmp_path}/sessions.cfg"']
-        ]
+        # The path may be cut where the temporary folder lies deep.
+        (fault,) = found
+        assert fault.startswith(f'{FILE}:16: TransportDataDictionary: found "{tmp_path}'[:90])
     else:
         assert found == [f"{FILE}:{line}" for line in expected]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway.inbound import NONE_OF_THEM, NOT_OFFERED_NAMES
 from gateway.sessions import GatewaySession
 from gateway.translation import Translator, order_id_of
 from matching.codec import SessionState
@@ -57,9 +58,7 @@ def order(**changed: Any) -> tuple[Any, ...]:
         "qty": 10_000_000_000,
         "tif": None,
         "exec_inst": None,
-        "max_floor": None,
-        "stop_px": None,
-        "min_qty": None,
+        **dict.fromkeys(NOT_OFFERED_NAMES),
     }
     return tuple({**values, **changed}.values())
 
@@ -88,9 +87,11 @@ def test_a_market_order_has_no_price(translator: Translator, session: GatewaySes
             11,
             "ExecInst(18) G with OrdType(40) 2 is not offered, allowed: 6 on a limit order",
         ),
-        ({"max_floor": "10"}, 11, "MaxFloor(111) 10 is not offered"),
-        ({"stop_px": "10"}, 11, "StopPx(99) 10 is not offered"),
-        ({"min_qty": "10"}, 11, "MinQty(110) 10 is not offered"),
+        ({"MaxFloor(111)": "10"}, 11, "MaxFloor(111) 10 is not offered"),
+        ({"StopPx(99)": "10"}, 11, "StopPx(99) 10 is not offered"),
+        ({"MinQty(110)": "10"}, 11, "MinQty(110) 10 is not offered"),
+        ({"DisplayQty(1138)": "10"}, 11, "DisplayQty(1138) 10 is not offered"),
+        ({"Currency(15)": "EUR"}, 11, "Currency(15) EUR is not offered, allowed: USD"),
         ({"qty": 0}, 13, "OrderQty(38) 0 is not positive"),
         ({"qty": -100_000_000}, 13, "OrderQty(38) -1 is not positive"),
         ({"qty": 150_000_000}, 13, "OrderQty(38) 1.5 is not a multiple of the lot 1 of AAPL"),
@@ -121,13 +122,13 @@ def test_a_cancel_names_its_order_by_either_id(translator: Translator, session: 
     by_client = translator.cancel_order(session, 6, False, ("c", "a", None, "AAPL", "1"))
     by_order = translator.cancel_order(session, 6, False, ("c", "x", "O12", "NONE", "1"))
     assert by_client == CancelOrder(7, 3, 6, "c", "a", 0, 1, "1")
-    assert by_order == CancelOrder(7, 3, 6, "c", "x", 12, 0, "1")
+    assert by_order == CancelOrder(7, 3, 6, "c", "x", 12, -1, "1")
 
 
 def test_a_replace_that_cannot_be_expressed_is_a_refusal_of_the_replace(
     translator: Translator, session: GatewaySession
 ) -> None:
-    good = ("c", "a", None, "AAPL", "1", "2", 58_600_000_000, 5_000_000_000, "0", None, None, None, None, None)
+    good = ("c", "a", None, "AAPL", "1", "2", 58_600_000_000, 5_000_000_000, "0", None, None, *NONE_OF_THEM)
     bad = (*good[:6], 58_600_500_000, *good[7:])
     assert translator.replace_order(session, 6, False, good) == ReplaceOrder(
         7, 3, 6, "c", "a", 0, 1, "1", "2", "0", 58_600, 50
@@ -151,10 +152,28 @@ def test_order_id_text_names_an_order_or_none(text: str | None, order_id: int) -
 
 
 def test_possible_resends_of_requests_say_so(translator: Translator, session: GatewaySession) -> None:
-    good = ("c", "a", None, "AAPL", "1", "2", 58_600_000_000, 5_000_000_000, "0", None, None, None, None, None)
+    good = ("c", "a", None, "AAPL", "1", "2", 58_600_000_000, 5_000_000_000, "0", None, None, *NONE_OF_THEM)
     canceled = translator.cancel_order(session, 6, True, ("c", "a", None, "AAPL", "1"))
     replaced = translator.replace_order(session, 6, True, good)
     assert isinstance(canceled, CancelOrder)
     assert isinstance(replaced, ReplaceOrder)
     assert canceled.poss_resend
     assert replaced.poss_resend
+
+
+@pytest.mark.parametrize("side", [None, "5", ""])
+def test_a_cancel_with_a_side_that_is_not_offered_is_refused_before_it_is_journaled(
+    translator: Translator, session: GatewaySession, side: str | None
+) -> None:
+    command = translator.cancel_order(session, 6, False, ("c", "a", None, None, side))
+    assert isinstance(command, RefuseCancel)
+    assert command.text == f"Side(54) {side or 'absent'} is not offered, allowed: 1, 2"
+
+
+def test_a_cancel_may_leave_out_the_symbol(translator: Translator, session: GatewaySession) -> None:
+    command = translator.cancel_order(session, 6, False, ("c", "a", None, None, "1"))
+    assert command == CancelOrder(7, 3, 6, "c", "a", 0, 0, "1")
+
+
+def test_the_instruments_own_currency_may_be_named(translator: Translator, session: GatewaySession) -> None:
+    assert isinstance(translator.new_order(session, 5, False, order(**{"Currency(15)": "USD"})), NewOrder)

@@ -106,7 +106,7 @@ def test_cancel_naming_another_side_or_symbol_is_rejected_with_both(exchange: Ha
     assert text_of(events) == "Side(54) 2 found, order O1 has 1"
     events = exchange.apply(cancel("c", "a", instrument_id=2))
     assert text_of(events) == "Symbol(55) BTC-PERP found, order O1 has AAPL"
-    events = exchange.apply(cancel("c", "a", instrument_id=0))
+    events = exchange.apply(cancel("c", "a", instrument_id=-1))
     assert text_of(events) == "Symbol(55) an unknown one found, order O1 has AAPL"
 
 

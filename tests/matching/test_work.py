@@ -23,7 +23,7 @@ def test_cancel_of_a_sessions_orders_says_why_and_spares_others(exchange: Harnes
     (event,) = exchange.apply(CancelSessionOrders(TRADER, "Canceled on disconnect"))
     assert isinstance(event, Execution)
     assert brief([event]) == [("a", "4", "4", 0, 0)]
-    assert (event.text, event.exec_restatement_reason) == ("Canceled on disconnect", 99)
+    assert (event.text, event.exec_restatement_reason) == ("Canceled on disconnect", 12)
     assert (event.cl_ord_id, event.orig_cl_ord_id) == ("a", "")
 
 
@@ -52,7 +52,7 @@ def test_scope_is_blocked_from_the_first_step_and_others_trade_between(exchange:
     exchange.apply(CancelSessionOrders(TRADER, "gone"))
     events = exchange.apply(buy("new", 1, 9_900))
     assert brief(events) == [("new", "8", "8", 0, 0, 99)]
-    assert text_of(events) == "open orders of the session are being canceled, 4 are left"
+    assert text_of(events) == "open orders of the disconnected session are being canceled, 4 are left"
     assert brief(exchange.apply(replace("r", "a6", 2, 9_900))) == [("r", "9", "0", "2", 99)]
     assert brief(exchange.apply(sell("s", 1, 9_906)))[1] == ("a6", "F", "2", 0, 1, (1, 9_906))
     assert brief(exchange.apply(cancel("c", "a5"))) == [("c", "4", "4", 0, 0)]

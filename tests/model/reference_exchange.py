@@ -99,7 +99,7 @@ class ReferenceExchange:
     def is_blocked(self, session_id: int, account_id: int) -> bool:
         for work in self.works:
             whole_market = work.kind in ("end", "market")
-            of_session = work.kind == "session" and work.target_id == session_id
+            of_session = work.kind in ("session", "disconnected") and work.target_id == session_id
             of_account = work.kind == "account" and work.target_id == account_id
             if whole_market or of_session or of_account:
                 return True
@@ -317,7 +317,7 @@ class ReferenceExchange:
             return 6
         if order is None:
             return 1
-        if (command.side, command.instrument_id) != (order.side, order.instrument_id):
+        if command.side != order.side or command.instrument_id not in (0, order.instrument_id):
             return 99
         return None if order.status in OPEN else 0
 
@@ -513,7 +513,7 @@ class ReferenceExchange:
 
     def on_CancelSessionOrders(self, command: c.CancelSessionOrders) -> None:  # noqa: N802  # as above
         if command.session_id in self.sessions:
-            self.begin("session", command.session_id)
+            self.begin("disconnected", command.session_id)
         else:
             self.refuse_command(command)
 
@@ -536,6 +536,7 @@ class ReferenceExchange:
     def begin(self, kind: str, target_id: int) -> None:
         chosen: dict[str, Callable[[ReferenceOrder], bool]] = {
             "session": lambda o: o.status in OPEN and o.session_id == target_id,
+            "disconnected": lambda o: o.status in OPEN and o.session_id == target_id,
             "account": lambda o: o.status in OPEN and o.account_id == target_id,
             "market": lambda o: o.status in OPEN,
             "end": lambda o: True,
@@ -555,7 +556,7 @@ class ReferenceExchange:
             for order in [o for o in self.orders if o.order_id == order_id]:
                 if order.status in OPEN and work.kind != "end":
                     order.status = "4"
-                    self.say(order, "4", exec_restatement_reason=99)
+                    self.say(order, "4", exec_restatement_reason=12 if work.kind == "disconnected" else 99)
                 elif order.status in OPEN and order.time_in_force == "0":
                     order.status = "C"
                     self.say(order, "C")
