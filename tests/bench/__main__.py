@@ -14,7 +14,7 @@ def main() -> int:
     for module in pkgutil.iter_modules(package.__path__):
         if module.name.startswith("bench_") and module.name != "bench_exchange" and not sys.argv[1:]:
             print(f"\n## {module.name}")
-            found = importlib.import_module(f"tests.bench.{module.name}").main([])
+            found = importlib.import_module(f"tests.bench.{module.name}").main()
             code = code or int(found or 0)
     return code
 

@@ -141,17 +141,18 @@ def at_rate(bench: Bench) -> None:
 def sessions(bench: Bench) -> None:
     """Many sessions at once against one."""
     size = bench.size
-    one, many = [], []
+    alone = ("throughput", "--orders", str(size.orders))
+    together = (*alone, "--sessions", str(size.sessions), "--username", "TRADER1", "--prefix", "S")
+    one: list[dict[str, Any]] = []
+    many: list[dict[str, Any]] = []
     for _ in range(size.rounds):
-        with bench.ours.running("fsync", sessions=size.sessions):
-            port = bench.ours.port
-            options = ("throughput", "--orders", str(size.orders))
-            one.append(run_load(port, *options)["orders_per_s"])
-            shared = ("--sessions", str(size.sessions), "--username", "TRADER1", "--prefix", "S")
-            many.append(run_load(port, *options, *shared)["orders_per_s"])
-    share = statistics.median(many) / statistics.median(one)
-    text = f"{statistics.median(many):.0f} orders/s, one: {statistics.median(one):.0f}"
-    bench.add(f"{size.sessions} sessions at once", text, value=f"{share:.2f} of one", bar=">= 0.8")
+        for found, options in ((one, alone), (many, together)):
+            with bench.ours.running("fsync", sessions=size.sessions):
+                found.append(run_load(bench.ours.port, *options))
+    rates = [statistics.median(result["orders_per_s"] for result in found) for found in (one, many)]
+    cpu = [statistics.median(result["load_cpu_s"] for result in found) for found in (one, many)]
+    text = f"{rates[1]:.0f} orders/s, one: {rates[0]:.0f}; CPU s of the generator {cpu[1]:.2f}, one: {cpu[0]:.2f}"
+    bench.add(f"{size.sessions} sessions at once", text, value=f"{rates[1] / rates[0]:.2f} of one", bar=">= 0.8")
 
 
 def preload(bench: Bench, orders: int, prefix: str) -> dict[str, float]:
