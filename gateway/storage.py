@@ -117,4 +117,4 @@ class Storage:
 
 def _used_percent(folder: Path) -> int:
     usage = shutil.disk_usage(folder)
-    return 100 - 100 * usage.free // usage.total
+    return 100 * usage.used // max(usage.used + usage.free, 1)

@@ -20,6 +20,8 @@ def build_wire(settings: ExchangeSettings) -> Wire:
             "in_queue_max": bounds.inbound_messages_max,
             "batch_max": bounds.batch_messages_max,
             "out_bytes_max": bounds.outbound_bytes_per_session_max,
+            # A resend pauses while the connection holds this much; it has to stay clear of the bound for slow peers.
+            "resend_buffer_bytes": min(1 << 20, bounds.outbound_bytes_per_session_max // 4),
             "md_bytes_max": bounds.market_data_bytes_per_session_max,
             "reserve_block": bounds.market_data_numbers_reserved,
             "resend_slice": bounds.resend_slice_messages,

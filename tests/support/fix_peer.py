@@ -359,8 +359,8 @@ class FixPeer:
         fields = [
             (98, "0"),
             (108, str(heart_bt_int)),
-            (553, self.comp_id),
-            (554, password or password_of(self.comp_id)),
+            (553, self.username),
+            (554, password or password_of(self.username)),
         ]
         if self.begin_string == "FIXT.1.1":
             fields.append((1137, "9"))
