@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-FOUND_CHARACTERS_MAX: Final = 80
+FOUND_CHARACTERS_MAX: Final = 300
 """A value found is shown up to here: a fault is a line for a person, and the file may hold anything."""
 
 
