@@ -31,6 +31,9 @@ ACK_REJECTED: Final = b"\x01150=8\x01"
 REPORT: Final = b"\x0135=8\x01"
 PERCENTILES: Final = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999))
 _MESSAGE: Final = re.compile(rb"\x0135=8\x01(.*?)\x0110=\d{3}\x01", re.S)
+_buffer: Final = bytearray(RECEIVE_BYTES)
+_buffer_view: Final = memoryview(_buffer)
+"""One for all sockets: a fresh one for every call costs the kernel more than the bytes in it."""
 _DIGESTED: Final = tuple(re.compile(rb"\x01%d=([^\x01]*)" % tag) for tag in (150, 11, 32, 31))
 
 
@@ -106,11 +109,12 @@ class Line:
     def receive(self, *, keep: bool) -> int:
         """Take what has come; return how many acknowledgements were in it."""
         try:
-            data = self.socket.recv(RECEIVE_BYTES)
+            length = self.socket.recv_into(_buffer)
         except BlockingIOError:
             return 0
-        if not data:
+        if not length:
             raise LoadError(f"{self.comp_id}: closed after {self.acked} of {self.sent} orders")
+        data = bytes(_buffer_view[:length])
         if keep:
             self.received.append(data)
         if self._tail:
