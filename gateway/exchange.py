@@ -23,7 +23,7 @@ from gateway.inbound import (
     ROLE_OF_MESSAGE,
 )
 from gateway.market_data import MarketData
-from gateway.pipeline import FaultPoint, PendingBatch, Pipeline
+from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
 from gateway.rejects import BUSINESS_NOT_AUTHORIZED, business_reject
 from gateway.reports import BUSINESS_MESSAGE_REJECT, EXECUTION_REPORT, ReportWriter
 from gateway.resends import Resends
@@ -83,7 +83,7 @@ class Exchange:
         self.reports = ReportWriter(engine.instruments, names)
         self.market_data = MarketData(wire, engine, self._symbols, bounds)
         self.drop_copies = DropCopies(wire, sessions, storage, pipeline, self.reports)
-        self.resends = Resends(wire, storage, pipeline, sessions)
+        self.resends = Resends(wire, storage, pipeline, sessions, fault_point)
         self.statistics = LoopStatistics()
         self._commands: list[Command] = []
         self._messages: list[Message] = []
@@ -332,7 +332,7 @@ class Exchange:
         messages: list[Message],
         oldest_ns: int = 0,
         cursors: dict[int, int] | None = None,
-        anew: dict[int, tuple[int, int]] | None = None,
+        anew: dict[int, StagedAnew] | None = None,
     ) -> None:
         """Begin a batch with the inbound numbers as they are now and hand its messages to the IO threads."""
         pending = PendingBatch(

@@ -1,7 +1,8 @@
 """Fault points: places on the way of a batch where a test may end the process at once, as a power cut would.
 
 Off unless `outcry serve --fault-point NAME:COUNT` names one; then the process kills itself with SIGKILL when NAME is
-passed for the COUNT-th time. Names: those below, and those of the journal with `commit.` in front.
+passed for the COUNT-th time. Names: those below, and those of the journal with `commit.` in front. Every batch passes
+the first group; RESET_FAULT_POINT is passed before reports of an ended epoch are staged anew.
 """
 
 import os
@@ -12,7 +13,7 @@ from typing import Final
 from matching.journal import FAULT_POINTS as JOURNAL_FAULT_POINTS
 
 JOURNAL_PREFIX: Final = "commit."
-FAULT_POINTS: Final = (
+BATCH_FAULT_POINTS: Final = (
     "stage.before",
     "commit.before",
     *(JOURNAL_PREFIX + name for name in JOURNAL_FAULT_POINTS),
@@ -20,6 +21,8 @@ FAULT_POINTS: Final = (
     "release.before",
     "release.after",
 )
+RESET_FAULT_POINT: Final = "anew.before"
+FAULT_POINTS: Final = (*BATCH_FAULT_POINTS, RESET_FAULT_POINT)
 
 
 class FaultPointError(ValueError):

@@ -16,15 +16,20 @@ from typing import TypeAlias
 
 from gateway.sessions import SessionBook
 from gateway.wire import BYTES, EPOCH, RESERVE, Outbound
-from matching.codec import SessionState
+from matching.codec import SessionState, Unsent
 from matching.events import Event
 from matching.journal import Batch, Journal
 
 FaultPoint: TypeAlias = Callable[[str], None]
+StagedAnew: TypeAlias = tuple[Unsent, Unsent | None]
+"""An entry of `SessionState.anew`, and what a batch that stages reports of it leaves of it."""
 
 
 class PendingBatch:
-    """A batch on its way into the journal. `targets` are the inbound numbers at its end: session id → (epoch, next)."""
+    """A batch on its way into the journal. `targets` are the inbound numbers at its end: session id → (epoch, next).
+
+    `anew` says by session id what it stages of epochs that have ended: that goes off the journaled list with it.
+    """
 
     __slots__ = (
         "anew",
@@ -44,7 +49,7 @@ class PendingBatch:
         targets: dict[int, tuple[int, int]],
         oldest_ns: int,
         drop_copy_cursors: dict[int, int],
-        anew: dict[int, tuple[int, int]] | None = None,
+        anew: dict[int, StagedAnew] | None = None,
     ) -> None:
         self.batch = batch
         self.events = events
@@ -186,8 +191,7 @@ class Pipeline:
                 state = self._changed(states, session_id)
                 if state is not None:
                     if epoch != state.epoch:
-                        if not state.anew_epoch and state.next_sender > state.written_through + 1:
-                            state.anew_epoch, state.anew_from = state.epoch, state.written_through + 1
+                        state.anew = left_unsent(state)
                         state.written_through = state.reserved_through = 0
                     else:
                         # Renumbered by an operator: what lies between was never a message and may be gap-filled.
@@ -203,10 +207,12 @@ class Pipeline:
                 state = self._changed(states, session_id)
                 if state is not None and epoch == state.epoch:
                     state.target_epoch, state.next_target = epoch, target
-            for session_id, left in pending.anew.items():
+            for session_id, (staged, left) in pending.anew.items():
                 state = self._changed(states, session_id)
                 if state is not None:
-                    state.anew_epoch, state.anew_from = left
+                    assert staged in state.anew, f"session {session_id}: {staged} was staged, found {state.anew}"
+                    rest = (left if unsent == staged else unsent for unsent in state.anew)
+                    state.anew = tuple(unsent for unsent in rest if unsent is not None)
             for session_id, cursor in pending.drop_copy_cursors.items():
                 state = self._changed(states, session_id)
                 if state is not None:
@@ -222,3 +228,16 @@ class Pipeline:
                 return None
             state = states[session_id] = copy.copy(session.state)
         return state
+
+
+def left_unsent(state: SessionState) -> tuple[Unsent, ...]:
+    """Return what is to be sent anew when the epoch of `state` ends now, in the order in which it happened.
+
+    What older epochs have left is sent anew from its begin on. So what this epoch has repeated of it stands before what
+    is left of it; and what this epoch has said for the first time stands behind, though some of it may have lower
+    numbers.
+    """
+    begin = state.written_through + 1
+    if begin >= state.next_sender:
+        return state.anew
+    return (Unsent(state.epoch, begin, True), *state.anew, Unsent(state.epoch, begin, False))

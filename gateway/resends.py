@@ -2,25 +2,32 @@
 
 The wire asks slice by slice; a slice is answered once everything that was numbered before the request is committed.
 After a reset of numbers the reports of the old epoch that never reached a socket are staged again, with
-PossResend(97)=Y and their old ExecID. Owner: the matching thread.
+PossResend(97)=Y and their old ExecID. What is to be staged stands in the journaled state of the session, oldest first,
+and goes off it in the commit that holds its new numbers: no kill and no further reset loses a report or stages it
+twice. Reports that are new, and one slice that was on its way when a further reset came, may go before older ones.
+Owner: the matching thread.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import msgspec
 import structlog
 
-from gateway.pipeline import Pipeline
+from gateway.fault_points import RESET_FAULT_POINT
+from gateway.pipeline import FaultPoint, Pipeline
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.storage import Storage
 from gateway.wire import Inbound, Wire
+from matching.codec import Unsent
 from matching.journal import JournalCorruptError
 
 SLICES_PER_TURN_MAX: Final = 2
 """Slices answered in one turn, so that orders never wait for more than these (each at most 1,000 messages)."""
 SLICE_BYTES_MAX: Final = 1 << 22
 ANEW_PER_TURN_MAX: Final = 500
+"""Messages of ended epochs in one turn: no more are read when there are so many."""
 ANEW_BYTES_MAX: Final = 1 << 17
 ADMIN_TYPES: Final = frozenset("012345A")
 HEADER_TAGS: Final = frozenset({"8", "9", "34", "35", "43", "49", "52", "56", "97", "122", "10"})
@@ -30,25 +37,28 @@ log = structlog.get_logger("resends")
 
 
 class Resends:
-    """Requests that wait for their slice, and resets whose unsent reports wait to be staged anew."""
+    """Requests that wait for their slice, and sessions whose unsent reports wait to be staged anew."""
 
-    def __init__(self, wire: Wire, storage: Storage, pipeline: Pipeline, sessions: SessionBook) -> None:
+    def __init__(
+        self, wire: Wire, storage: Storage, pipeline: Pipeline, sessions: SessionBook, fault_point: FaultPoint
+    ) -> None:
         self._wire = wire
         self._storage = storage
         self._pipeline = pipeline
         self._sessions = sessions
         self._requests: deque[Inbound] = deque()
-        self._resets: deque[tuple[GatewaySession, int, int, int]] = deque(
-            (session, session.state.anew_epoch, session.state.anew_from, 0)
-            for session in sessions
-            if session.state.anew_epoch
-        )
+        self._fault_point = fault_point
+        # By session id: what the wire says of each ended epoch, that it was written through. The journal knows less.
+        self._resetting: dict[int, dict[int, int]] = {
+            session.session_id: {} for session in sessions if session.state.anew
+        }
+        self._anew_batch_seq = 0
 
     def has_work(self) -> bool:
         """Tell whether something can be done without waiting for new input."""
         if not self._requests:
-            return bool(self._resets)
-        return bool(self._resets) or any(self._pipeline.is_committed(item[6], item[7]) for item in self._requests)
+            return bool(self._resetting)
+        return bool(self._resetting) or any(self._pipeline.is_committed(item[6], item[7]) for item in self._requests)
 
     def requested(self, item: Inbound) -> None:
         """Take up a request of the wire for one slice."""
@@ -56,11 +66,11 @@ class Resends:
 
     def session_reset(self, session: GatewaySession, old_epoch: int, old_written_through: int) -> None:
         """Remember to send anew what was numbered after `old_written_through` in the epoch that has ended."""
-        self._resets.append((session, old_epoch, old_written_through + 1, self._pipeline.next_batch_seq))
+        self._resetting.setdefault(session.session_id, {})[old_epoch] = old_written_through
 
     def go_on(self, begin_batch: Callable[..., None]) -> None:
         """Answer slices whose bytes are committed, and stage reports of ended epochs anew; bounded work."""
-        if not self._requests and not self._resets:
+        if not self._requests and not self._resetting:
             return
         answered = 0
         for _ in range(len(self._requests)):
@@ -70,11 +80,8 @@ class Resends:
                 answered += 1
             else:
                 self._requests.append(item)
-        if self._resets and self._is_settled(self._resets[0][3]):
-            self._send_anew(*self._resets.popleft(), begin_batch)
-
-    def _is_settled(self, batch_seq: int) -> bool:
-        return self._storage.journal.last.batch_seq >= batch_seq or self._pipeline.is_idle()
+        if self._resetting and self._storage.journal.last.batch_seq >= self._anew_batch_seq:
+            self._go_on_anew(begin_batch)
 
     def _answer(self, item: Inbound) -> None:
         _, session_id, epoch, request_id, begin, end, _, _ = item
@@ -96,30 +103,51 @@ class Resends:
         gaps = [(low, high) for low, high in holes if high <= session.state.reserved_through]
         self._wire.supply(session_id, request_id, runs, gaps)
 
-    def _send_anew(
-        self, session: GatewaySession, epoch: int, begin: int, _after: int, begin_batch: Callable[..., None]
-    ) -> None:
+    def _go_on_anew(self, begin_batch: Callable[..., None]) -> None:
+        """Stage the next slice of the session that was reset first; forget the sessions that have no more."""
+        for session_id in tuple(self._resetting):
+            session = self._sessions.by_id[session_id]
+            if not session.is_resetting:
+                del self._resetting[session_id]
+                continue
+            unsent = session.state.anew
+            # All that an epoch has numbered is committed before its end is. Where the wire's word on it has not come
+            # yet, or its end is not committed, the session waits, and so do those that were reset after it.
+            if unsent and unsent[0].epoch < session.epoch:
+                self._send_anew(session, unsent[0], begin_batch)
+            return
+
+    def _send_anew(self, session: GatewaySession, unsent: Unsent, begin_batch: Callable[..., None]) -> None:
+        bodies, left = self._slice(session, unsent)
+        batch = self._pipeline.empty_batch()
+        self._anew_batch_seq = batch.batch_seq
+        self._fault_point(RESET_FAULT_POINT)
+        begin_batch(batch, [], bodies, 0, None, {session.session_id: (unsent, left)})
+
+    def _slice(self, session: GatewaySession, unsent: Unsent) -> tuple[list[tuple[int, str, str]], Unsent | None]:
+        """Return messages to stage of what is unsent, and what is left of it; None where that is nothing."""
+        written_through = self._resetting[session.session_id].get(unsent.epoch, 0)
+        number = max(unsent.begin, written_through + 1)
         bodies: list[tuple[int, str, str]] = []
-        number = begin
-        journal = self._storage.journal
-        while number <= NUMBER_MAX and len(bodies) < ANEW_PER_TURN_MAX:
+        read = 0
+        while read < ANEW_PER_TURN_MAX and number <= NUMBER_MAX:
             try:
-                found, number = journal.messages(session.session_id, epoch, number, NUMBER_MAX, ANEW_BYTES_MAX)
+                found, number = self._storage.journal.messages(
+                    session.session_id, unsent.epoch, number, NUMBER_MAX, ANEW_BYTES_MAX
+                )
             except JournalCorruptError as error:
                 log.error("reports of an ended epoch are damaged", session=session.name, error=str(error))
-                break
-            for _first, _count, blob in found:
-                bodies += [(session.session_id, kind, body) for kind, body in report_bodies(blob)]
-        else:
-            if number <= NUMBER_MAX:
-                self._resets.appendleft((session, epoch, number, 0))
-        left = next(((reset[1], reset[2]) for reset in self._resets if reset[0] is session), (0, 0))
-        begin_batch(self._pipeline.empty_batch(), [], bodies, 0, None, {session.session_id: left})
+                return bodies, None
+            for _first, count, blob in found:
+                read += count
+                chosen = report_bodies(blob, poss_resend=unsent.poss_resend)
+                bodies += [(session.session_id, kind, body) for kind, body in chosen]
+        return bodies, msgspec.structs.replace(unsent, begin=number) if number <= NUMBER_MAX else None
 
 
-def report_bodies(blob: bytes) -> Iterator[tuple[str, str]]:
-    """Yield MsgType(35) and body, with PossResend(97)=Y in front, of every application message in a run of FIX
-    messages.
+def report_bodies(blob: bytes, *, poss_resend: bool) -> Iterator[tuple[str, str]]:
+    """Yield MsgType(35) and body, with PossResend(97)=Y in front, of the application messages in a run of FIX messages
+    that have PossResend(97)=Y already, or of those that have not.
     """
     position = 0
     while position < len(blob):
@@ -128,6 +156,6 @@ def report_bodies(blob: bytes) -> Iterator[tuple[str, str]]:
         end = body_at + length + len(b"10=000\x01")
         fields = [field.partition("=") for field in blob[body_at:end].decode("latin-1").split("\x01") if field]
         kind = next(value for tag, _, value in fields if tag == "35")
-        if kind not in ADMIN_TYPES:
+        if kind not in ADMIN_TYPES and poss_resend == (("97", "=", "Y") in fields):
             yield kind, "97=Y\x01" + "".join(f"{tag}={value}\x01" for tag, _, value in fields if tag not in HEADER_TAGS)
         position = end

@@ -75,6 +75,11 @@ class GatewaySession:
         self.peer = ""
         self.drop_copy_live = False
 
+    @property
+    def is_resetting(self) -> bool:
+        """Whether its numbers began anew, and that is not committed yet or reports of before wait to be staged."""
+        return bool(self.state.anew) or self.state.epoch != self.epoch
+
 
 class SessionBook:
     """All sessions by id, and which of them receive the drop copies of an account. Owner: the matching thread."""

@@ -21,16 +21,45 @@ COUNT_BYTES: Final = 4
 assert array("I").itemsize == COUNT_BYTES
 
 
+class Unsent(msgspec.Struct, array_like=True, frozen=True):
+    """Reports of an epoch that has ended which no socket took: those from number `begin` on are still to be sent.
+
+    `poss_resend` says which of them: those that stand there with PossResend(97)=Y, as a still older epoch had left
+    them, or those that this epoch said for the first time.
+    """
+
+    epoch: int
+    begin: int
+    poss_resend: bool
+
+
 class SessionState(msgspec.Struct, array_like=True):
     """What a FIX session needs to go on after a restart; journaled with the batch in which it changed.
 
     `next_sender` and `next_target` are the next MsgSeqNum(34) out and in, the latter with its own `target_epoch`,
     because input is committed later than numbers of output. `written_through` is the last number handed to a socket,
     `reserved_through` the last one reserved for messages that are not stored. `drop_copy_seq` is the last batch that
-    was reported to this session, where it is a drop copy. `anew_epoch`, where it is not 0, is an epoch that has ended
-    with reports which no socket took: those from number `anew_from` on are still to be sent in the present one. New
-    fields are only ever appended, with a default.
+    was reported to this session, where it is a drop copy. `anew` is what epochs that have ended left to be sent in the
+    present one, in the order in which it happened. It has no bound of its own: an entry costs the peer a reset, and the
+    exchange takes one slice of them away with every commit.
     """
+
+    session_id: int
+    name: str
+    comp_id: str
+    epoch: int
+    created_s: int
+    next_sender: int
+    target_epoch: int
+    next_target: int
+    written_through: int
+    reserved_through: int
+    drop_copy_seq: int
+    anew: tuple[Unsent, ...] = ()
+
+
+class _SessionState2(msgspec.Struct, array_like=True):
+    """The layout before `anew`: one epoch at most, 0 for none. In the oldest records the last two fields are absent."""
 
     session_id: int
     name: str
@@ -51,6 +80,7 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _commands: Final = msgspec.msgpack.Decoder(list[Command])
 _events: Final = msgspec.msgpack.Decoder(list[Event])
 _session: Final = msgspec.msgpack.Decoder(SessionState)
+_session_2: Final = msgspec.msgpack.Decoder(_SessionState2)
 
 
 def encode_commands(commands: Sequence[Command]) -> bytes:
@@ -90,3 +120,12 @@ def encode_session(state: SessionState) -> bytes:
 
 def decode_session(data: bytes | memoryview) -> SessionState:
     return _session.decode(data)
+
+
+def decode_session_before_3(data: bytes | memoryview) -> SessionState:
+    """Read a session's state as records of format version 1 and 2 hold it."""
+    *fields, anew_epoch, anew_from = msgspec.structs.astuple(_session_2.decode(data))
+    state = SessionState(*fields)
+    if anew_epoch:
+        state.anew = (Unsent(anew_epoch, anew_from, True), Unsent(anew_epoch, anew_from, False))
+    return state

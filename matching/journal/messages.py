@@ -8,12 +8,14 @@ from typing import TypeAlias
 
 import lmdb
 
+from matching.codec import SessionState
 from matching.journal.environment import Databases, errors_named
 from matching.journal.errors import JournalCorruptError, RecordError
 from matching.journal.fix_messages import message_end, skip_messages, take_messages
 from matching.journal.outbound_index import Entry, OutboundIndex, RunStream
 from matching.journal.outbound_records import Run, StoredOutbound, decode_runs
 from matching.journal.records import KEY, Batch
+from matching.journal.state_records import needed_epochs
 
 _Txn: TypeAlias = "lmdb.Transaction[memoryview]"
 MessageRun: TypeAlias = tuple[int, int, bytes]
@@ -23,18 +25,30 @@ MessageRun: TypeAlias = tuple[int, int, bytes]
 class StoredMessages:
     """The journal's outbound messages. Owner: the journal's thread."""
 
-    def __init__(self, databases: Databases, outbound_in: Callable[[_Txn, int], StoredOutbound]) -> None:
-        """`outbound_in` reads one verified outbound record. Raises JournalCorruptError for a damaged table of runs."""
+    def __init__(
+        self,
+        databases: Databases,
+        outbound_in: Callable[[_Txn, int], StoredOutbound],
+        needed: Mapping[int, frozenset[int]],
+    ) -> None:
+        """`outbound_in` reads one verified outbound record; `needed` are epochs to keep, by session.
+
+        Raises:
+            JournalCorruptError: a table of runs is damaged.
+        """
         self._databases = databases
         self._outbound_in = outbound_in
         self._index = OutboundIndex()
+        self._index.need(needed)
         with self._reading() as txn, txn.cursor(databases.outbound) as cursor:
             for key, data in cursor:
                 batch_seq = KEY.unpack(key)[0]
                 self._add(batch_seq, _runs(batch_seq, data))
 
-    def add(self, batches: Sequence[Batch]) -> None:
-        """Take in what was just committed."""
+    def add(self, batches: Sequence[Batch], states: Sequence[SessionState]) -> None:
+        """Take in what was just committed, and which epochs its sessions need from now on."""
+        if self._index.has_needs or any(state.anew for state in states):
+            self._index.need(needed_epochs(states))
         for batch in batches:
             for runs, _ in batch.outbound:
                 self._add(batch.batch_seq, runs)
@@ -66,9 +80,9 @@ class StoredMessages:
                 begin = last + 1
         return [*holes, (begin, end)] if begin <= end else holes
 
-    def forget_before(self, batch_seq: int, current_epochs: Mapping[int, int]) -> None:
-        """Follow a retention that has deleted earlier batches' messages but those of the current epochs."""
-        self._index.forget_before(batch_seq, current_epochs)
+    def forget_before(self, batch_seq: int, needed: Mapping[int, frozenset[int]]) -> None:
+        """Follow a retention that has deleted earlier batches' messages but those of the epochs needed."""
+        self._index.forget_before(batch_seq, needed)
 
     def statistics(self) -> dict[str, int | str]:
         return {"index_streams": self._index.stream_count, "index_entries": self._index.entry_count}

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 ENTRIES_MAX: Final = 1 << 20
 """Bound over all sessions: 32 MB."""
 EPOCHS_KEPT: Final = 4
-"""Epochs remembered per session: the current one, and those before whose last reports may still be staged anew."""
+"""Newest epochs remembered per session, besides those that it names as needed."""
 
 
 class Entry(NamedTuple):
@@ -103,7 +103,21 @@ class OutboundIndex:
         self._entries_max = entries_max
         self._streams: dict[tuple[int, int], RunStream] = {}
         self._epochs: dict[int, list[int]] = {}
+        self._needed: dict[int, frozenset[int]] = {}
         self.entry_count = 0
+
+    @property
+    def has_needs(self) -> bool:
+        """Whether an epoch besides the newest is needed."""
+        return bool(self._needed)
+
+    def need(self, needed: Mapping[int, frozenset[int]]) -> None:
+        """Keep the epochs needed of these sessions, the current one among them, however many newer ones begin."""
+        for session_id, epochs in needed.items():
+            if len(epochs) > 1:
+                self._needed[session_id] = epochs
+            else:
+                self._needed.pop(session_id, None)
 
     def add(self, *, session_id: int, epoch: int, first_num: int, count: int, batch_seq: int) -> None:
         """Numbers from `first_num` on were written in `batch_seq`. Constant time, amortised, where numbers ascend."""
@@ -125,10 +139,10 @@ class OutboundIndex:
         for entry in stream.overlapping(begin, end):
             yield entry._replace(first=max(entry.first, begin), last=min(entry.last, end))
 
-    def forget_before(self, batch_seq: int, current_epochs: Mapping[int, int]) -> None:
-        """Forget what earlier batches held, but for each session's current epoch."""
+    def forget_before(self, batch_seq: int, needed: Mapping[int, frozenset[int]]) -> None:
+        """Forget what earlier batches held, but for the epochs that are needed, by session."""
         for (session_id, epoch), stream in self._streams.items():
-            if current_epochs.get(session_id) != epoch:
+            if epoch not in needed.get(session_id, ()):
                 before = len(stream)
                 stream.forget_before(batch_seq)
                 self.entry_count += len(stream) - before
@@ -142,8 +156,10 @@ class OutboundIndex:
         epochs.append(epoch)
         epochs.sort()
         stream = self._streams[session_id, epoch] = RunStream()
-        while len(epochs) > EPOCHS_KEPT:
-            self.entry_count -= len(self._streams.pop((session_id, epochs.pop(0))))
+        needed = self._needed.get(session_id, frozenset())
+        for old in [old for old in epochs[:-EPOCHS_KEPT] if old not in needed]:
+            epochs.remove(old)
+            self.entry_count -= len(self._streams.pop((session_id, old)))
         return stream
 
     def _make_room(self) -> None:

@@ -28,7 +28,7 @@ def delete_step(
     base: Position,
     before_batch_seq: int,
     outbound_after: int,
-    current_epochs: Mapping[int, int],
+    needed: Mapping[int, frozenset[int]],
     records_max: int,
 ) -> DeleteStep:
     """Go through at most `records_max` records in one transaction.
@@ -43,7 +43,7 @@ def delete_step(
             databases,
             outbound_after,
             min(before_batch_seq, base.batch_seq + 1),
-            current_epochs,
+            needed,
             records_max - deleted,
         )
     return DeleteStep(deleted + looked_at, base, through)
@@ -69,7 +69,7 @@ def _delete_outbound(
     databases: Databases,
     after: int,
     before_batch_seq: int,
-    current_epochs: Mapping[int, int],
+    needed: Mapping[int, frozenset[int]],
     records_max: int,
 ) -> tuple[int, int]:
     """Messages whose batch is still there stay, as the chain names them."""
@@ -77,8 +77,8 @@ def _delete_outbound(
     with txn.cursor(databases.outbound) as cursor:
         found = cursor.set_range(KEY.pack(after + 1))
         while found and looked_at < records_max and (batch_seq := KEY.unpack(cursor.key())[0]) < before_batch_seq:
-            needed = any(current_epochs.get(run[0]) == run[1] for run in _runs(batch_seq, cursor.value()))
-            found = cursor.next() if needed else cursor.delete()
+            stays = any(run[1] in needed.get(run[0], ()) for run in _runs(batch_seq, cursor.value()))
+            found = cursor.next() if stays else cursor.delete()
             after = batch_seq
             looked_at += 1
     return looked_at, after

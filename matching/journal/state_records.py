@@ -1,17 +1,18 @@
 """Layouts of the small records: the state of a session, and where the journal begins after retention."""
 
 import struct
+from collections.abc import Iterable
 from typing import Final
 
 from xxhash import xxh3_64
 
-from matching.codec import SessionState, decode_session, encode_session
+from matching.codec import SessionState, decode_session, decode_session_before_3, encode_session
 from matching.journal.errors import RecordError
 from matching.journal.records import Position
 
 _SESSION_MARK: Final = b"OCSE"
-SESSION_VERSION: Final = 2
-"""1 had neither `anew_epoch` nor `anew_from`; it is read with both 0."""
+SESSION_VERSION: Final = 3
+"""2 could name one ended epoch whose reports are to be sent anew, 3 names any number of them; 1 named none."""
 # mark, version, reserved, checksum of the MessagePack that follows.
 _SESSION: Final = struct.Struct("<4sHHQ")
 
@@ -39,7 +40,12 @@ def decode_session_record(session_id: int, data: bytes | memoryview) -> SessionS
     body = data[_SESSION.size :]
     if xxh3_64(body).intdigest() != checksum:
         raise RecordError(f"the checksum does not match the state of session {session_id}")
-    return decode_session(body)
+    return decode_session(body) if version >= SESSION_VERSION else decode_session_before_3(body)
+
+
+def needed_epochs(states: Iterable[SessionState]) -> dict[int, frozenset[int]]:
+    """Return, by session id, the epochs whose messages may still be asked for or sent anew."""
+    return {state.session_id: frozenset({state.epoch, *(left.epoch for left in state.anew)}) for state in states}
 
 
 def encode_base(base: Position) -> bytes:

@@ -17,7 +17,7 @@ from matching.journal.outbound_records import encode_outbound
 from matching.journal.reader import JournalReader
 from matching.journal.records import KEY, NO_CHECKSUM, Batch, Position, check_batch, encode_batch
 from matching.journal.retention import delete_step
-from matching.journal.state_records import encode_session_record
+from matching.journal.state_records import encode_session_record, needed_epochs
 
 Durability: TypeAlias = Literal["fsync", "async"]
 
@@ -53,7 +53,7 @@ class Journal(JournalReader):
         try:
             self._base = self._read_base()
             self._last = self._read_last()
-            self._messages = StoredMessages(databases, self._outbound_in)
+            self._messages = StoredMessages(databases, self._outbound_in, needed_epochs(self.sessions().values()))
         except BaseException:
             self._give_back()
             raise
@@ -103,7 +103,7 @@ class Journal(JournalReader):
 
         Raises:
             JournalLockedError: another process writes it.
-            JournalCorruptError: the file is torn or the last batch is damaged.
+            JournalCorruptError: the file is torn; the last batch or the state of a session is damaged.
             JournalError: a network disk, another program's folder, a version that this program does not know.
         """
         folder = Path(path)
@@ -127,10 +127,11 @@ class Journal(JournalReader):
         """
         self._assert_owner()
         records, last = self._encode(batches)
-        self._write(records, sessions)
+        states = tuple(sessions)
+        self._write(records, states)
         self._last = last
         self._commit_count += 1
-        self._messages.add(batches)
+        self._messages.add(batches, states)
 
     def flush(self) -> None:
         """Sync what was appended with durability "async"; any thread may call it.
@@ -151,15 +152,16 @@ class Journal(JournalReader):
     def retain(self, before_batch_seq: int, *, records_max: int = RETAIN_RECORDS_MAX) -> int:
         """Delete batches and their messages before `before_batch_seq`, one bounded step; returns records gone through.
 
-        0: all done. Messages of a session's current epoch stay, and so does the last batch. Who calls this has made
-        sure that a verified snapshot at or after `before_batch_seq` exists: see matching.retention.
+        0: all done. Messages of a session's current epoch stay, and so do those of an epoch that left reports to be
+        sent anew, and the last batch. Who calls this has made sure that a verified snapshot at or after
+        `before_batch_seq` exists: see matching.retention.
 
         Raises:
             JournalFullError, JournalWriteError: nothing was deleted in this step.
         """
         self._assert_owner()
         before = min(before_batch_seq, self._last.batch_seq)
-        epochs = {session_id: state.epoch for session_id, state in self.sessions().items()}
+        needed = needed_epochs(self.sessions().values())
         self._env.reader_check()
         with errors_named("deleting old batches"):
             step = delete_step(
@@ -167,12 +169,12 @@ class Journal(JournalReader):
                 base=self._base,
                 before_batch_seq=before,
                 outbound_after=self._retained_through,
-                current_epochs=epochs,
+                needed=needed,
                 records_max=records_max,
             )
         self._base, self._retained_through = step.base, step.outbound_through
         if step.record_count == 0:
-            self._messages.forget_before(before, epochs)
+            self._messages.forget_before(before, needed)
             self._retained_through = 0
         return step.record_count
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.fault_points import FAULT_POINTS
+from gateway.fault_points import BATCH_FAULT_POINTS
 from tests.crash.room import Room
 from tests.support.exchange import ExchangeProcess, running_exchange
 
@@ -32,7 +32,7 @@ def test_nothing_is_lost_or_doubled_by_twenty_kills_at_random_instants(tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("name", FAULT_POINTS)
+@pytest.mark.parametrize("name", BATCH_FAULT_POINTS)
 def test_nothing_is_lost_or_doubled_at_a_fault_point(name: str, count: int, tmp_path: Path) -> None:
     exchange = ExchangeProcess(tmp_path)
     try:

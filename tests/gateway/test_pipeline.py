@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.pipeline import PendingBatch, Pipeline
+from gateway.pipeline import PendingBatch, Pipeline, left_unsent
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.wire import BYTES, EPOCH
-from matching.codec import SessionState
+from matching.codec import SessionState, Unsent
 from matching.journal import Journal
 
 SESSION = 1
@@ -45,10 +45,19 @@ def begin(pipeline: Pipeline, *, parts: int, target: int) -> int:
     return batch.batch_seq
 
 
-def part(io: int, serial: int, batch_seq: int, first: int, count: int = 1) -> tuple[object, ...]:
+def begin_anew(pipeline: Pipeline, staged: Unsent, left: Unsent | None, *, parts: int = 0) -> int:
+    """Begin a batch that stages anew what an epoch has left; return its number."""
+    batch, anew = pipeline.empty_batch(), {SESSION: (staged, left)}
+    pending = PendingBatch(batch, events=[], targets={}, oldest_ns=0, drop_copy_cursors={}, anew=anew)
+    pipeline.begin(pending)
+    pending.parts_missing = parts
+    return batch.batch_seq
+
+
+def part(io: int, serial: int, batch_seq: int, first: int, count: int = 1, *, epoch: int = 1) -> tuple[object, ...]:
     """Numbered bytes as an IO thread returns them."""
     blob = b"x" * count
-    return (BYTES, io, serial, batch_seq, ((SESSION, 1, first, count, 0, count, first - 1),), blob)
+    return (BYTES, io, serial, batch_seq, ((SESSION, epoch, first, count, 0, count, first - 1),), blob)
 
 
 def test_a_batch_waits_for_the_parts_of_every_io_thread(pipeline: Pipeline, journal: Journal) -> None:
@@ -115,11 +124,52 @@ def test_an_epoch_that_ends_with_unsent_reports_is_remembered_until_they_are_sta
     pipeline.commit()
     pipeline.receive([(EPOCH, 0, 2, SESSION, 2, 1_700_000_000, 1, 1)])
     pipeline.commit()
-    state = journal.sessions()[SESSION]
-    assert (state.anew_epoch, state.anew_from) == (1, 1)
-    pending = PendingBatch(
-        pipeline.empty_batch(), events=[], targets={}, oldest_ns=0, drop_copy_cursors={}, anew={SESSION: (0, 0)}
-    )
-    pipeline.begin(pending)
+    repeated, first = Unsent(1, 1, True), Unsent(1, 1, False)
+    assert journal.sessions()[SESSION].anew == (repeated, first)
+    begin_anew(pipeline, repeated, None)
     pipeline.commit()
-    assert journal.sessions()[SESSION].anew_epoch == 0
+    assert journal.sessions()[SESSION].anew == (first,)
+    begin_anew(pipeline, first, Unsent(1, 3, False))
+    pipeline.commit()
+    assert journal.sessions()[SESSION].anew == (Unsent(1, 3, False),)
+    begin_anew(pipeline, Unsent(1, 3, False), None)
+    pipeline.commit()
+    assert journal.sessions()[SESSION].anew == ()
+
+
+def test_an_epoch_that_ends_with_everything_sent_leaves_nothing() -> None:
+    assert left_unsent(SessionState(SESSION, "S", "T", 4, 0, 9, 4, 1, 8, 0, 0)) == ()
+
+
+def test_a_second_epoch_that_ends_before_the_first_is_staged_anew_does_not_replace_it(
+    pipeline: Pipeline, journal: Journal
+) -> None:
+    pipeline.receive([part(0, 1, 0, 1), (EPOCH, 0, 2, SESSION, 2, 0, 1, 1)])
+    pipeline.receive([part(0, 3, 0, 1, epoch=2), (EPOCH, 0, 4, SESSION, 3, 0, 1, 1)])
+    pipeline.commit()
+    left = (Unsent(2, 1, True), Unsent(1, 1, True), Unsent(1, 1, False), Unsent(2, 1, False))
+    assert journal.sessions()[SESSION].anew == left
+
+
+@pytest.mark.parametrize("is_reset_first", [True, False])
+def test_a_reset_that_meets_reports_staged_anew_loses_neither(
+    pipeline: Pipeline, journal: Journal, is_reset_first: bool
+) -> None:
+    pipeline.receive([part(0, 1, 0, 1, count=2), (EPOCH, 0, 2, SESSION, 2, 0, 1, 1)])
+    pipeline.commit()
+    batch_seq = begin_anew(pipeline, Unsent(1, 1, False), None, parts=1)
+    left: tuple[Unsent, ...] = (Unsent(1, 1, True),)
+    if is_reset_first:
+        pipeline.receive([(EPOCH, 0, 3, SESSION, 3, 0, 1, 1), part(0, 4, batch_seq, 1, count=2, epoch=3)])
+    else:
+        pipeline.receive([part(0, 3, batch_seq, 1, count=2, epoch=2), (EPOCH, 0, 4, SESSION, 3, 0, 1, 1)])
+        left = (Unsent(2, 1, True), *left, Unsent(2, 1, False))
+    pipeline.commit()
+    state = journal.sessions()[SESSION]
+    assert (state.epoch, state.anew) == (3, left)
+
+
+def test_what_is_left_stands_in_the_order_in_which_it_happened() -> None:
+    older = (Unsent(3, 2, True), Unsent(2, 7, False))
+    state = SessionState(SESSION, "S", "T", 4, 0, 9, 4, 1, 5, 0, 0, older)
+    assert left_unsent(state) == (Unsent(4, 6, True), *older, Unsent(4, 6, False))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from matching.codec import Unsent
 from matching.journal import Journal, JournalCorruptError, JournalError
 from tests.journal.building import batch, batches, everything, part, state
 from tests.journal.test_journal_damage import alter, flip
@@ -52,6 +53,25 @@ def test_messages_of_the_current_epoch_stay(tmp_path: Path) -> None:
     shorten(journal, 4)
     assert journal.holes(1, 2, 1, 3) == [(1, 3)]
     assert journal.holes(2, 1, 1, 3) == []
+    journal.close()
+
+
+def test_messages_of_an_epoch_that_are_still_to_be_sent_anew_stay(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path)
+    journal.append([batch(epoch, 2 * epoch - 1, outbound=[part(1, 3, epoch=epoch)]) for epoch in range(1, 9)])
+    later = state(epoch=8)
+    later.anew = (Unsent(1, 2, True), Unsent(3, 1, False))
+    journal.append([batch(9, 17)], [later])
+    journal.close()
+    journal = Journal.open(tmp_path)
+    shorten(journal, 9)
+    for _ in range(2):
+        assert [journal.holes(1, epoch, 1, 3) for epoch in (1, 2, 3, 7, 8)] == [[], [(1, 3)], [], [(1, 3)], []]
+        journal.close()
+        journal = Journal.open(tmp_path)
+    journal.append([], [state(epoch=8)])
+    shorten(journal, 9)
+    assert [journal.holes(1, epoch, 1, 3) for epoch in (1, 3, 8)] == [[(1, 3)], [(1, 3)], []]
     journal.close()
 
 

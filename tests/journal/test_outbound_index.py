@@ -47,6 +47,17 @@ def test_only_the_newest_epochs_are_remembered() -> None:
     assert index.entry_count == index.stream_count == EPOCHS_KEPT
 
 
+def test_epochs_that_are_needed_are_remembered_until_they_are_not() -> None:
+    index = OutboundIndex()
+    for epoch in range(1, EPOCHS_KEPT + 6):
+        add(index, 1, 2, epoch, epoch=epoch)
+        index.need({1: frozenset({2, 3, epoch})})
+    assert [bool(found(index, 1, 2, epoch=epoch)) for epoch in range(1, 7)] == [False, True, True, False, False, True]
+    index.need({1: frozenset({EPOCHS_KEPT + 5})})
+    add(index, 1, 2, 99, epoch=EPOCHS_KEPT + 6)
+    assert index.entry_count == index.stream_count == EPOCHS_KEPT
+
+
 def test_many_streams_beyond_the_bound_are_kept_one_entry_each() -> None:
     index = OutboundIndex(entries_max=3)
     for session_id in range(1, 9):
@@ -60,7 +71,7 @@ def test_what_retention_deleted_is_forgotten_but_not_in_the_current_epoch() -> N
     for batch_seq in range(1, 6):
         add(index, batch_seq, 1, batch_seq, epoch=1)
         add(index, batch_seq, 1, batch_seq, epoch=2)
-    index.forget_before(4, {1: 2})
+    index.forget_before(4, {1: frozenset({2})})
     assert [entry.first for entry in found(index, 1, 9, epoch=1)] == [4, 5]
     assert [entry.first for entry in found(index, 1, 9, epoch=2)] == [1, 2, 3, 4, 5]
     assert index.entry_count == 7

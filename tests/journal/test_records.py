@@ -1,14 +1,21 @@
-"""The layouts of version 1, pinned: a change of these bytes needs a new version and a reader for this one."""
+"""The layouts of every version, pinned: a change of these bytes needs a new version and a reader for this one."""
 
 from pathlib import Path
 
 import pytest
 
+from matching.codec import Unsent
 from matching.journal import Journal, Position
 from matching.journal.errors import RecordError
 from matching.journal.outbound_records import NO_OUTBOUND, decode_outbound, decode_runs, encode_outbound
 from matching.journal.records import NO_CHECKSUM, decode_batch, encode_batch
-from matching.journal.state_records import decode_base, decode_session_record, encode_base, encode_session_record
+from matching.journal.state_records import (
+    decode_base,
+    decode_session_record,
+    encode_base,
+    encode_session_record,
+    needed_epochs,
+)
 from tests.journal.building import batch, part, state
 
 BATCH = (
@@ -27,6 +34,8 @@ BASE = (
     "4f4342410100000007000000000000000e00000000000000581b000000000000000102030405060708090a0b0c0d0e0f5eabbd9b302e2a9c"
 )
 SESSION_2 = "4f435345020000009aaa4c01c933a9be9d01a25331a2433101070101010000000409"
+SESSION_2_NOTHING = "4f43534502000000f6b715f7b78543bb9d01a25331a2433101070101010000000000"
+SESSION_3 = "4f43534503000000ebd52355736197279c01a25331a24331010701010100000093930409c3930302c2930409c2"
 POSITION = Position(7, 14, 7_000, bytes(range(16)))
 
 
@@ -53,9 +62,25 @@ def test_a_session_state_of_version_1() -> None:
 
 def test_a_session_state_of_version_2() -> None:
     later = state()
-    later.anew_epoch, later.anew_from = 4, 9
-    assert encode_session_record(later).hex() == SESSION_2
+    later.anew = (Unsent(4, 9, True), Unsent(4, 9, False))
     assert decode_session_record(1, bytes.fromhex(SESSION_2)) == later
+
+
+def test_a_session_state_of_version_2_that_left_nothing() -> None:
+    assert decode_session_record(1, bytes.fromhex(SESSION_2_NOTHING)) == state()
+
+
+def test_a_session_state_of_version_3() -> None:
+    later = state()
+    later.anew = (Unsent(4, 9, True), Unsent(3, 2, False), Unsent(4, 9, False))
+    assert encode_session_record(later).hex() == SESSION_3
+    assert decode_session_record(1, bytes.fromhex(SESSION_3)) == later
+
+
+def test_the_epochs_that_a_session_needs_are_the_current_one_and_those_on_its_list() -> None:
+    later = state(2, epoch=5)
+    later.anew = (Unsent(4, 9, True), Unsent(3, 2, False), Unsent(4, 9, False))
+    assert needed_epochs([state(), later]) == {1: {1}, 2: {3, 4, 5}}
 
 
 def test_a_begin_of_version_1() -> None:
