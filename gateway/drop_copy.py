@@ -67,10 +67,15 @@ class DropCopies:
         return bool(self._behind)
 
     def catch_up(self, begin_batch: BeginBatch) -> None:
-        """Stage one slice for each drop copy that is behind; mark those that are up to date."""
+        """Stage one slice for each drop copy that is behind; mark those that are up to date.
+
+        After a reset it first gets what was numbered before and not sent (`Resends`), as that is older.
+        """
         for session in tuple(self._behind.values()):
             if len(self._pipeline.pending) > PENDING_MAX:
                 return
+            if session.is_resetting:
+                continue
             try:
                 self._slice(session, begin_batch)
             except JournalCorruptError as error:
