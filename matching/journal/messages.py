@@ -43,7 +43,7 @@ class StoredMessages:
         with self._reading() as txn, txn.cursor(databases.outbound) as cursor:
             for key, data in cursor:
                 batch_seq = KEY.unpack(key)[0]
-                self._add(batch_seq, _runs(batch_seq, data))
+                self._index.add(batch_seq, _runs(batch_seq, data))
 
     def add(self, batches: Sequence[Batch], states: Sequence[SessionState]) -> None:
         """Take in what was just committed, and which epochs its sessions need from now on."""
@@ -51,7 +51,7 @@ class StoredMessages:
             self._index.need(needed_epochs(states))
         for batch in batches:
             for runs, _ in batch.outbound:
-                self._add(batch.batch_seq, runs)
+                self._index.add(batch.batch_seq, runs)
 
     def messages(
         self, session_id: int, epoch: int, begin: int, end: int, bytes_max: int
@@ -90,10 +90,6 @@ class StoredMessages:
     def _reading(self) -> _Txn:
         return self._databases.env.begin(buffers=True)
 
-    def _add(self, batch_seq: int, runs: Sequence[Run]) -> None:
-        for session_id, epoch, first_num, count, *_ in runs:
-            self._index.add(session_id=session_id, epoch=epoch, first_num=first_num, count=count, batch_seq=batch_seq)
-
     def _pieces(self, txn: _Txn, session_id: int, epoch: int, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
         """Yield (batch_seq, first, last) of what is stored, ascending and disjoint; takes joined entries apart."""
         for entry in self._index.entries(session_id=session_id, epoch=epoch, begin=begin, end=end):
@@ -102,7 +98,7 @@ class StoredMessages:
                 data = txn.get(KEY.pack(batch_seq), db=self._databases.outbound)
                 for run in _runs(batch_seq, data) if data is not None else ():
                     if run[:2] == (session_id, epoch):
-                        stream.add(Entry(run[2], run[2] + run[3] - 1, batch_seq, batch_seq))
+                        stream.replace(Entry(run[2], run[2] + run[3] - 1, batch_seq, batch_seq))
             for found in stream.overlapping(entry.first, entry.last):
                 yield found.batch_from, max(found.first, entry.first), min(found.last, entry.last)
 

@@ -7,8 +7,10 @@ forgotten. Owner: the journal's thread. Knows no bytes.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
+
+from matching.journal.outbound_records import Run
 
 ENTRIES_MAX: Final = 1 << 20
 """Bound over all sessions: 32 MB."""
@@ -42,11 +44,12 @@ class RunStream:
     def entry(self, at: int) -> Entry:
         return Entry(self.first[at], self.last[at], self.batch_from[at], self.batch_to[at])
 
-    def add(self, entry: Entry) -> None:
-        if not self.last or entry.first > self.last[-1]:
-            self._insert(len(self.first), entry)
-        else:
-            self._replace(entry)
+    def append(self, first: int, last: int, batch_seq: int) -> None:
+        """Numbers beyond all that are there: a commit does this once for every session it tells something."""
+        self.first.append(first)
+        self.last.append(last)
+        self.batch_from.append(batch_seq)
+        self.batch_to.append(batch_seq)
 
     def overlapping(self, begin: int, end: int) -> Iterator[Entry]:
         for at in range(bisect_left(self.last, begin), len(self.first)):
@@ -69,7 +72,7 @@ class RunStream:
         for entry in entries:
             self._insert(len(self.first), entry)
 
-    def _replace(self, new: Entry) -> None:
+    def replace(self, new: Entry) -> None:
         """Numbers written again (a session renumbered downwards) belong to their latest batch."""
         low = bisect_left(self.last, new.first)
         high = bisect_right(self.first, new.last)
@@ -119,16 +122,23 @@ class OutboundIndex:
             else:
                 self._needed.pop(session_id, None)
 
-    def add(self, *, session_id: int, epoch: int, first_num: int, count: int, batch_seq: int) -> None:
-        """Numbers from `first_num` on were written in `batch_seq`. Constant time, amortised, where numbers ascend."""
-        assert count > 0, f"session {session_id}: a run without messages"
-        stream = self._streams.get((session_id, epoch))
-        if stream is None:
-            stream = self._begin(session_id, epoch)
-        before = len(stream)
-        stream.add(Entry(first_num, first_num + count - 1, batch_seq, batch_seq))
-        self.entry_count += len(stream) - before
-        if self.entry_count > self._entries_max:
+    def add(self, batch_seq: int, runs: Iterable[Run]) -> None:
+        """Take in the messages written in `batch_seq`. Constant time a run, amortised, where numbers ascend."""
+        streams = self._streams
+        for session_id, epoch, first_num, count, _, _, _ in runs:
+            assert count > 0, f"session {session_id}: a run without messages"
+            stream = streams.get((session_id, epoch))
+            if stream is None:
+                stream = self._begin(session_id, epoch)
+            ends = stream.last
+            if not ends or first_num > ends[-1]:
+                stream.append(first_num, first_num + count - 1, batch_seq)
+                self.entry_count += 1
+            else:
+                before = len(ends)
+                stream.replace(Entry(first_num, first_num + count - 1, batch_seq, batch_seq))
+                self.entry_count += len(ends) - before
+        while self.entry_count > max(self._entries_max, len(streams)):
             self._make_room()
 
     def entries(self, *, session_id: int, epoch: int, begin: int, end: int) -> Iterator[Entry]:

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
-from xxhash import xxh3_64
+from xxhash import xxh3_64_intdigest
 
 from matching.codec import SessionState, decode_session, decode_session_before_3, encode_session
 from matching.journal.errors import RecordError
@@ -25,7 +25,7 @@ _CHECKSUM: Final = struct.Struct("<Q")
 
 def encode_session_record(state: SessionState) -> bytes:
     data = encode_session(state)
-    return _SESSION.pack(_SESSION_MARK, SESSION_VERSION, 0, xxh3_64(data).intdigest()) + data
+    return _SESSION.pack(_SESSION_MARK, SESSION_VERSION, 0, xxh3_64_intdigest(data)) + data
 
 
 def decode_session_record(session_id: int, data: bytes | memoryview) -> SessionState:
@@ -38,7 +38,7 @@ def decode_session_record(session_id: int, data: bytes | memoryview) -> SessionS
     if not 1 <= version <= SESSION_VERSION:
         raise RecordError(f"expected a session state of format version 1 to {SESSION_VERSION}, found {version}")
     body = data[_SESSION.size :]
-    if xxh3_64(body).intdigest() != checksum:
+    if xxh3_64_intdigest(body) != checksum:
         raise RecordError(f"the checksum does not match the state of session {session_id}")
     return decode_session(body) if version >= SESSION_VERSION else decode_session_before_3(body)
 
@@ -50,7 +50,7 @@ def needed_epochs(states: Iterable[SessionState]) -> dict[int, frozenset[int]]:
 
 def encode_base(base: Position) -> bytes:
     body = _BASE.pack(_BASE_MARK, BASE_VERSION, 0, *base)
-    return body + _CHECKSUM.pack(xxh3_64(body).intdigest())
+    return body + _CHECKSUM.pack(xxh3_64_intdigest(body))
 
 
 def decode_base(data: bytes | memoryview) -> Position:
@@ -64,6 +64,6 @@ def decode_base(data: bytes | memoryview) -> Position:
         raise RecordError(f"expected the mark {_BASE_MARK!r} at the begin of the journal, found {mark!r}")
     if not 1 <= version <= BASE_VERSION:
         raise RecordError(f"expected a begin of format version 1 to {BASE_VERSION}, found {version}")
-    if (xxh3_64(data[: _BASE.size]).intdigest(),) != _CHECKSUM.unpack_from(data, _BASE.size):
+    if (xxh3_64_intdigest(data[: _BASE.size]),) != _CHECKSUM.unpack_from(data, _BASE.size):
         raise RecordError("the checksum does not match the begin of the journal")
     return Position(batch_seq, seq, time_ns, chain)

@@ -264,8 +264,8 @@ class Journal(JournalReader):
                         assert is_put, f"messages of batch {KEY.unpack(key)[0]} do not follow the last record"
                 if faults is not None:
                     faults("outbound")
-                for state in sessions:
-                    txn.put(KEY.pack(state.session_id), encode_session_record(state), db=databases.sessions)
+                with txn.cursor(databases.sessions) as cursor:
+                    cursor.putmulti([(KEY.pack(state.session_id), encode_session_record(state)) for state in sessions])
                 if faults is not None:
                     faults("sessions")
                 txn.commit()

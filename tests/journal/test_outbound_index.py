@@ -11,7 +11,7 @@ def found(index: OutboundIndex, begin: int, end: int, *, epoch: int = 1) -> list
 
 
 def add(index: OutboundIndex, first_num: int, count: int, batch_seq: int, *, epoch: int = 1) -> None:
-    index.add(session_id=1, epoch=epoch, first_num=first_num, count=count, batch_seq=batch_seq)
+    index.add(batch_seq, [(1, epoch, first_num, count, 0, 0, 0)])
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 12)), max_size=30), st.integers(1, 50), st.integers(0, 50))
@@ -61,8 +61,7 @@ def test_epochs_that_are_needed_are_remembered_until_they_are_not() -> None:
 def test_many_streams_beyond_the_bound_are_kept_one_entry_each() -> None:
     index = OutboundIndex(entries_max=3)
     for session_id in range(1, 9):
-        index.add(session_id=session_id, epoch=1, first_num=1, count=1, batch_seq=session_id)
-        index.add(session_id=session_id, epoch=1, first_num=2, count=1, batch_seq=session_id)
+        index.add(session_id, [(session_id, 1, 1, 1, 0, 0, 0), (session_id, 1, 2, 1, 0, 0, 0)])
     assert all(list(index.entries(session_id=number, epoch=1, begin=2, end=2)) for number in range(1, 9))
 
 
