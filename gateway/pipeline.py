@@ -192,7 +192,8 @@ class Pipeline:
                 if state is not None:
                     if epoch != state.epoch:
                         state.anew = left_unsent(state)
-                        state.written_through = state.reserved_through = 0
+                        # An epoch that an operator begins at a higher number has no message below it.
+                        state.written_through = state.reserved_through = next_sender - 1
                     else:
                         # Renumbered by an operator: what lies between was never a message and may be gap-filled.
                         state.reserved_through = max(state.reserved_through, next_sender - 1)

@@ -104,7 +104,7 @@ class Resends:
         self._wire.supply(session_id, request_id, runs, gaps)
 
     def _go_on_anew(self, begin_batch: Callable[..., None]) -> None:
-        """Stage the next slice of the session that was reset first; forget the sessions that have no more."""
+        """Stage a slice of the next session that can go on; forget the sessions that have no more."""
         for session_id in tuple(self._resetting):
             session = self._sessions.by_id[session_id]
             if not session.is_resetting:
@@ -112,10 +112,12 @@ class Resends:
                 continue
             unsent = session.state.anew
             # All that an epoch has numbered is committed before its end is. Where the wire's word on it has not come
-            # yet, or its end is not committed, the session waits, and so do those that were reset after it.
+            # yet, or its end is not committed, the session waits.
             if unsent and unsent[0].epoch < session.epoch:
+                # Last in line from now on: a peer that resets its session again and again holds up nobody.
+                self._resetting[session_id] = self._resetting.pop(session_id)
                 self._send_anew(session, unsent[0], begin_batch)
-            return
+                return
 
     def _send_anew(self, session: GatewaySession, unsent: Unsent, begin_batch: Callable[..., None]) -> None:
         bodies, left = self._slice(session, unsent)

@@ -167,13 +167,13 @@ class OutboundIndex:
         epochs.sort()
         stream = self._streams[session_id, epoch] = RunStream()
         needed = self._needed.get(session_id, frozenset())
-        for old in [old for old in epochs[:-EPOCHS_KEPT] if old not in needed]:
+        for old in [old for old in epochs[:-EPOCHS_KEPT] if old != epoch and old not in needed]:
             epochs.remove(old)
             self.entry_count -= len(self._streams.pop((session_id, old)))
         return stream
 
     def _make_room(self) -> None:
-        """Halve the longest stream. Where even that is of no use the number of sessions itself is beyond the bound."""
+        """Halve the longest stream."""
         longest = max(self._streams.values(), key=len)
         before = len(longest)
         longest.join_neighbours()

@@ -117,6 +117,14 @@ def test_numbers_of_an_epoch_that_has_ended_do_not_move_the_new_one(pipeline: Pi
     assert state.created_s == 1_700_000_000
 
 
+def test_an_epoch_that_begins_at_a_higher_number_has_no_message_below_it(pipeline: Pipeline, journal: Journal) -> None:
+    pipeline.receive([(EPOCH, 0, 1, SESSION, 2, 0, 120, 1)])
+    pipeline.commit()
+    state = journal.sessions()[SESSION]
+    assert (state.next_sender, state.written_through, state.reserved_through) == (120, 119, 119)
+    assert left_unsent(state) == ()
+
+
 def test_an_epoch_that_ends_with_unsent_reports_is_remembered_until_they_are_staged_anew(
     pipeline: Pipeline, journal: Journal
 ) -> None:

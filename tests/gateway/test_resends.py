@@ -2,7 +2,18 @@
 resends.
 """
 
-from gateway.resends import report_bodies
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from gateway.pipeline import PendingBatch, Pipeline
+from gateway.resends import Resends, report_bodies
+from gateway.sessions import GatewaySession, SessionBook
+from gateway.storage import Storage
+from gateway.wire import Wire
+from matching.codec import SessionState, Unsent
+from matching.journal import Ballast, Batch, Journal
 
 
 def message(body: str) -> bytes:
@@ -28,3 +39,44 @@ def test_reports_that_were_sent_anew_already_are_told_from_those_said_first() ->
 def test_admin_messages_are_not_sent_anew() -> None:
     blob = b"".join(message(f"35={kind}|34=1|49=A|56=B|52=x|") for kind in "012345A")
     assert list(report_bodies(blob, poss_resend=False)) == []
+
+
+def session_with(session_id: int, anew: tuple[Unsent, ...]) -> GatewaySession:
+    """A session in epoch 9 whose earlier epochs have left something."""
+    return GatewaySession(
+        state=SessionState(session_id, f"FIX.4.4:OUTCRY->T{session_id}", "T", 9, 0, 1, 9, 1, 0, 0, 0, anew),
+        begin_string="FIX.4.4",
+        sender_comp_id="OUTCRY",
+        target_comp_id="T",
+        role="order_entry",
+        accounts={},
+        strict=True,
+        cancel_on_disconnect=False,
+    )
+
+
+@pytest.mark.parametrize("is_waiting", [False, True])
+def test_a_session_that_is_reset_again_and_again_holds_up_no_other(tmp_path: Path, is_waiting: bool) -> None:
+    often, once = session_with(1, ()), session_with(2, ())
+    journal = Journal.open(tmp_path / "journal", durability="async", map_bytes=1 << 24)
+    book = SessionBook([often, once])
+    pipeline = Pipeline(journal, book, 1, lambda _name: None)
+    storage = Storage(journal, Ballast(tmp_path / "ballast", 1), free_bytes_min=0, alarm_percent=100, give_up_s=0.0)
+    resends = Resends(cast("Wire", None), storage, pipeline, book, lambda _name: None)
+    resends.session_reset(often, 8, 0)
+    resends.session_reset(once, 8, 0)
+    once.state.anew = (Unsent(3, 1, False),)
+    if is_waiting:
+        # The wire has begun another epoch, and the end of the one before is not committed yet.
+        often.epoch = 10
+    else:
+        often.state.anew = tuple(Unsent(epoch, 1, False) for epoch in range(1, 8))
+
+    def begin(batch: Batch, events: list[Any], _messages: object, _ns: int, _cursors: object, anew: Any) -> None:
+        pipeline.begin(PendingBatch(batch, events=events, targets={}, oldest_ns=0, drop_copy_cursors={}, anew=anew))
+
+    for _ in range(2):
+        resends.go_on(begin)
+        pipeline.commit()
+    assert once.state.anew == ()
+    journal.close()
