@@ -78,5 +78,5 @@ def test_a_session_that_is_reset_again_and_again_holds_up_no_other(tmp_path: Pat
     for _ in range(2):
         resends.go_on(begin)
         pipeline.commit()
-    assert once.state.anew == ()
+    assert book.by_id[2].state.anew == ()
     journal.close()
