@@ -187,18 +187,9 @@ class Pipeline:
                         state.next_sender = first + count
                         state.written_through = max(state.written_through, written)
             elif item[0] == EPOCH:
-                _, _, _, session_id, epoch, created_s, next_sender, next_target = item
-                state = self._changed(states, session_id)
+                state = self._changed(states, item[3])
                 if state is not None:
-                    if epoch != state.epoch:
-                        state.anew = left_unsent(state)
-                        # An epoch that an operator begins at a higher number has no message below it.
-                        state.written_through = state.reserved_through = next_sender - 1
-                    else:
-                        # Renumbered by an operator: what lies between was never a message and may be gap-filled.
-                        state.reserved_through = max(state.reserved_through, next_sender - 1)
-                    state.epoch, state.created_s, state.next_sender = epoch, created_s, next_sender
-                    state.target_epoch, state.next_target = epoch, next_target
+                    begin_epoch(state, *item[4:])
             elif item[0] == RESERVE:
                 state = self._changed(states, item[3])
                 if state is not None and state.epoch == item[4]:
@@ -229,6 +220,19 @@ class Pipeline:
                 return None
             state = states[session_id] = copy.copy(session.state)
         return state
+
+
+def begin_epoch(state: SessionState, epoch: int, created_s: int, next_sender: int, next_target: int) -> None:
+    """Begin the numbers of a session anew, or renumber the epoch that it is in."""
+    if epoch != state.epoch:
+        state.anew = left_unsent(state)
+        # An epoch that an operator begins at a higher number has no message below it.
+        state.written_through = state.reserved_through = next_sender - 1
+    else:
+        # Renumbered by an operator: what lies between was never a message and may be gap-filled.
+        state.reserved_through = max(state.reserved_through, next_sender - 1)
+    state.epoch, state.created_s, state.next_sender = epoch, created_s, next_sender
+    state.target_epoch, state.next_target = epoch, next_target
 
 
 def left_unsent(state: SessionState) -> tuple[Unsent, ...]:

@@ -29,6 +29,8 @@ SLICE_BYTES_MAX: Final = 1 << 22
 ANEW_PER_TURN_MAX: Final = 500
 """Messages of ended epochs in one turn: no more are read when there are so many."""
 ANEW_BYTES_MAX: Final = 1 << 17
+ENDED_EPOCHS_MAX: Final = 64
+"""A session whose numbers began anew more often than this, before what it had left was sent anew, is cut."""
 ADMIN_TYPES: Final = frozenset("012345A")
 HEADER_TAGS: Final = frozenset({"8", "9", "34", "35", "43", "49", "52", "56", "97", "122", "10"})
 NUMBER_MAX: Final = (1 << 62) - 1
@@ -66,7 +68,11 @@ class Resends:
 
     def session_reset(self, session: GatewaySession, old_epoch: int, old_written_through: int) -> None:
         """Remember to send anew what was numbered after `old_written_through` in the epoch that has ended."""
-        self._resetting.setdefault(session.session_id, {})[old_epoch] = old_written_through
+        ended = self._resetting.setdefault(session.session_id, {})
+        ended[old_epoch] = old_written_through
+        if len(ended) > ENDED_EPOCHS_MAX:
+            # Each costs the journal a place in the session's record, and the pages of its messages stay.
+            self._wire.disconnect(session.session_id, f"numbers were reset more than {ENDED_EPOCHS_MAX} times in a row")
 
     def go_on(self, begin_batch: Callable[..., None]) -> None:
         """Answer slices whose bytes are committed, and stage reports of ended epochs anew; bounded work."""

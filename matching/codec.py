@@ -33,45 +33,38 @@ class Unsent(msgspec.Struct, array_like=True, frozen=True):
     poss_resend: bool
 
 
-class SessionState(msgspec.Struct, array_like=True):
+class _SessionNumbers(msgspec.Struct, array_like=True):
+    """The fields that session states of every version begin with; see SessionState."""
+
+    session_id: int
+    name: str
+    comp_id: str
+    epoch: int
+    created_s: int
+    next_sender: int
+    target_epoch: int
+    next_target: int
+    written_through: int
+    reserved_through: int
+    drop_copy_seq: int
+
+
+class SessionState(_SessionNumbers, array_like=True):
     """What a FIX session needs to go on after a restart; journaled with the batch in which it changed.
 
     `next_sender` and `next_target` are the next MsgSeqNum(34) out and in, the latter with its own `target_epoch`,
     because input is committed later than numbers of output. `written_through` is the last number handed to a socket,
     `reserved_through` the last one reserved for messages that are not stored. `drop_copy_seq` is the last batch that
     was reported to this session, where it is a drop copy. `anew` is what epochs that have ended left to be sent in the
-    present one, in the order in which it happened. It has no bound of its own: an entry costs the peer a reset, and the
-    exchange takes one slice of them away with every commit.
+    present one, in the order in which it happened; who resets faster than that is sent is cut (gateway.resends).
     """
 
-    session_id: int
-    name: str
-    comp_id: str
-    epoch: int
-    created_s: int
-    next_sender: int
-    target_epoch: int
-    next_target: int
-    written_through: int
-    reserved_through: int
-    drop_copy_seq: int
     anew: tuple[Unsent, ...] = ()
 
 
-class _SessionState2(msgspec.Struct, array_like=True):
+class _SessionState2(_SessionNumbers, array_like=True):
     """The layout before `anew`: one epoch at most, 0 for none. In the oldest records the last two fields are absent."""
 
-    session_id: int
-    name: str
-    comp_id: str
-    epoch: int
-    created_s: int
-    next_sender: int
-    target_epoch: int
-    next_target: int
-    written_through: int
-    reserved_through: int
-    drop_copy_seq: int
     anew_epoch: int = 0
     anew_from: int = 0
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from gateway.pipeline import PendingBatch, Pipeline, left_unsent
-from gateway.sessions import GatewaySession, SessionBook
+from gateway.sessions import SessionBook
 from gateway.wire import BYTES, EPOCH
 from matching.codec import SessionState, Unsent
 from matching.journal import Journal
+from tests.support.sessions import gateway_session
 
 SESSION = 1
 
@@ -22,18 +23,7 @@ def journal(tmp_path: Path) -> Journal:
 @pytest.fixture
 def pipeline(journal: Journal) -> Pipeline:
     """A pipeline over two IO threads with one session."""
-    state = SessionState(SESSION, "FIX.4.4:OUTCRY->T", "T", 1, 0, 1, 1, 1, 0, 0, 0)
-    session = GatewaySession(
-        state=state,
-        begin_string="FIX.4.4",
-        sender_comp_id="OUTCRY",
-        target_comp_id="T",
-        role="order_entry",
-        accounts={"ACC1": 1},
-        strict=True,
-        cancel_on_disconnect=False,
-    )
-    return Pipeline(journal, SessionBook([session]), 2, lambda _name: None)
+    return Pipeline(journal, SessionBook([gateway_session(SESSION)]), 2, lambda _name: None)
 
 
 def begin(pipeline: Pipeline, *, parts: int, target: int) -> int:

@@ -9,11 +9,12 @@ import pytest
 
 from gateway.pipeline import PendingBatch, Pipeline
 from gateway.resends import Resends, report_bodies
-from gateway.sessions import GatewaySession, SessionBook
+from gateway.sessions import SessionBook
 from gateway.storage import Storage
 from gateway.wire import Wire
-from matching.codec import SessionState, Unsent
+from matching.codec import Unsent
 from matching.journal import Ballast, Batch, Journal
+from tests.support.sessions import gateway_session
 
 
 def message(body: str) -> bytes:
@@ -41,23 +42,9 @@ def test_admin_messages_are_not_sent_anew() -> None:
     assert list(report_bodies(blob, poss_resend=False)) == []
 
 
-def session_with(session_id: int, anew: tuple[Unsent, ...]) -> GatewaySession:
-    """A session in epoch 9 whose earlier epochs have left something."""
-    return GatewaySession(
-        state=SessionState(session_id, f"FIX.4.4:OUTCRY->T{session_id}", "T", 9, 0, 1, 9, 1, 0, 0, 0, anew),
-        begin_string="FIX.4.4",
-        sender_comp_id="OUTCRY",
-        target_comp_id="T",
-        role="order_entry",
-        accounts={},
-        strict=True,
-        cancel_on_disconnect=False,
-    )
-
-
 @pytest.mark.parametrize("is_waiting", [False, True])
 def test_a_session_that_is_reset_again_and_again_holds_up_no_other(tmp_path: Path, is_waiting: bool) -> None:
-    often, once = session_with(1, ()), session_with(2, ())
+    often, once = gateway_session(1, epoch=9), gateway_session(2, epoch=9)
     journal = Journal.open(tmp_path / "journal", durability="async", map_bytes=1 << 24)
     book = SessionBook([often, once])
     pipeline = Pipeline(journal, book, 1, lambda _name: None)

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from gateway import resends
 from gateway.pipeline import PendingBatch, Pipeline, StagedAnew
 from gateway.resends import NUMBER_MAX, Resends
-from gateway.sessions import GatewaySession, SessionBook
+from gateway.sessions import SessionBook
 from gateway.storage import Storage
 from gateway.wire import BYTES, EPOCH, Wire
 from matching.codec import SessionState
 from matching.events import Event
 from matching.journal import Ballast, Batch, Journal
+from tests.support.sessions import session_in
 
 SESSION: Final = 1
 ALL: Final = 1 << 30
@@ -127,16 +128,7 @@ class World:
         self.journal = Journal.open(self._folder / "journal", durability="async", map_bytes=1 << 24)
         first = SessionState(SESSION, "FIX.4.4:OUTCRY->T", "T", 1, 0, 1, 1, 1, 0, 0, 0)
         state = self.journal.sessions().get(SESSION, first)
-        self._session = GatewaySession(
-            state=state,
-            begin_string="FIX.4.4",
-            sender_comp_id="OUTCRY",
-            target_comp_id="T",
-            role="order_entry",
-            accounts={},
-            strict=True,
-            cancel_on_disconnect=False,
-        )
+        self._session = session_in(state)
         book = SessionBook([self._session])
         storage = Storage(
             self.journal, Ballast(self._folder / "ballast", 1), free_bytes_min=0, alarm_percent=100, give_up_s=0.0
