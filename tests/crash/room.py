@@ -82,6 +82,11 @@ class Room:
             if not recorder.peer.is_connected:
                 recorder.connect(is_whole_day=is_whole_day)
 
+    def close(self) -> None:
+        """Close every connection, whatever state it is in: for the end of a test."""
+        for recorder in (*self.members, self.drop_copy):
+            recorder.peer.cut()
+
     def _drain(self) -> None:
         for recorder in (*self.members, self.drop_copy):
             recorder.drain()

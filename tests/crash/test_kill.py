@@ -1,5 +1,6 @@
 """kill -9 under load, at random instants and at every fault point: promises 1 and 2 hold, judged from outside."""
 
+import contextlib
 import random
 from pathlib import Path
 
@@ -11,14 +12,14 @@ from tests.support.exchange import ExchangeProcess, running_exchange
 
 KILLS = 20
 SEED = 20120621
-COUNTS = (3, 40)
+COUNTS = (2, 3, 40)
+"""The first commit after a Logon has been answered, the next one, and one under load."""
 
 
 @pytest.mark.slow
 def test_nothing_is_lost_or_doubled_by_twenty_kills_at_random_instants(tmp_path: Path) -> None:
     instants = random.Random(SEED)
-    with running_exchange(tmp_path) as exchange:
-        room = Room(exchange, SEED)
+    with running_exchange(tmp_path) as exchange, contextlib.closing(Room(exchange, SEED)) as room:
         for kill in range(KILLS):
             room.trade_until_killed_after(instants.uniform(0.02, 0.4))
             if kill % 5 == 4:
@@ -35,9 +36,9 @@ def test_nothing_is_lost_or_doubled_by_twenty_kills_at_random_instants(tmp_path:
 @pytest.mark.parametrize("name", BATCH_FAULT_POINTS)
 def test_nothing_is_lost_or_doubled_at_a_fault_point(name: str, count: int, tmp_path: Path) -> None:
     exchange = ExchangeProcess(tmp_path)
+    room = Room(exchange, SEED + count)
     try:
         exchange.start(options=("--fault-point", f"{name}:{count}"))
-        room = Room(exchange, SEED + count)
         room.trade_until_dead()
         exchange.verify()
         exchange.start()
@@ -49,3 +50,4 @@ def test_nothing_is_lost_or_doubled_at_a_fault_point(name: str, count: int, tmp_
         exchange.verify()
     finally:
         exchange.kill()
+        room.close()

@@ -338,11 +338,11 @@ class FixPeer:
             return
         if message.poss_dup and 122 not in message and message.msg_type != "4":
             raise PeerError(f"PossDupFlag(43)=Y without OrigSendingTime(122): {message}")
-        if seq < self.next_in:
-            if not message.poss_dup:
-                raise PeerError(f"MsgSeqNum(34) {seq} is below {self.next_in} without PossDupFlag(43): {message}")
-            return
+        if seq < self.next_in and not message.poss_dup:
+            raise PeerError(f"MsgSeqNum(34) {seq} is below {self.next_in} without PossDupFlag(43): {message}")
         last = int(message[36]) - 1 if message.msg_type == "4" else seq
+        if last < self.next_in:
+            return
         if seq > self.next_in:
             if not self.gap_allowed:
                 raise PeerError(f"MsgSeqNum(34) {seq}, expected {self.next_in}: {message}")
