@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from config import file_keys
+from config.descriptors import descriptors_needed, hard_limit
 from config.faults import FaultLog, quote
 from config.time_zones import is_known_zone
 from config.toml_tables import Table, TomlFile, refuse_repeats
@@ -159,6 +160,7 @@ def read_exchange(data: bytes, *, config_dir: Path, log: FaultLog) -> ExchangeSe
     _check_relations(sections, log)
     if not file.readable:
         return None
+    _check_descriptors(top, sections["logon"], listeners=len(tables), log=log)
     parts: dict[str, Any] = {name: kind(**sections[name].with_defaults()) for name, kind in _SECTIONS.items()}
     return ExchangeSettings(
         **top.with_defaults(),
@@ -277,3 +279,15 @@ def _check_relations(sections: dict[str, Table], log: FaultLog) -> None:
     if day.has("time_zone") and not is_known_zone(day["time_zone"]):
         allowed = "the IANA name of a time zone that this machine knows, such as UTC or America/New_York"
         log.add(FILE, day.line("time_zone"), "time_zone", found=quote(day["time_zone"]), allowed=allowed)
+
+
+def _check_descriptors(top: Table, logon: Table, *, listeners: int, log: FaultLog) -> None:
+    """Refuse connections that the hard limit of open files leaves no room for; sessions come on top of them."""
+    hard = hard_limit()
+    if hard is None or not (top.has("io_threads") and logon.has("connections_max")):
+        return
+    rest = descriptors_needed(connections_max=0, listeners=listeners, io_threads=top["io_threads"], sessions=0)
+    if logon["connections_max"] > hard - rest:
+        allowed = f"at most {max(hard - rest, 0)}, since the hard limit of open files (RLIMIT_NOFILE) is {hard}"
+        line = logon.line("connections_max")
+        log.add(FILE, line, "connections_max", found=str(logon["connections_max"]), allowed=allowed)

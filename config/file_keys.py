@@ -88,7 +88,8 @@ LOGON: Final = (
     TomlKey(
         "connections_max",
         Integer(1, 100_000),
-        "Connections at once, logged on or not: bounds memory and descriptors.",
+        "Connections at once that have not logged on: bounds memory and descriptors. The hard limit of open files has "
+        "to leave room for them and for every session.",
         1_000,
     ),
     TomlKey(

@@ -7,6 +7,7 @@ import msgspec
 
 from config.accounts import FILE as ACCOUNTS
 from config.accounts import AccountSettings, AccountsFile, read_accounts
+from config.descriptors import DESCRIPTORS_PER_SESSION, descriptors_needed, hard_limit
 from config.exchange import FILE as EXCHANGE
 from config.exchange import ExchangeSettings, ListenerSettings, read_exchange
 from config.faults import ConfigFaults, Fault, FaultLog, Note, quote
@@ -68,6 +69,8 @@ def check(config_dir: Path) -> Report:
         listeners = (*exchange.listeners, *(sessions.listeners if sessions else ()))
         _check_listeners(listeners, log)
         exchange = msgspec.structs.replace(exchange, listeners=listeners)
+        if sessions is not None:
+            _check_descriptors(exchange, len(sessions.sessions), log)
     faults, notes = tuple(log.faults), tuple(log.notes)
     if faults or exchange is None or instruments is None or accounts is None or sessions is None:
         assert faults, "a file that could not be read is a fault"
@@ -121,3 +124,21 @@ def _check_listeners(listeners: tuple[ListenerSettings, ...], log: FaultLog) -> 
     """Refuse an exchange that nobody could reach."""
     if not listeners and not any(fault.file == EXCHANGE for fault in log.faults):
         log.add(EXCHANGE, 0, "listener", found="nothing", allowed="at least one [[listener]], or a SocketAcceptPort")
+
+
+def _check_descriptors(exchange: ExchangeSettings, sessions: int, log: FaultLog) -> None:
+    """Refuse more sessions than can be connected beside the strangers of connections_max; one fault is enough."""
+    hard = hard_limit()
+    if hard is None or any(fault.key == "connections_max" for fault in log.faults):
+        return
+    connections = exchange.logon.connections_max
+    rest = descriptors_needed(
+        connections_max=connections, listeners=len(exchange.listeners), io_threads=exchange.io_threads, sessions=0
+    )
+    sessions_max = max(hard - rest, 0) // DESCRIPTORS_PER_SESSION
+    if sessions > sessions_max:
+        allowed = (
+            f"at most {sessions_max}, since the hard limit of open files (RLIMIT_NOFILE) is {hard} "
+            f"and connections_max is {connections}"
+        )
+        log.add(SESSIONS, 0, "SESSION", found=f"{sessions} sessions", allowed=allowed)

@@ -22,6 +22,7 @@ from config.settings import Settings, load
 from gateway.admin import AdminError, AdminServer
 from gateway.admission import Admission
 from gateway.banner import print_banner
+from gateway.descriptors import raise_descriptor_limit
 from gateway.exchange import Exchange, ExchangeEndedError
 from gateway.fault_points import JOURNAL_PREFIX, FaultPointError, fault_point, no_fault
 from gateway.logs import configure_logs
@@ -74,6 +75,7 @@ def serve(config_dir: Path, data_dir: Path, *, fault: str = "") -> int:
     for note in settings.notes:
         log.info("configuration", note=str(note))
     try:
+        raise_descriptor_limit(settings)
         return uvloop.run(Server(settings, data_dir, passes).run())
     except ConfigFaults as error:
         for found in error.faults:
