@@ -70,6 +70,11 @@ class OrderDesk:
 
     # -- new orders ---------------------------------------------------------------------------------------------------
 
+    def begin_ids_after(self, last: int) -> None:
+        """Begin the ids of orders, executions and trades after `last`; nothing has been entered yet."""
+        assert not self.orders, "ids begin before the first order"
+        self.last_order_id = self.last_exec_id = self.last_trade_id = last
+
     def enter(self, command: NewOrder, time_ns: int, out: list[Event]) -> None:
         """Take a new order: refuse it, or accept it, match it, and let the rest of it stand or expire."""
         session_id = command.session_id

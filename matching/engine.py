@@ -45,6 +45,8 @@ from matching.work import WorkQueue
 __all__ = ["Engine", "Risk"]
 
 STATE_HASH_BYTES: Final = 16
+SHARD_ID_SHIFT: Final = 48
+"""Ids of orders, executions and trades of shard n begin above n << 48, so that none is given twice in an exchange."""
 
 
 class Engine:
@@ -60,6 +62,7 @@ class Engine:
         self.risk = risk
         self.works = WorkQueue()
         self.desk = OrderDesk(risk, self.works)
+        self.desk.begin_ids_after(shard_id << SHARD_ID_SHIFT)
         self.requests = Requests(self.desk, risk)
         self.operations = Operations(self.desk, risk, self.works)
         self._enter = self.desk.enter
@@ -151,8 +154,8 @@ class Engine:
             "sessions": len(self.sessions),
             "orders": len(desk.orders),
             "open_orders": sum(len(session.open) for session in desk.sessions.values()),
-            "trades": desk.last_trade_id,
-            "executions": desk.last_exec_id,
+            "trades": desk.last_trade_id - (self.shard_id << SHARD_ID_SHIFT),
+            "executions": desk.last_exec_id - (self.shard_id << SHARD_ID_SHIFT),
             "work_left": self.works.left(),
         }
         return own | self.risk.statistics()
