@@ -244,6 +244,27 @@ class ContinueWork(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2
     """Go on with work that was left over from an earlier command (at most 500 orders a step)."""
 
 
+class RelayBatch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=30):
+    """A gateway's own: a batch that a shard has committed, as the gateway journals it before anything of it is said.
+
+    `answered` holds, by session, the epoch and the highest MsgSeqNum(34) that the batch answers; `events` are the
+    shard's own bytes.
+    """
+
+    shard: str
+    shard_batch_seq: int
+    time_ns: int
+    answered: tuple[tuple[int, int, int], ...]
+    events: bytes
+
+
+class DefineShard(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=31):
+    """A gateway's own: a shard is there. Its id is the high part of its orders' ids; a name keeps its id for ever."""
+
+    name: str
+    shard_id: int
+
+
 Command: TypeAlias = (
     NewOrder
     | CancelOrder
@@ -263,4 +284,6 @@ Command: TypeAlias = (
     | EndTradingDay
     | CancelSessionOrders
     | ContinueWork
+    | RelayBatch
+    | DefineShard
 )

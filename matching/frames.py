@@ -19,7 +19,10 @@ FRAME_VERSION: Final = 1
 COMMANDS: Final = 1
 EVENTS: Final = 2
 BATCH: Final = 3
-_KINDS: Final = (COMMANDS, EVENTS, BATCH)
+HELLO: Final = 4
+WELCOME: Final = 5
+STATUS: Final = 6
+_KINDS: Final = (COMMANDS, EVENTS, BATCH, HELLO, WELCOME, STATUS)
 
 FRAME_BYTES_MAX: Final = 1 << 30
 """Bound of one frame: a length beyond it is damage, not a batch, and is refused before anything is allocated."""
