@@ -20,6 +20,7 @@ from matching.commands import (
     DefineAccount,
     DefineInstrument,
     DefineSession,
+    DefineShard,
     Deposit,
     EndTradingDay,
     NewOrder,
@@ -34,7 +35,7 @@ from matching.commands import (
     SetTradingPhase,
 )
 from matching.desk import OrderDesk
-from matching.events import Event
+from matching.events import CommandRefused, Event
 from matching.instrument import Instrument
 from matching.operations import Operations
 from matching.order import Account, Session
@@ -114,6 +115,8 @@ class Engine:
     def _apply_definition(self, command: Command, out: list[Event]) -> None:
         if isinstance(command, DefineInstrument):
             self.operations.define_instrument(command, out)
+        elif isinstance(command, DefineShard):
+            self._define_shard(command, out)
         elif isinstance(command, DefineAccount):
             self.operations.define_account(command, out)
         elif isinstance(command, DefineSession):
@@ -127,6 +130,16 @@ class Engine:
         else:
             assert isinstance(command, SetReferencePrice), f"{type(command).__name__} is no command"
             self.operations.set_reference_price(command, out)
+
+    def _define_shard(self, command: DefineShard, out: list[Event]) -> None:
+        """Give this engine its id, before its first order."""
+        if command.shard_id == self.shard_id:
+            return
+        if self.desk.orders or self.shard_id:
+            out.append(CommandRefused("DefineShard", f"shard {self.shard_id} cannot become shard {command.shard_id}"))
+            return
+        self.shard_id = command.shard_id
+        self.desk.begin_ids_after(command.shard_id << SHARD_ID_SHIFT)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
