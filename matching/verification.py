@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic
 
-from matching.journal import JournalCorruptError, JournalError, JournalReader, Outcome, Position, StoredBatch
+from matching.journal import JournalCorruptError, JournalError, JournalReader, Outcome, Position, StoredBatch, measured
 from matching.recovery import fitting_snapshots
 from matching.replay import EngineFactory, EngineT, RecoveryError, ReplayEngine, replay_batch
 from matching.snapshot_files import Snapshot, SnapshotError, read_snapshot, snapshot_paths
@@ -96,7 +96,9 @@ class _Verification(Generic[EngineT]):
                 if progress is not None:
                     progress(batch.batch_seq, last)
             report.state_hash = engine.state_hash().hex()
-        except (JournalCorruptError, RecoveryError) as error:
+        except JournalCorruptError as error:
+            report.faults.append(str(measured(error, self._journal.folder)))
+        except RecoveryError as error:
             report.faults.append(str(error))
         return report
 

@@ -15,6 +15,7 @@ from matching.journal.errors import (
 from matching.journal.outbound_records import Run, StoredOutbound
 from matching.journal.reader import JournalReader
 from matching.journal.records import Batch, Outcome, Position, StoredBatch
+from matching.journal.salvage import measured
 from matching.journal.store import FAULT_POINTS, MAP_BYTES, Journal
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "StoredBatch",
     "StoredOutbound",
     "disk_free_bytes",
+    "measured",
     "structure_faults",
 ]

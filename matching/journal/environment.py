@@ -23,6 +23,7 @@ from matching.journal.errors import (
     JournalLockedError,
     JournalWriteError,
 )
+from matching.journal.salvage import expected_bytes
 
 JOURNAL_VERSION: Final = 1
 """Version of the folder, the sub-databases and their keys; each record has a version of its own besides."""
@@ -35,6 +36,7 @@ _LOCK_FILE: Final = "lock"
 _FORMAT_FILE: Final = "FORMAT"
 _FORMAT_WORD: Final = "outcry-journal"
 _DATA_FILE: Final = "data.mdb"
+_META_PAGE_BYTES_MAX: Final = 4_096
 _DATABASES: Final = (b"batches", b"outbound", b"sessions", b"meta")
 _NETWORK_FILE_SYSTEMS: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs", "9p", "afs", "lustre", "fuse.sshfs", "fuse.glusterfs"}
@@ -162,17 +164,39 @@ def disk_free_bytes(folder: Path) -> int:
 def structure_faults(folder: Path) -> list[str]:
     """What is wrong with LMDB's own pages, in words; empty where all is well. Reads the file without mapping it.
 
-    Only of a journal that nobody writes meanwhile. Cost: one look at every page that is not inside a large record.
+    A journal that is written meanwhile has none that could be told: empty. Cost: one look at every page that is not
+    inside a large record; 24 us each were measured.
     """
+    path = folder / _DATA_FILE
     try:
-        path = os.fspath(folder / _DATA_FILE)
-        faults: list[str] = verify_structure(path, subdir=False)  # type: ignore[no-untyped-call]  # has no types
+        meta = _meta_pages(path)
+        faults: list[str] = verify_structure(os.fspath(path), subdir=False)  # type: ignore[no-untyped-call]  # no types
+        return faults if _meta_pages(path) == meta else []
     except (VerifyError, OSError) as error:
         return [str(error)]
-    return faults
+
+
+def _meta_pages(path: Path) -> bytes:
+    """The pages that change with every commit."""
+    with path.open("rb") as file:
+        return file.read(2 * _META_PAGE_BYTES_MAX)
+
+
+def _refuse_damaged_file(folder: Path) -> None:
+    """Raises JournalCorruptError. LMDB must not meet a page that is none: it would end the process without a word."""
+    path = folder / _DATA_FILE
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    faults = structure_faults(folder)
+    if faults:
+        found, expected = path.stat().st_size, expected_bytes(folder)
+        torn = f" is torn: expected {expected} bytes, found {found}" if found < expected else " is damaged"
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise JournalCorruptError(batch_seq=0, seq=0, what=f"{path.name}{torn} ({faults[0]}{more})", last_good=0)
 
 
 def _open(folder: Path, *, map_bytes: int, sync: bool, read_only: bool) -> Databases:
+    _refuse_damaged_file(folder)
     with errors_named(f"opening the journal {folder}"):
         env = lmdb.Environment(
             os.fspath(folder),

@@ -20,8 +20,8 @@ class JournalWriteError(JournalError):
 class JournalCorruptError(JournalError):
     """What was read is not what was written.
 
-    `batch_seq` and `seq` name the damaged batch and its first command (0: not known), `last_good` the last batch
-    before it that is whole.
+    `batch_seq` and `seq` name the damaged batch and its first command (0: it is no record of one batch), `last_good`
+    the last batch before it that is whole (0: none, or not known yet; see `salvage.measured`).
     """
 
     def __init__(self, *, batch_seq: int, seq: int, what: str, last_good: int) -> None:
@@ -29,8 +29,8 @@ class JournalCorruptError(JournalError):
         self.seq = seq
         self.what = what
         self.last_good = last_good
-        place = f"batch {batch_seq}" + (f", command {seq}" if seq else "")
-        super().__init__(f"the journal is damaged at {place}: {what}; the last whole batch is {last_good}")
+        place = f" at batch {batch_seq}" + (f", command {seq}" if seq else "") if batch_seq else ""
+        super().__init__(f"the journal is damaged{place}: {what}; the last whole batch is {last_good}")
 
 
 class RecordError(Exception):

@@ -40,7 +40,11 @@ class StoredMessages:
         self._outbound_in = outbound_in
         self._index = OutboundIndex()
         self._index.need(needed)
-        with self._reading() as txn, txn.cursor(databases.outbound) as cursor:
+        with (
+            errors_named("reading the outbound messages of the journal"),
+            self._reading() as txn,
+            txn.cursor(databases.outbound) as cursor,
+        ):
             for key, data in cursor:
                 batch_seq = KEY.unpack(key)[0]
                 self._index.add(batch_seq, _runs(batch_seq, data))

@@ -64,7 +64,11 @@ class JournalReader:
         """The last committed state of every session, by session id. Raises JournalCorruptError."""
         self._assert_process()
         states = {}
-        with self._env.begin() as txn, txn.cursor(self._databases.sessions) as cursor:
+        with (
+            errors_named("reading the sessions of the journal"),
+            self._env.begin() as txn,
+            txn.cursor(self._databases.sessions) as cursor,
+        ):
             for key, value in cursor:
                 session_id = KEY.unpack(key)[0]
                 try:
@@ -173,17 +177,13 @@ class JournalReader:
         self._assert_process()
         batches: list[StoredBatch] = []
         room = SLICE_BYTES
-        with (
-            errors_named("reading the journal"),
-            self._env.begin(buffers=True) as txn,
-            txn.cursor(self._databases.batches) as cursor,
-        ):
-            found = cursor.set_range(KEY.pack(before.batch_seq + 1))
-            while found and room > 0 and len(batches) < SLICE_RECORDS:
-                expected = before.batch_seq + 1
-                data = cursor.value()
+        with self._env.begin(buffers=True) as txn:
+            while room > 0 and len(batches) < SLICE_RECORDS:
                 try:
-                    batches.append(self._verified(expected, cursor.key(), data, before))
+                    data = self._record_after(txn, before)
+                    if data is None:
+                        break
+                    batches.append(self._verified(before.batch_seq + 1, data, before))
                 except JournalCorruptError:
                     if batches:
                         # What is whole is served first; the next slice begins with the damage.
@@ -191,12 +191,25 @@ class JournalReader:
                     raise
                 before = batches[-1].position
                 room -= len(data)
-                found = cursor.next()
         return batches
 
-    def _verified(self, batch_seq: int, key: memoryview, data: memoryview, before: Position) -> StoredBatch:
-        if KEY.unpack(key)[0] != batch_seq:
-            raise self._missing(batch_seq)
+    def _record_after(self, txn: "lmdb.Transaction[memoryview]", before: Position) -> memoryview | None:
+        """The record after `before`; None at the journal's end.
+
+        Looked up by its key: a cursor that steps onto a page that is none ends the process, a look-up says so.
+        """
+        batch_seq = before.batch_seq + 1
+        try:
+            data = txn.get(KEY.pack(batch_seq), db=self._databases.batches)
+            if data is None and txn.stat(self._databases.batches)["entries"]:
+                with txn.cursor(self._databases.batches) as cursor:
+                    if cursor.last() and KEY.unpack(cursor.key())[0] > batch_seq:
+                        raise self._missing(batch_seq)
+        except lmdb.Error as error:
+            raise self._corrupt(batch_seq, before.seq + 1, f"LMDB cannot read it: {error}") from error
+        return data
+
+    def _verified(self, batch_seq: int, data: memoryview, before: Position) -> StoredBatch:
         try:
             batch = decode_batch(batch_seq, data, self.outbound, before.chain)
         except RecordError as error:

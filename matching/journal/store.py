@@ -12,11 +12,13 @@ from typing import Final, Literal, TypeAlias, overload
 from matching.codec import SessionState
 from matching.journal import environment
 from matching.journal.environment import Databases, WriterLock, errors_named
+from matching.journal.errors import JournalCorruptError
 from matching.journal.messages import MessageRun, StoredMessages
 from matching.journal.outbound_records import encode_outbound
 from matching.journal.reader import JournalReader
 from matching.journal.records import KEY, NO_CHECKSUM, Batch, Position, check_batch, encode_batch
 from matching.journal.retention import delete_step
+from matching.journal.salvage import measured
 from matching.journal.state_records import encode_session_record, needed_epochs
 
 Durability: TypeAlias = Literal["fsync", "async"]
@@ -107,13 +109,16 @@ class Journal(JournalReader):
             JournalError: a network disk, another program's folder, a version that this program does not know.
         """
         folder = Path(path)
-        if read_only:
-            databases, stored = environment.open_for_reading(folder, map_bytes=map_bytes)
-            return JournalReader(folder, databases, fingerprint=stored)
-        databases, lock, stored = environment.open_for_writing(
-            folder, map_bytes=map_bytes, sync=durability == "fsync", fingerprint=fingerprint
-        )
-        return cls(folder, databases, lock=lock, fingerprint=stored, durability=durability)
+        try:
+            if read_only:
+                databases, stored = environment.open_for_reading(folder, map_bytes=map_bytes)
+                return JournalReader(folder, databases, fingerprint=stored)
+            databases, lock, stored = environment.open_for_writing(
+                folder, map_bytes=map_bytes, sync=durability == "fsync", fingerprint=fingerprint
+            )
+            return cls(folder, databases, lock=lock, fingerprint=stored, durability=durability)
+        except JournalCorruptError as error:
+            raise measured(error, folder) from error
 
     def append(self, batches: Sequence[Batch], sessions: Iterable[SessionState] = ()) -> None:
         """Make batches and session states durable, all or nothing; when this returns, they are.
