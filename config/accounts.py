@@ -1,22 +1,23 @@
 """accounts.toml: who owns what at the start, and how far each account may go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from config import file_keys
+from config.exchange import SHARDS_MAX
 from config.faults import FaultLog, quote
-from config.instruments import InstrumentSettings, InstrumentsFile, count_of
-from config.toml_tables import Table, TomlFile, names_of, refuse_repeats
+from config.instruments import InstrumentSettings, InstrumentsFile, Traded, count_of
+from config.openings import OpeningReader, Openings, refuse_unknown_shards
+from config.toml_tables import Table, TomlFile, TomlKey, names_of, refuse_repeats
 from matching.types import MICRO
 from risk.accounts import AMOUNT_MAX
 
 FILE: Final = "accounts.toml"
 ACCOUNTS_MAX: Final = 1_000_000
 LIMITS_PER_ACCOUNT_MAX: Final = 100_000
-SHOWN_MAX: Final = 20
 
 
 class LimitSettings(msgspec.Struct, frozen=True):
@@ -35,12 +36,16 @@ class LimitSettings(msgspec.Struct, frozen=True):
 
 
 class AccountSettings(msgspec.Struct, frozen=True):
-    """One account. `opening` is in 10^-6 of a currency or in lots of a spot symbol; `account_id` None: not given."""
+    """One account. `opening` is in 10^-6 of a currency or in lots of a spot symbol; `account_id` None: not given.
+
+    `openings` are its parts by shard, without the shards that have none; `opening` is their sum.
+    """
 
     account_id: int | None
     name: str
     firm: str
     opening: Mapping[str, int]
+    openings: Mapping[str, Mapping[str, int]]
     limits: tuple[LimitSettings, ...]
     line: int
 
@@ -52,8 +57,13 @@ class AccountsFile(msgspec.Struct, frozen=True):
     names: frozenset[str] | None
 
 
-def read_accounts(data: bytes, *, instruments: InstrumentsFile | None, log: FaultLog) -> AccountsFile | None:
-    """Read and check accounts.toml; None if it is no TOML. `instruments` None: instruments.toml could not be read."""
+def read_accounts(
+    data: bytes, *, instruments: InstrumentsFile | None, shards: Sequence[str] | None, log: FaultLog
+) -> AccountsFile | None:
+    """Read and check accounts.toml; None if it is no TOML.
+
+    `instruments` None: instruments.toml could not be read. `shards` None: those of exchange.toml could not.
+    """
     file = TomlFile(data, file=FILE, log=log)
     file.table("", ())
     file.refuse_unknown_tables(["account"])
@@ -62,24 +72,10 @@ def read_accounts(data: bytes, *, instruments: InstrumentsFile | None, log: Faul
         return None
     for key in ("name", "id"):
         refuse_repeats(tables, key, log)
-    traded = None if instruments is None else _Traded(instruments)
-    accounts = [account for table in tables if (account := _account(file, table, traded, log)) is not None]
+    reader = _Reader(file, None if instruments is None else Traded(instruments), shards, log)
+    accounts = [account for table in tables if (account := reader.account(table)) is not None]
     _check_sums(accounts, log)
     return AccountsFile(tuple(accounts), names_of(tables, "name"))
-
-
-class _Traded:
-    """What instruments.toml names, for looking up."""
-
-    def __init__(self, file: InstrumentsFile) -> None:
-        self.by_symbol = {instrument.symbol: instrument for instrument in reversed(file.instruments)}
-        self.currencies = list(dict.fromkeys(instrument.currency for instrument in file.instruments))
-        self.lacks = file.lacks
-
-    def names(self, *, spot_only: bool) -> str:
-        """Return the symbols, as a fault shows them."""
-        symbols = [i.symbol for i in self.by_symbol.values() if i.kind == "spot" or not spot_only]
-        return ", ".join(sorted(symbols)[:SHOWN_MAX])
 
 
 def _check_sums(accounts: Sequence[AccountSettings], log: FaultLog) -> None:
@@ -93,27 +89,54 @@ def _check_sums(accounts: Sequence[AccountSettings], log: FaultLog) -> None:
                 log.add(FILE, account.line, "opening", found=found, allowed=f"at most {AMOUNT_MAX} in all accounts")
 
 
-def _account(file: TomlFile, table: Table, traded: _Traded | None, log: FaultLog) -> AccountSettings | None:
-    overall = LimitSettings(
-        symbol=None,
-        order_value_max=_in_micro(table["order_value_max"]),
-        open_orders_max=table["open_orders_max"] or 0,
-        rate=table["message_rate"] or 0,
-        burst=table["message_burst"] or table["message_rate"] or 0,
-    )
-    if table.has("message_burst") and not table.is_given("message_rate"):
-        allowed = "only with message_rate"
-        log.add(FILE, table.line("message_burst"), "message_burst", found=str(table["message_burst"]), allowed=allowed)
-    rows = file.tables_in(
-        table.path, {"limit": table["limit"] or []}, "limit", file_keys.LIMIT, count_max=LIMITS_PER_ACCOUNT_MAX
-    )
-    refuse_repeats(rows, "symbol", log)
-    limits = [_limit(row, traded, log) for row in rows]
-    opening = _opening(table, traded, log)
-    if not table.has("name", "firm"):
-        return None
-    kept = [limit for limit in limits if limit is not None]
-    return AccountSettings(table["id"], table["name"], table["firm"], opening, (overall, *kept), table.line())
+class _Reader:
+    """Reads one account after another against what is traded, and where."""
+
+    def __init__(self, file: TomlFile, traded: Traded | None, shards: Sequence[str] | None, log: FaultLog) -> None:
+        self._file = file
+        self._traded = traded
+        self._shards = shards
+        self._log = log
+
+    def account(self, table: Table) -> AccountSettings | None:
+        overall = LimitSettings(
+            symbol=None,
+            order_value_max=_in_micro(table["order_value_max"]),
+            open_orders_max=table["open_orders_max"] or 0,
+            rate=table["message_rate"] or 0,
+            burst=table["message_burst"] or table["message_rate"] or 0,
+        )
+        if table.has("message_burst") and not table.is_given("message_rate"):
+            found, allowed = str(table["message_burst"]), "only with message_rate"
+            self._log.add(FILE, table.line("message_burst"), "message_burst", found=found, allowed=allowed)
+        rows = self._rows(table, "limit", file_keys.LIMIT, count_max=LIMITS_PER_ACCOUNT_MAX)
+        refuse_repeats(rows, "symbol", self._log)
+        limits = [_limit(row, self._traded, self._log) for row in rows]
+        openings = self._openings(table)
+        if not table.has("name", "firm"):
+            return None
+        kept = [limit for limit in limits if limit is not None]
+        identity = (table["id"], table["name"], table["firm"])
+        return AccountSettings(*identity, _summed(openings.values()), openings, (overall, *kept), table.line())
+
+    def _openings(self, table: Table) -> Openings:
+        parts = self._rows(table, "shard", file_keys.ACCOUNT_SHARD, count_max=SHARDS_MAX)
+        refuse_repeats(parts, "name", self._log)
+        refuse_unknown_shards(parts, self._shards, self._log)
+        return {} if self._traded is None else OpeningReader(self._traded, self._shards, self._log).read(table, parts)
+
+    def _rows(self, table: Table, name: str, keys: Sequence[TomlKey], *, count_max: int) -> list[Table]:
+        """Read the tables [[account.name]] of one account."""
+        return self._file.tables_in(table.path, {name: table[name] or []}, name, keys, count_max=count_max)
+
+
+def _summed(openings: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the balances of all shards together."""
+    total: dict[str, int] = {}
+    for balances in openings:
+        for asset, count in balances.items():
+            total[asset] = total.get(asset, 0) + count
+    return total
 
 
 def _in_micro(value: Decimal | None) -> int:
@@ -121,32 +144,7 @@ def _in_micro(value: Decimal | None) -> int:
     return 0 if value is None else int(value * MICRO)
 
 
-def _opening(table: Table, traded: _Traded | None, log: FaultLog) -> dict[str, int]:
-    """Return the opening balances in the units of the ledger."""
-    if traded is None or not table.has("opening"):
-        return {}
-    balances: dict[str, int] = {}
-    for asset, amount in table["opening"].items():
-        line = table.line("opening", asset)
-        instrument = traded.by_symbol.get(asset)
-        if asset in traded.currencies:
-            unit = Decimal(1) / MICRO
-        elif instrument is not None and instrument.kind == "spot":
-            unit = instrument.lot
-        else:
-            if instrument is not None or traded.lacks(asset):
-                allowed = f"a currency or a spot symbol: {', '.join(traded.currencies)}, {traded.names(spot_only=True)}"
-                log.add(FILE, line, "opening", found=quote(asset), allowed=allowed)
-            continue
-        count = count_of(amount, unit=unit)
-        if count is None:
-            log.add(FILE, line, f"opening.{asset}", found=quote(f"{amount:f}"), allowed=f"a multiple of {unit:f}")
-        elif count:
-            balances[asset] = count
-    return balances
-
-
-def _limit(table: Table, traded: _Traded | None, log: FaultLog) -> LimitSettings | None:
+def _limit(table: Table, traded: Traded | None, log: FaultLog) -> LimitSettings | None:
     if traded is None or not table.has("symbol"):
         return None
     instrument = traded.by_symbol.get(table["symbol"])

@@ -46,6 +46,7 @@ class ShardSettings(msgspec.Struct, frozen=True):
 
     name: str
     core: int | None
+    line: int
 
 
 class TradingDaySettings(msgspec.Struct, frozen=True):
@@ -225,7 +226,7 @@ def _resolved(table: Table, key: str, *, config_dir: Path) -> str:
 
 
 def _shards(tables: list[Table], *, file: TomlFile, log: FaultLog) -> list[ShardSettings]:
-    """Give each shard its core; `auto` takes the highest core that is free, and is not pinned where none is."""
+    """Give each shard its core; `auto` takes the highest core that is free, in the file's order, or none at all."""
     cores = usable_cores()
     if not tables and file.readable:
         log.add(FILE, 0, "shard", found="nothing", allowed="at least one [[shard]]")
@@ -244,17 +245,26 @@ def _shards(tables: list[Table], *, file: TomlFile, log: FaultLog) -> list[Shard
                 FILE, line, "core", found=str(core), allowed=f"a core of its own; line {named[core]} has it already"
             )
     free = [core for core in cores if core not in named]
-    shards = []
+    unpinned, shards = [], []
     for table in tables:
         if table["core"] == "auto":
             core = free.pop() if free else None
             if core is None:
-                log.note(FILE, table.line("core"), "core", "no free core is left: this shard is not pinned")
+                unpinned.append(table)
         else:
             core = table["core"] if isinstance(table["core"], int) else None
         if table.has("name"):
-            shards.append(ShardSettings(table["name"], core))
+            shards.append(ShardSettings(table["name"], core, table.line("name")))
+    _note_unpinned(unpinned, cores, log)
     return shards
+
+
+def _note_unpinned(tables: list[Table], cores: list[int], log: FaultLog) -> None:
+    """Name in one note all shards for which no core is left."""
+    if tables:
+        names = ", ".join(str(table["name"]) for table in tables if table.has("name"))
+        text = f"not pinned, as this process may use {len(cores)} cores and none is left: {names}"
+        log.note(FILE, tables[0].line("core"), "core", text)
 
 
 _NOT_ABOVE: Final = (

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from config.text_values import PATH, TIME, Address, Choice, Text, UnreadableError, Word
+from config.text_values import PATH, TIME, Address, Choice, FolderName, Text, UnreadableError, Word
 from config.toml_tables import Exact, Flag, Integer, NamedAmounts, OneOf, Quoted, TomlKey
 
 KIB: Final = 1024
@@ -15,6 +15,7 @@ MIB: Final = 1024 * KIB
 GIB: Final = 1024 * MIB
 
 NAME: Final = Quoted(Word("name", 32))
+SHARD_NAME: Final = Quoted(FolderName("name of a folder", 32))
 FILE: Final = Quoted(PATH)
 PORT: Final = Integer(1, 65535)
 ADDRESS: Final = Quoted(Address())
@@ -69,7 +70,12 @@ LISTENER: Final = (
 )
 
 SHARD: Final = (
-    TomlKey("name", NAME, "What instruments.toml calls it."),
+    TomlKey(
+        "name",
+        SHARD_NAME,
+        "What instruments.toml and accounts.toml call it; with more than one shard also its folder in the data folder. "
+        "At least one instrument lives on it.",
+    ),
     TomlKey(
         "core",
         OneOf((Integer(0, 4095), Quoted(Choice(("auto", "none"))))),
@@ -249,7 +255,7 @@ INSTRUMENT: Final = (
         Exact(Decimal("0.01"), Decimal("99.99"), 2),
         "Orders further from the reference price are refused.",
     ),
-    TomlKey("shard", NAME, "Shard of exchange.toml that the instrument lives on."),
+    TomlKey("shard", SHARD_NAME, "Shard of exchange.toml that the instrument lives on."),
 )
 
 ACCOUNT: Final = (
@@ -262,7 +268,11 @@ ACCOUNT: Final = (
     TomlKey("name", NAME, "Account(1)."),
     TomlKey("firm", NAME, "Firm that the account belongs to."),
     TomlKey(
-        "opening", NamedAmounts(AMOUNT), "Balances that the account is opened with, by currency or spot symbol.", {}
+        "opening",
+        NamedAmounts(AMOUNT),
+        "Balances that the account is opened with, by currency or spot symbol. A spot symbol belongs to the shard of "
+        "its instrument; with more than one shard a currency stands in [[account.shard]] instead.",
+        {},
     ),
     TomlKey(
         "order_value_max", MONEY, "Greatest value of one order in any instrument; without it no limit.", optional=True
@@ -270,17 +280,28 @@ ACCOUNT: Final = (
     TomlKey(
         "open_orders_max",
         Integer(1, 100_000_000),
-        "Open orders over all instruments; without it no limit.",
+        "Open orders over all instruments; without it no limit. With more than one shard it holds on each by itself.",
         optional=True,
     ),
     TomlKey(
         "message_rate",
         Integer(1, 10_000_000),
-        "Messages a second over all sessions; without it no throttle.",
+        "Messages a second over all sessions; without it no throttle. With more than one shard it holds on each by "
+        "itself.",
         optional=True,
     ),
     TomlKey("message_burst", Integer(1, 10_000_000), "Messages at once; without it `message_rate`.", optional=True),
+    TomlKey("shard", Tables(), "What it is opened with on one shard, each an [[account.shard]].", optional=True),
     TomlKey("limit", Tables(), "Limits in one instrument, each an [[account.limit]].", optional=True),
+)
+
+ACCOUNT_SHARD: Final = (
+    TomlKey("name", SHARD_NAME, "Shard of exchange.toml, once in an account."),
+    TomlKey(
+        "opening",
+        NamedAmounts(AMOUNT),
+        "Balances that the account is opened with on this shard, by currency or by spot symbol that lives on it.",
+    ),
 )
 
 LIMIT: Final = (
@@ -305,5 +326,5 @@ FILES: Final[Mapping[str, Mapping[str, tuple[TomlKey, ...]]]] = {
         "[admin]": ADMIN,
     },
     "instruments.toml": {"[[instrument]]": INSTRUMENT},
-    "accounts.toml": {"[[account]]": ACCOUNT, "[[account.limit]]": LIMIT},
+    "accounts.toml": {"[[account]]": ACCOUNT, "[[account.shard]]": ACCOUNT_SHARD, "[[account.limit]]": LIMIT},
 }

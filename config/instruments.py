@@ -14,6 +14,7 @@ from matching.types import E8, MICRO, InstrumentKind
 
 FILE: Final = "instruments.toml"
 INSTRUMENTS_MAX: Final = 100_000
+SHOWN_MAX: Final = 20
 
 
 class InstrumentSettings(msgspec.Struct, frozen=True):
@@ -39,17 +40,37 @@ class InstrumentSettings(msgspec.Struct, frozen=True):
 
 
 class InstrumentsFile(msgspec.Struct, frozen=True):
-    """The instruments that could be read, and every symbol and currency that the file names, readable otherwise or not.
+    """The instruments that could be read, and all that the file names, readable otherwise or not.
 
-    `assets` None: a name itself could not be read, so that nobody can say of another name that it is not there.
+    `assets` are symbols and currencies, `shards` where instruments live. None: a name itself could not be read, so that
+    nobody can say of another name that it is not there.
     """
 
     instruments: tuple[InstrumentSettings, ...]
     assets: frozenset[str] | None
+    shards: frozenset[str] | None
 
     def lacks(self, asset: str) -> bool:
         """Say whether the file certainly does not name this symbol or currency."""
         return self.assets is not None and asset not in self.assets
+
+
+class Traded:
+    """What instruments.toml names, for looking up."""
+
+    def __init__(self, file: InstrumentsFile) -> None:
+        self.by_symbol: Final = {instrument.symbol: instrument for instrument in reversed(file.instruments)}
+        self.currencies: Final = list(dict.fromkeys(instrument.currency for instrument in file.instruments))
+        self.lacks: Final = file.lacks
+
+    def names(self, *, spot_only: bool, shard: str | None = None) -> str:
+        """Return the symbols, of one shard or of all, as a fault shows them."""
+        symbols = [
+            each.symbol
+            for each in self.by_symbol.values()
+            if (each.kind == "spot" or not spot_only) and shard in (None, each.shard)
+        ]
+        return ", ".join(sorted(symbols)[:SHOWN_MAX])
 
 
 def read_instruments(data: bytes, *, shards: Collection[str] | None, log: FaultLog) -> InstrumentsFile | None:
@@ -70,8 +91,8 @@ def read_instruments(data: bytes, *, shards: Collection[str] | None, log: FaultL
             allowed = "a symbol that is no currency: both are assets of the ledgers"
             log.add(FILE, table.line("symbol"), "symbol", found=quote(table["symbol"]), allowed=allowed)
     instruments = [_instrument(table, shards=shards, log=log) for table in tables]
-    names = names_of(tables, "symbol", "currency")
-    return InstrumentsFile(tuple(instrument for instrument in instruments if instrument is not None), names)
+    read = tuple(instrument for instrument in instruments if instrument is not None)
+    return InstrumentsFile(read, names_of(tables, "symbol", "currency"), names_of(tables, "shard"))
 
 
 def count_of(value: Decimal, *, unit: Decimal) -> int | None:

@@ -277,9 +277,16 @@ TABLE: Final[tuple[SessionKey, ...]] = (
             "CancelOnDisconnect", YES_NO, "N", "Y cancels the session's open orders when its connection is gone."
         ),
         _honoured("StrictFix44", YES_NO, "Y", "Y sends only what QuickFIX's stock FIX44.xml knows."),
-        _honoured("MessageRate", Whole(0, 10_000_000), "0", "Messages a second, without cancels; 0: no throttle."),
+        _honoured(
+            "MessageRate",
+            Whole(0, 10_000_000),
+            "0",
+            "Messages a second, without cancels; 0: no throttle. Each shard counts by itself.",
+        ),
         _honoured("MessageBurst", Whole(0, 10_000_000), "0", "Messages at once; 0: as MessageRate."),
-        _honoured("CancelRate", Whole(0, 10_000_000), "0", "Cancels a second; 0: no throttle."),
+        _honoured(
+            "CancelRate", Whole(0, 10_000_000), "0", "Cancels a second; 0: no throttle. Each shard counts by itself."
+        ),
         _honoured("CancelBurst", Whole(0, 10_000_000), "0", "Cancels at once; 0: as CancelRate."),
     ),
 )

@@ -1,5 +1,6 @@
 """The configuration as a whole: read, checked and typed, or refused with every fault at once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -60,8 +61,9 @@ def check(config_dir: Path) -> Report:
     config_dir = config_dir.absolute()
     log = FaultLog()
     exchange = _read_exchange(config_dir, log)
-    instruments = _read_instruments(config_dir, exchange, log)
-    accounts = _read_accounts(config_dir, instruments, log)
+    shards = _shard_names(exchange, log)
+    instruments = _read_instruments(config_dir, shards, log)
+    accounts = _read_accounts(config_dir, instruments, shards, log)
     passwords = read_passwords(_bytes(config_dir, PASSWORDS, log, required=False) or b"", log=log)
     names = None if accounts is None else accounts.names
     sessions = _read_sessions(config_dir, Surroundings(config_dir, exchange, names, passwords), log)
@@ -69,6 +71,7 @@ def check(config_dir: Path) -> Report:
         listeners = (*exchange.listeners, *(sessions.listeners if sessions else ()))
         _check_listeners(listeners, log)
         exchange = msgspec.structs.replace(exchange, listeners=listeners)
+        _check_inhabited(exchange, instruments, log)
         if sessions is not None:
             _check_descriptors(exchange, len(sessions.sessions), log)
     faults, notes = tuple(log.faults), tuple(log.notes)
@@ -86,15 +89,26 @@ def _read_exchange(config_dir: Path, log: FaultLog) -> ExchangeSettings | None:
     return None if data is None else read_exchange(data, config_dir=config_dir, log=log)
 
 
-def _read_instruments(config_dir: Path, exchange: ExchangeSettings | None, log: FaultLog) -> InstrumentsFile | None:
+def _shard_names(exchange: ExchangeSettings | None, log: FaultLog) -> list[str] | None:
+    """Return the names of the shards; None where one could not be read, so that nobody can say what is not there.
+
+    A fault in a listener's name counts too: what it hides is told when that one is mended.
+    """
+    if exchange is None or any(fault.file == EXCHANGE and fault.key in ("name", "shard") for fault in log.faults):
+        return None
+    return [shard.name for shard in exchange.shards]
+
+
+def _read_instruments(config_dir: Path, shards: Sequence[str] | None, log: FaultLog) -> InstrumentsFile | None:
     data = _bytes(config_dir, INSTRUMENTS, log)
-    shards = None if exchange is None else [shard.name for shard in exchange.shards]
     return None if data is None else read_instruments(data, shards=shards, log=log)
 
 
-def _read_accounts(config_dir: Path, instruments: InstrumentsFile | None, log: FaultLog) -> AccountsFile | None:
+def _read_accounts(
+    config_dir: Path, instruments: InstrumentsFile | None, shards: Sequence[str] | None, log: FaultLog
+) -> AccountsFile | None:
     data = _bytes(config_dir, ACCOUNTS, log)
-    return None if data is None else read_accounts(data, instruments=instruments, log=log)
+    return None if data is None else read_accounts(data, instruments=instruments, shards=shards, log=log)
 
 
 def _read_sessions(config_dir: Path, around: Surroundings, log: FaultLog) -> SessionsFile | None:
@@ -124,6 +138,17 @@ def _check_listeners(listeners: tuple[ListenerSettings, ...], log: FaultLog) -> 
     """Refuse an exchange that nobody could reach."""
     if not listeners and not any(fault.file == EXCHANGE for fault in log.faults):
         log.add(EXCHANGE, 0, "listener", found="nothing", allowed="at least one [[listener]], or a SocketAcceptPort")
+
+
+def _check_inhabited(exchange: ExchangeSettings, instruments: InstrumentsFile | None, log: FaultLog) -> None:
+    """Refuse a shard on which nothing is traded, unless an instrument may be meant for it and names it wrongly."""
+    homes = None if instruments is None else instruments.shards
+    if not homes or not homes <= {shard.name for shard in exchange.shards}:
+        return
+    for shard in exchange.shards:
+        if shard.name not in homes:
+            allowed = f"a shard of which {INSTRUMENTS} has an instrument: {', '.join(sorted(homes))}"
+            log.add(EXCHANGE, shard.line, "name", found=quote(shard.name), allowed=allowed)
 
 
 def _check_descriptors(exchange: ExchangeSettings, sessions: int, log: FaultLog) -> None:

@@ -71,6 +71,24 @@ class Word(msgspec.Struct, frozen=True):
         return text
 
 
+class FolderName(msgspec.Struct, frozen=True):
+    """A name that a folder can have as it is: nothing that a path or a shell gives a meaning to."""
+
+    what: str
+    characters_max: int
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.what}, 1..{self.characters_max} letters, digits, -, _ and ., the first a letter or digit"
+
+    def read(self, text: str) -> str:
+        if not 1 <= len(text) <= self.characters_max or not text.isascii() or not text[0].isalnum():
+            raise UnreadableError
+        if not all(c.isalnum() or c in "-_." for c in text):
+            raise UnreadableError
+        return text
+
+
 class CompId(msgspec.Struct, frozen=True):
     """A CompID: printable ASCII without the characters that the name of a session is built with."""
 

@@ -102,7 +102,12 @@ TABLE = [
         "exchange.toml",
         'core = "none"\n',
         'core = 1\n[[shard]]\nname = "other"\ncore = 1\n',
-        ["exchange.toml:12: core: found 1, allowed: a core of its own; line 9 has it already"],
+        [
+            'accounts.toml:4: opening: found "USD", allowed: spot symbols; with 2 shards a currency is split: its part of '
+            "each stands in the opening of an [[account.shard]], whose name is one of main, other",
+            'exchange.toml:11: name: found "other", allowed: a shard of which instruments.toml has an instrument: main',
+            "exchange.toml:12: core: found 1, allowed: a core of its own; line 9 has it already",
+        ],
     ),
     (
         "exchange.toml",
