@@ -244,6 +244,39 @@ class ContinueWork(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2
     """Go on with work that was left over from an earlier command (at most 500 orders a step)."""
 
 
+class TransferOut(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=22):
+    """First step of a transfer to another shard: take `amount` of `asset` (as in Deposit, above 0) off what the account
+    has available, into the ledger `transit`.
+
+    Once per `transfer_id`, of all TransferOut in this shard: sent again, with the same account, asset, amount and
+    shard, it posts nothing and gives its TransferredOut again. Every TransferOut has to be followed by one TransferIn.
+    """
+
+    account_id: int
+    asset: str
+    amount: int
+    transfer_id: str
+    to_shard: str
+    by: str
+    reason: str
+
+
+class TransferIn(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=23):
+    """Second step of a transfer, in the shard that receives: post `amount` of `asset` from `transit` to the account.
+
+    Once per `transfer_id`, of all TransferIn in this shard, as with TransferOut. This shard cannot know whether the
+    first step was taken: whoever sends this has seen its TransferredOut.
+    """
+
+    account_id: int
+    asset: str
+    amount: int
+    transfer_id: str
+    from_shard: str
+    by: str
+    reason: str
+
+
 class RelayBatch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=30):
     """A gateway's own: a batch that a shard has committed, as the gateway journals it before anything of it is said.
 
@@ -284,6 +317,8 @@ Command: TypeAlias = (
     | EndTradingDay
     | CancelSessionOrders
     | ContinueWork
+    | TransferOut
+    | TransferIn
     | RelayBatch
     | DefineShard
 )

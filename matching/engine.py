@@ -33,6 +33,8 @@ from matching.commands import (
     SetLimits,
     SetReferencePrice,
     SetTradingPhase,
+    TransferIn,
+    TransferOut,
 )
 from matching.desk import OrderDesk
 from matching.events import CommandRefused, Event
@@ -109,6 +111,10 @@ class Engine:
             self.operations.set_kill_switch(command, out)
         elif isinstance(command, SetAcceptance):
             self.operations.set_acceptance(command, out)
+        elif isinstance(command, TransferOut):
+            self.operations.transfer_out(command, out)
+        elif isinstance(command, TransferIn):
+            self.operations.transfer_in(command, out)
         else:
             self._apply_definition(command, out)
 

@@ -183,6 +183,36 @@ class CommandRefused(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
     text: str
 
 
+class TransferredOut(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=22):
+    """Money or shares are under way to another shard; the opposite posting is in the ledger `transit`.
+
+    A repeated command gives this again, with its own `by` and `reason` and the `balance` as it is by then: who adds up
+    postings counts a `transfer_id` once. The same is true of TransferredIn, whose ids are separate from these.
+    """
+
+    account_id: int
+    asset: str
+    amount: int
+    transfer_id: str
+    to_shard: str
+    by: str
+    reason: str
+    balance: int
+
+
+class TransferredIn(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=23):
+    """Money or shares came in from another shard; the opposite posting is in the ledger `transit`."""
+
+    account_id: int
+    asset: str
+    amount: int
+    transfer_id: str
+    from_shard: str
+    by: str
+    reason: str
+    balance: int
+
+
 Event: TypeAlias = (
     Execution
     | OrderRefused
@@ -200,4 +230,6 @@ Event: TypeAlias = (
     | TradingDayEnded
     | WorkLeft
     | CommandRefused
+    | TransferredOut
+    | TransferredIn
 )

@@ -17,6 +17,8 @@ from matching.commands import (
     SetLimits,
     SetReferencePrice,
     SetTradingPhase,
+    TransferIn,
+    TransferOut,
 )
 from matching.desk import OrderDesk
 from matching.events import (
@@ -32,6 +34,8 @@ from matching.events import (
     SessionDefined,
     TradingDayEnded,
     TradingPhaseSet,
+    TransferredIn,
+    TransferredOut,
     WorkLeft,
 )
 from matching.instrument import BASIS_POINTS, PRICE_TICKS_MAX, Instrument, band_around
@@ -192,6 +196,24 @@ class Operations:
             _refuse(command, fault, out)
         else:
             out.append(Posted(command.account_id, command.asset, command.amount, balance, command.transfer_id))
+
+    def transfer_out(self, command: TransferOut, out: list[Event]) -> None:
+        """Post the first step of a transfer once; a repeat posts nothing and gets its event with the balance of now."""
+        fault, balance = self.risk.transfer_out(command)
+        if fault:
+            _refuse(command, fault, out)
+        else:
+            content = command.account_id, command.asset, command.amount, command.transfer_id
+            out.append(TransferredOut(*content, command.to_shard, command.by, command.reason, balance))
+
+    def transfer_in(self, command: TransferIn, out: list[Event]) -> None:
+        """Post the second step of a transfer, with the same answers as the first."""
+        fault, balance = self.risk.transfer_in(command)
+        if fault:
+            _refuse(command, fault, out)
+        else:
+            content = command.account_id, command.asset, command.amount, command.transfer_id
+            out.append(TransferredIn(*content, command.from_shard, command.by, command.reason, balance))
 
     # -- switches -----------------------------------------------------------------------------------------------------
 

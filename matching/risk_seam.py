@@ -16,6 +16,8 @@ from matching.commands import (
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    TransferIn,
+    TransferOut,
 )
 from matching.instrument import Instrument
 from matching.types import Side
@@ -46,6 +48,12 @@ class Risk(Protocol):
 
     def deposit(self, command: Deposit) -> tuple[str, int]:
         """Post a deposit or withdrawal: ("", new balance), or the reason why nothing was posted and 0."""
+
+    def transfer_out(self, command: TransferOut) -> tuple[str, int]:
+        """Post it once: ("", balance now), also where it was posted before; or why it cannot be posted and 0."""
+
+    def transfer_in(self, command: TransferIn) -> tuple[str, int]:
+        """Post it once, with the same answers as `transfer_out`."""
 
     def set_kill_switch(self, command: SetKillSwitch) -> None:
         """Engage or release a kill switch."""

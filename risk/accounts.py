@@ -12,7 +12,9 @@ from risk.throttle import Bucket
 UNBOUNDED: Final = 1 << 200
 """The bound that stands for "no limit" (0 in the command): above any value, so that the path has no case for it."""
 AMOUNT_MAX: Final = (1 << 62) - 1
-"""Bound on what may be deposited of an asset in all, so that every balance fits the 63 bits of a journal record."""
+"""Bound on what may be deposited of an asset in all, and on what may come in of it from other shards, less what left:
+every balance is at most the sum of both, and so fits the 63 bits of a journal record.
+"""
 
 
 class Balance:

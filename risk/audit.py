@@ -13,7 +13,7 @@ def check(risk: "RiskEngine", open_orders: Iterable[tuple[int, int, Side, int, i
     """Assert that counts and holds equal sums over open orders and that every asset sums to zero over all ledgers."""
     held = _check_exposures(risk, open_orders)
     sums: dict[str, int] = {}
-    for ledger in (risk.outside, *risk.ledgers.values()):
+    for ledger in (risk.outside, risk.transit.ledger, *risk.ledgers.values()):
         for asset, balance in ledger.balances.items():
             sums[asset] = sums.get(asset, 0) + balance.amount
             expected = held.pop((ledger.account_id, asset), 0)
@@ -21,6 +21,7 @@ def check(risk: "RiskEngine", open_orders: Iterable[tuple[int, int, Side, int, i
     assert not held, "everything held is held in a ledger"
     for asset, total in sums.items():
         assert total == 0, f"{asset} sums to {total} over all ledgers, expected 0"
+    _check_transit(risk)
     for account in risk.ledgers.values():
         _check_available(risk, account.account_id)
     killed = sum(1 for ledger in risk.ledgers.values() if ledger.killed)
@@ -68,3 +69,14 @@ def _check_available(risk: "RiskEngine", account_id: int) -> None:
             assert 0 <= balance.held <= balance.amount, (
                 f"{ledger.name} has {balance.amount} {asset}, {balance.held} held"
             )
+
+
+def _check_transit(risk: "RiskEngine") -> None:
+    """Assert that the ledger `transit` is the sum of the transfers posted: each id once, nothing without one."""
+    transit = risk.transit
+    expected = dict.fromkeys(transit.ledger.balances, 0)
+    for sign, transfers in ((1, transit.outgoing), (-1, transit.incoming)):
+        for transfer in transfers.values():
+            expected[transfer.asset] = expected.get(transfer.asset, 0) + sign * transfer.amount
+    found = {asset: balance.amount for asset, balance in transit.ledger.balances.items()}
+    assert found == expected, f"transit holds {found}, its transfers add up to {expected}"

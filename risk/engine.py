@@ -1,20 +1,30 @@
 """The risk engine: throttles, checks, holds and ledgers, called in line by the order desk. Owner: the matching thread.
 
-It refuses and keeps account, and matches nothing. Every posting has two sides, of accounts or of the ledger
-`outside`, so that each asset sums to zero over all ledgers after every command.
+It refuses and keeps account, and matches nothing. Every posting has two sides, of accounts or of the ledgers
+`outside` and `transit`, so that each asset sums to zero over all ledgers after every command.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-from matching.commands import DefineAccount, DefineSession, Deposit, SetAcceptance, SetKillSwitch, SetLimits
+from matching.commands import (
+    DefineAccount,
+    DefineSession,
+    Deposit,
+    SetAcceptance,
+    SetKillSwitch,
+    SetLimits,
+    TransferIn,
+    TransferOut,
+)
 from matching.instrument import Instrument
 from matching.types import BUY, Side
 from risk import audit, records
 from risk.accounts import AMOUNT_MAX, Balance, Exposure, Ledger
 from risk.checks import Gates, check_order
-from risk.texts import cash_text, qty_text
+from risk.texts import amount_text
 from risk.throttle import TOKEN, Bucket, bucket_of
+from risk.transit import Transit, asset_fault, instrument_of
 
 OUTSIDE_ID: Final = 0
 """Account id of the ledger `outside`, which deposits come out of; no account of a member has it."""
@@ -34,6 +44,7 @@ class RiskEngine:
         self.session_buckets: dict[int, Bucket] = {}
         self.cancel_buckets: dict[int, Bucket] = {}
         self.transfers: dict[str, tuple[int, str, int]] = {}
+        self.transit = Transit(self.ledgers, self.instruments)
 
     # -- operators and configuration ----------------------------------------------------------------------------------
 
@@ -95,10 +106,9 @@ class RiskEngine:
         if posted is not None:
             same = posted == (command.account_id, command.asset, command.amount)
             return f"transfer_id {command.transfer_id} was posted before{'' if same else ', with other content'}"
-        traded = [each for each in self.instruments.values() if command.asset in (each.currency, each.symbol)]
-        shares = next((each for each in traded if each.symbol == command.asset), None)
-        if not traded or (shares is not None and not shares.is_spot):
-            return f"asset {command.asset} is neither a currency nor a spot symbol of this exchange"
+        instrument = instrument_of(self.instruments, command.asset)
+        if instrument is None:
+            return asset_fault(command.asset)
         if command.amount == 0:
             return "amount is 0"
         if abs(self.outside.balance(command.asset).amount - command.amount) > AMOUNT_MAX:
@@ -106,12 +116,15 @@ class RiskEngine:
         balance = self.ledgers[command.account_id].balance(command.asset)
         available = balance.amount - balance.held
         if available + command.amount < 0:
-            found, wanted = (
-                cash_text(command.asset, each) if shares is None else f"{qty_text(shares, each)} {command.asset}"
-                for each in (available, -command.amount)
-            )
+            found, wanted = (amount_text(instrument, command.asset, each) for each in (available, -command.amount))
             return f"withdrawal of {wanted} exceeds the {found} available to account {command.account_id}"
         return ""
+
+    def transfer_out(self, command: TransferOut) -> tuple[str, int]:
+        return self.transit.post_out(command)
+
+    def transfer_in(self, command: TransferIn) -> tuple[str, int]:
+        return self.transit.post_in(command)
 
     # -- throttles ----------------------------------------------------------------------------------------------------
 
@@ -261,6 +274,10 @@ class RiskEngine:
         balance = self.ledgers[account_id].balances.get(asset) or Balance(asset)
         return balance.amount, balance.held
 
+    def in_transit(self, asset: str) -> int:
+        """Return what left this shard of an asset less what came into it; over all shards, what is under way."""
+        return (self.transit.ledger.balances.get(asset) or Balance(asset)).amount
+
     def dump(self) -> bytes:
         return records.dump(self)
 
@@ -277,6 +294,8 @@ class RiskEngine:
             "accounts": len(self.ledgers),
             "exposures": len(self.exposures),
             "transfers": len(self.transfers),
+            "transfers_out": len(self.transit.outgoing),
+            "transfers_in": len(self.transit.incoming),
             "kill_switches": bool(self.gates.market_killed)
             + len(self.gates.sessions_killed)
             + self.gates.accounts_killed,

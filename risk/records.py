@@ -1,4 +1,8 @@
-"""The risk engine's state as bytes: versioned, complete, the same for the same state; ordered by id or name."""
+"""The risk engine's state as bytes: versioned, complete, the same for the same state; ordered by id or name.
+
+A state without transfers between shards is written in version 1, as it was before there were any: so its state hash is
+the one that a snapshot of an older program has, and `verify` can compare them.
+"""
 
 from typing import TYPE_CHECKING, Final
 
@@ -7,14 +11,16 @@ import msgspec
 from matching.commands import SetLimits
 from risk.accounts import Balance, Ledger
 from risk.throttle import Bucket
+from risk.transit import Transfer
 
 if TYPE_CHECKING:
     from risk.engine import RiskEngine
 
-RECORD_VERSION: Final = 1
+RECORD_VERSION: Final = 2
 
 BucketRecord = tuple[int, int, int, int]
 BalanceRecord = tuple[str, int, int]
+TransferRecord = tuple[str, int, str, int, str]
 
 
 class LedgerRecord(msgspec.Struct, array_like=True, gc=False):
@@ -41,7 +47,7 @@ class ExposureRecord(msgspec.Struct, array_like=True, gc=False):
 
 
 class RiskRecord(msgspec.Struct, array_like=True, gc=False):
-    """All of it."""
+    """All of it. Version 1 has none of the last three fields: what `risk.transit` holds."""
 
     version: int
     accepting: bool
@@ -54,20 +60,25 @@ class RiskRecord(msgspec.Struct, array_like=True, gc=False):
     ledgers: list[LedgerRecord]
     exposures: list[ExposureRecord]
     transfers: list[tuple[str, int, str, int]]
+    transit: list[BalanceRecord] = []
+    outgoing: list[TransferRecord] = []
+    incoming: list[TransferRecord] = []
 
 
+_FIELDS_OF_VERSION_1: Final = RiskRecord.__struct_fields__.index("transit")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RiskRecord).decode
 
 
 def dump(risk: "RiskEngine") -> bytes:
     """Return the state of `risk` as bytes."""
-    gates = risk.gates
+    gates, transit = risk.gates, risk.transit
+    has_transfers = bool(transit.outgoing or transit.incoming)
     exposures = sorted(
         (line.account.account_id, line.instrument.instrument_id, index) for index, line in enumerate(risk.exposures)
     )
     record = RiskRecord(
-        RECORD_VERSION,
+        RECORD_VERSION if has_transfers else 1,
         gates.accepting,
         gates.acceptance_reason,
         gates.market_killed,
@@ -78,8 +89,12 @@ def dump(risk: "RiskEngine") -> bytes:
         [_ledger(ledger) for _, ledger in sorted(risk.ledgers.items())],
         [_exposure(risk, index) for _, _, index in exposures],
         [(transfer_id, *risk.transfers[transfer_id]) for transfer_id in sorted(risk.transfers)],
+        _balances(transit.ledger),
+        _transfers(transit.outgoing),
+        _transfers(transit.incoming),
     )
-    return _encode(record)
+    fields = msgspec.structs.astuple(record)
+    return _encode(fields if has_transfers else fields[:_FIELDS_OF_VERSION_1])
 
 
 def load(risk: "RiskEngine", data: bytes) -> None:
@@ -90,8 +105,8 @@ def load(risk: "RiskEngine", data: bytes) -> None:
     """
     assert not risk.ledgers, "a state is loaded into an engine without one"
     record = _decode(data)
-    if record.version != RECORD_VERSION:
-        raise ValueError(f"risk record has version {record.version}, known is {RECORD_VERSION}")
+    if not 1 <= record.version <= RECORD_VERSION:
+        raise ValueError(f"risk record has version {record.version}, known are 1 to {RECORD_VERSION}")
     gates = risk.gates
     gates.accepting = record.accepting
     gates.acceptance_reason = record.acceptance_reason
@@ -116,6 +131,9 @@ def load(risk: "RiskEngine", data: bytes) -> None:
         exposure.open_sell_qty = line.open_sell_qty
         exposure.short_lock = line.short_lock
     risk.transfers = {key: (account_id, asset, amount) for key, account_id, asset, amount in record.transfers}
+    _restore_balances(risk.transit.ledger, record.transit)
+    risk.transit.outgoing = _restored_transfers(record.outgoing)
+    risk.transit.incoming = _restored_transfers(record.incoming)
 
 
 def _bucket(bucket: Bucket) -> BucketRecord:
@@ -132,6 +150,14 @@ def _restored(record: BucketRecord) -> Bucket:
 
 def _balances(ledger: Ledger) -> list[BalanceRecord]:
     return [(asset, balance.amount, balance.held) for asset, balance in sorted(ledger.balances.items())]
+
+
+def _transfers(transfers: dict[str, Transfer]) -> list[TransferRecord]:
+    return [(transfer_id, *transfers[transfer_id]) for transfer_id in sorted(transfers)]
+
+
+def _restored_transfers(records: list[TransferRecord]) -> dict[str, Transfer]:
+    return {key: Transfer(account_id, asset, amount, shard) for key, account_id, asset, amount, shard in records}
 
 
 def _restore_balances(ledger: Ledger, balances: list[BalanceRecord]) -> None:

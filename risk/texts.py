@@ -18,3 +18,10 @@ def qty_text(instrument: Instrument, qty: int) -> str:
 def cash_text(currency: str, amount: int) -> str:
     """Return an amount in 10^-6 as its decimal and currency."""
     return f"{decimal_text(amount, MICRO)} {currency}"
+
+
+def amount_text(instrument: Instrument, asset: str, amount: int) -> str:
+    """Return an amount of the instrument's currency or of its shares, whichever `asset` is, as its decimal and name."""
+    if asset == instrument.symbol:
+        return f"{qty_text(instrument, amount)} {asset}"
+    return cash_text(asset, amount)
