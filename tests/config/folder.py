@@ -1,11 +1,12 @@
 """A small configuration in a folder, to be spoiled by tests one line at a time."""
 
+import shutil
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from config.settings import Report, check
+from config.settings import SHIPPED, Report, check
 
 EXCHANGE: Final = """\
 io_threads = 1
@@ -85,6 +86,20 @@ FILES: Final = {
     "sessions.cfg": SESSIONS,
     "passwords": PASSWORDS.replace("TRADER1", "NOBODY"),
 }
+
+
+def copy_shipped(folder: Path) -> Path:
+    """Copy the shipped configurations and return the copy; the certificate, which set-up makes, is an empty file."""
+    for source in (SHIPPED, SHIPPED / "per-instrument"):
+        target = folder / source.relative_to(SHIPPED)
+        target.mkdir(parents=True)
+        for name in FILES:
+            shutil.copy(source / name, target / name)
+    shutil.copytree(SHIPPED / "dictionaries", folder / "dictionaries")
+    (folder / "certs").mkdir()
+    for name in ("server.crt", "server.key"):
+        (folder / "certs" / name).touch()
+    return folder
 
 
 class Edit(msgspec.Struct, frozen=True):

@@ -10,21 +10,13 @@ import pytest
 from config import reference
 from config.passwords import is_password
 from config.settings import SHIPPED, Settings, check, load
+from tests.config.folder import copy_shipped
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The shipped configuration; its certificate, which set-up makes, is an empty file here."""
-    folder = tmp_path_factory.mktemp("shipped") / "config"
-    names = ("exchange.toml", "instruments.toml", "accounts.toml", "sessions.cfg", "passwords")
-    folder.mkdir()
-    for name in names:
-        shutil.copy(SHIPPED / name, folder / name)
-    shutil.copytree(SHIPPED / "dictionaries", folder / "dictionaries")
-    (folder / "certs").mkdir()
-    for name in ("server.crt", "server.key"):
-        (folder / "certs" / name).touch()
-    return load(folder)
+    """The shipped configuration."""
+    return load(copy_shipped(tmp_path_factory.mktemp("shipped") / "config"))
 
 
 def test_the_demo_has_no_fault_and_nothing_to_remark(demo: Settings) -> None:
