@@ -1,10 +1,13 @@
-"""The part of a configuration that is one shard's: what its engine is configured with."""
+"""The part of a configuration that is one shard's: what its engine is configured with, and that it stays there."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 from config.accounts import AccountSettings
+from config.exchange import FILE as EXCHANGE
+from config.faults import ConfigFaults, FaultLog, quote
+from config.instruments import FILE as INSTRUMENTS
 from config.settings import Settings
 
 
@@ -34,6 +37,31 @@ def shard_settings(
         ),
         notes=(),
     )
+
+
+def refuse_moves(settings: Settings, homes: Mapping[str, str]) -> None:
+    """Refuse a configuration that would take instruments from the shards whose journals have them.
+
+    Orders and balances lie in the journal of a shard: an instrument on another shard would begin there without them,
+    with its shares posted a second time; a shard that is not started would hide them. `homes` is the shard of every
+    symbol that a journal knows, also of those that the files no longer name.
+
+    Raises:
+        ConfigFaults: an instrument is on another shard, or a shard that has instruments is not in exchange.toml.
+    """
+    log = FaultLog()
+    for instrument in settings.instruments:
+        home = homes.get(instrument.symbol, instrument.shard)
+        if home != instrument.shard:
+            found = f"{instrument.shard} for {instrument.symbol}"
+            log.add(INSTRUMENTS, instrument.line, "shard", found=found, allowed=f"{home}, as in the journal")
+    names = {shard.name for shard in settings.exchange.shards}
+    for symbol, home in sorted(homes.items()):
+        if home not in names:
+            allowed = f"a [[shard]] with name = {quote(home)}, which has {symbol} in its journal"
+            log.add(EXCHANGE, 0, "shard", found="nothing", allowed=allowed)
+    if log.faults:
+        raise ConfigFaults(log.faults)
 
 
 def _account(account: AccountSettings, shard: str, symbols: set[str]) -> AccountSettings:

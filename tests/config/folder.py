@@ -110,6 +110,34 @@ class Edit(msgspec.Struct, frozen=True):
     new: str
 
 
+TWO_SHARDS: Final = Edit(
+    "exchange.toml", 'core = "none"\n', 'core = "none"\n\n[[shard]]\nname = "perps"\ncore = "none"\n'
+)
+PERP_ON_ITS_OWN: Final = Edit(
+    "instruments.toml", '"60000"\nband_percent = "50"\nshard = "main"', '"60000"\nband_percent = "50"\nshard = "perps"'
+)
+SPLIT_ACCOUNTS: Final = """\
+[[account]]
+name = "ACC1"
+firm = "FIRM1"
+opening = { AAPL = "5" }
+
+[[account.shard]]
+name = "main"
+opening = { USD = "1000.000001" }
+
+[[account.shard]]
+name = "perps"
+opening = { USD = "2000" }
+
+[[account]]
+name = "ACC2"
+firm = "FIRM1"
+"""
+SPLIT: Final = (TWO_SHARDS, PERP_ON_ITS_OWN)
+"""The small configuration with a shard for the perpetual; its accounts have to be SPLIT_ACCOUNTS."""
+
+
 def write_config(folder: Path, *edits: Edit) -> Path:
     """Write the small configuration, with the edits made, and return the folder."""
     files = dict(FILES)

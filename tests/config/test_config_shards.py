@@ -7,13 +7,12 @@ import pytest
 
 from config.commands import configuration_commands
 from config.settings import ConfigFaults, Settings, load
-from config.shards import shard_settings
+from config.shards import refuse_moves, shard_settings
 from matching.commands import Command, DefineAccount, DefineInstrument, DefineSession, Deposit, SetLimits
 from matching.engine import Engine
 from matching.events import CommandRefused, Event
 from risk.engine import RiskEngine
-from tests.config.folder import ACCOUNTS, Edit, write_config
-from tests.config.test_shard_faults import ACCOUNT, SPLIT
+from tests.config.folder import ACCOUNTS, SPLIT, SPLIT_ACCOUNTS, Edit, write_config
 
 INSTRUMENT_IDS: Final = {"AAPL": 40, "BTC-PERP": 4}
 ACCOUNT_IDS: Final = {"ACC1": 12, "ACC2": 11}
@@ -22,7 +21,7 @@ SESSIONS: Final[list[Command]] = [
     DefineSession(7, "FIX.4.4:OUTCRY->TRADER1", "TRADER1", 0, 0, 0, 0),
     DefineSession(3, "FIXT.1.1:OUTCRY->DROP1", "DROP1", 0, 0, 0, 0),
 ]
-LIMITED: Final = ACCOUNT.replace(
+LIMITED: Final = SPLIT_ACCOUNTS.replace(
     'firm = "FIRM1"\nopening',
     'firm = "FIRM1"\norder_value_max = "100"\nmessage_rate = 10\n'
     'limit = [{ symbol = "BTC-PERP", order_qty_max = "0.5" }, { symbol = "AAPL", order_qty_max = "6" }]\nopening',
@@ -128,3 +127,35 @@ def test_an_id_other_than_the_one_that_the_shard_has_is_a_fault(split: Settings)
 def test_a_shard_that_is_not_there_is_refused(split: Settings) -> None:
     with pytest.raises(AssertionError, match="nowhere is not one shard"):
         shard_settings(split, "nowhere", INSTRUMENT_IDS, ACCOUNT_IDS)
+
+
+MOVES = [
+    # shard of each symbol in the journals, faults
+    ({}, []),
+    ({"AAPL": "main"}, []),
+    ({"AAPL": "main", "BTC-PERP": "perps", "GONE": "main"}, []),
+    ({"AAPL": "perps"}, ["instruments.toml:1: shard: found main for AAPL, allowed: perps, as in the journal"]),
+    (
+        {"AAPL": "perps", "BTC-PERP": "main"},
+        [
+            "instruments.toml:1: shard: found main for AAPL, allowed: perps, as in the journal",
+            "instruments.toml:11: shard: found perps for BTC-PERP, allowed: main, as in the journal",
+        ],
+    ),
+    (
+        {"GONE": "old"},
+        ['exchange.toml: shard: found nothing, allowed: a [[shard]] with name = "old", which has GONE in its journal'],
+    ),
+]
+
+
+@pytest.mark.parametrize(("homes", "expected"), MOVES)
+def test_an_instrument_stays_on_the_shard_whose_journal_has_it(
+    split: Settings, homes: dict[str, str], expected: list[str]
+) -> None:
+    found: list[str] = []
+    try:
+        refuse_moves(split, homes)
+    except ConfigFaults as error:
+        found = [str(fault) for fault in error.faults]
+    assert found == expected

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.settings import ConfigFaults, check, load
-from tests.config.folder import FILES, write_config
+from tests.config.folder import FILES, SPLIT, SPLIT_ACCOUNTS, Edit, write_config
 
 NAMES: Final = sorted(FILES)
 PIECES: Final = st.sampled_from(
@@ -24,9 +24,9 @@ PIECES: Final = st.sampled_from(
 )  # fmt: skip
 
 
-def _load(name: str, data: bytes) -> None:
+def _load(name: str, data: bytes, *edits: Edit) -> None:
     with TemporaryDirectory() as folder:
-        path = write_config(Path(folder))
+        path = write_config(Path(folder), *edits)
         (path / name).write_bytes(data)
         report = check(path)
         assert (report.settings is None) == bool(report.faults)
@@ -51,6 +51,17 @@ def test_a_spoiled_file_is_answered_with_faults_or_settings(
     _load(name, data[:at] + b"".join(pieces) + data[at + cut :])
 
 
+@pytest.mark.slow
+@given(place=st.floats(0, 1), cut=st.integers(0, 40), pieces=st.lists(PIECES, max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_a_spoiled_split_of_accounts_is_answered_with_faults_or_settings(
+    place: float, cut: int, pieces: list[bytes]
+) -> None:
+    data = SPLIT_ACCOUNTS.encode()
+    at = int(place * len(data))
+    _load("accounts.toml", data[:at] + b"".join(pieces) + data[at + cut :], *SPLIT)
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [
@@ -60,6 +71,9 @@ def test_a_spoiled_file_is_answered_with_faults_or_settings(
         ("exchange.toml", b"[[logs]]\n[listener]\n[shard.x]\n"),
         ("instruments.toml", b"instrument = [1, 2]"),
         ("accounts.toml", b"[[account]]\nname = 'A'\nfirm = 'F'\nlimit = [1]\nopening = {a = 'b'}\n"),
+        ("accounts.toml", b"[[account]]\nname = 'A'\nfirm = 'F'\nshard = [1]\n"),
+        ("accounts.toml", b"[[account]]\nname = 'A'\nfirm = 'F'\nshard = {name = 'main', opening = {}}\n"),
+        ("accounts.toml", b"[[account]]\nname = 'A'\nfirm = 'F'\nshard = [{name = [], opening = {USD = 1}}, {}]\n"),
         ("sessions.cfg", b"[SESSION]\n" * 3),
         ("sessions.cfg", b"=" * 5_000),
         ("passwords", b"a:$argon2id$v=19$m=9999999999,t=1,p=1$c29tZXNhbHQxMjM$" + b"A" * 43),

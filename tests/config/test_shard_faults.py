@@ -6,39 +6,26 @@ from pathlib import Path
 import pytest
 
 from config.settings import load
-from tests.config.folder import ACCOUNTS, Edit, faults, notes, write_config
-
-TWO_SHARDS = Edit("exchange.toml", 'core = "none"\n', 'core = "none"\n\n[[shard]]\nname = "perps"\ncore = "none"\n')
-PERP_ON_ITS_OWN = Edit(
-    "instruments.toml", '"60000"\nband_percent = "50"\nshard = "main"', '"60000"\nband_percent = "50"\nshard = "perps"'
+from tests.config.folder import (
+    ACCOUNTS,
+    PERP_ON_ITS_OWN,
+    SPLIT,
+    SPLIT_ACCOUNTS,
+    TWO_SHARDS,
+    Edit,
+    faults,
+    notes,
+    write_config,
 )
-ACCOUNT = """\
-[[account]]
-name = "ACC1"
-firm = "FIRM1"
-opening = { AAPL = "5" }
 
-[[account.shard]]
-name = "main"
-opening = { USD = "1000.000001" }
-
-[[account.shard]]
-name = "perps"
-opening = { USD = "2000" }
-
-[[account]]
-name = "ACC2"
-firm = "FIRM1"
-"""
-SPLIT = (TWO_SHARDS, PERP_ON_ITS_OWN)
 ONE_OF = "whose name is one of main, perps"
 FOLDER = "name of a folder, 1..32 letters, digits, -, _ and ., the first a letter or digit, in quotes"
 
 
 def accounts(old: str, new: str) -> Edit:
     """Return the split accounts with one change."""
-    assert ACCOUNT.count(old) == 1, f"{old!r} does not stand once in the accounts"
-    return Edit("accounts.toml", ACCOUNTS, ACCOUNT.replace(old, new))
+    assert SPLIT_ACCOUNTS.count(old) == 1, f"{old!r} does not stand once in the accounts"
+    return Edit("accounts.toml", ACCOUNTS, SPLIT_ACCOUNTS.replace(old, new))
 
 
 def test_an_account_is_opened_on_each_shard_with_its_part(tmp_path: Path) -> None:
@@ -180,7 +167,7 @@ def test_shards_without_a_core_are_named_in_one_note(tmp_path: Path, monkeypatch
     edits = (
         Edit("exchange.toml", '[[shard]]\nname = "main"\ncore = "none"\n', shards),
         Edit("instruments.toml", '[[instrument]]\nsymbol = "AAPL"', extra + '\n[[instrument]]\nsymbol = "AAPL"'),
-        Edit("accounts.toml", ACCOUNTS, ACCOUNT.replace("perps", "two")),
+        Edit("accounts.toml", ACCOUNTS, SPLIT_ACCOUNTS.replace("perps", "two")),
     )
     settings = load(write_config(tmp_path, *edits))
     cores = [(each.name, each.core) for each in settings.exchange.shards]
