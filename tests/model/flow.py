@@ -47,6 +47,7 @@ class Flow:
         self.calm = calm
         self.names: list[str] = []
         self.sent: list[c.NewOrder] = []
+        self.transfers: list[c.Command] = []
         self.reopen: c.Command | None = None
         self.has_work = False
         self.time_ns = 1_700_000_000_000_000_000
@@ -179,6 +180,8 @@ class Flow:
         draw = rng.randint(1, 13)
         if draw == 1:
             return c.SetLimits(rng.choice((1, 2, 9)), rng.choice((0, 1, 9)), rng.choice((0, 30, -1)), 0, 8, 120)
+        if draw == 2 and rng.random() < 0.6:
+            return self.transfer()
         if draw == 2:
             return c.Deposit(
                 rng.choice(ACCOUNTS),
@@ -198,6 +201,20 @@ class Flow:
             self.trading_day += rng.choice((0, 1))
             return c.EndTradingDay(self.trading_day)
         return self.close_or_reopen(draw)
+
+    def transfer(self) -> c.Command:
+        """A step of a transfer between shards: a new one, one again, or one whose id is taken by another."""
+        rng = self.rng
+        if self.transfers and rng.random() < 0.3:
+            return rng.choice(self.transfers)
+        step = rng.choice((c.TransferOut, c.TransferOut, c.TransferIn))
+        asset = rng.choice(("USD", "USD", "AAPL", "BTC-PERP"))
+        amount = rng.choice((0, 1, 100_000_000)) if asset == "USD" and rng.random() < 0.5 else rng.randint(1, 60)
+        account_id = rng.choice((*ACCOUNTS, *ACCOUNTS, *ACCOUNTS, 9))
+        self.transfers.append(
+            step(account_id, asset, amount, f"t{rng.randint(1, 60)}", rng.choice(("b", "b", "c")), "ops", "")
+        )
+        return self.transfers[-1]
 
     def close_or_reopen(self, draw: int) -> c.Command:
         """Close something; if something is closed, mostly reopen that."""

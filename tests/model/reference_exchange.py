@@ -476,6 +476,20 @@ class ReferenceExchange:
             event = e.Posted(command.account_id, command.asset, command.amount, balance, command.transfer_id)
             self.out.append(event)
 
+    def on_TransferOut(self, command: c.TransferOut) -> None:  # noqa: N802  # named after the command
+        balance = self.risk.transfer_out(command)
+        if balance is None:
+            self.refuse_command(command)
+        else:
+            self.out.append(e.TransferredOut(**msgspec.structs.asdict(command), balance=balance))
+
+    def on_TransferIn(self, command: c.TransferIn) -> None:  # noqa: N802  # named after the command
+        balance = self.risk.transfer_in(command)
+        if balance is None:
+            self.refuse_command(command)
+        else:
+            self.out.append(e.TransferredIn(**msgspec.structs.asdict(command), balance=balance))
+
     def on_SetAcceptance(self, command: c.SetAcceptance) -> None:  # noqa: N802  # named after the command
         self.risk.accepting = command.accepting
         self.out.append(e.AcceptanceSet(command.accepting, command.reason))

@@ -6,6 +6,7 @@ from typing import Any
 from matching import commands as c
 
 OUTSIDE = 0
+TRANSIT = -1
 SECOND = 1_000_000_000
 
 
@@ -22,6 +23,7 @@ class ReferenceRisk:
     limits: dict[tuple[int, int], c.SetLimits] = field(default_factory=dict)
     postings: list[tuple[int, str, int]] = field(default_factory=list)
     transfers: list[str] = field(default_factory=list)
+    steps: list[tuple[str, str, int, str, int, str]] = field(default_factory=list)
     locks: dict[tuple[int, int], int] = field(default_factory=dict)
     killed: list[tuple[str, int]] = field(default_factory=list)
     accepting: bool = True
@@ -85,6 +87,32 @@ class ReferenceRisk:
         self.postings.append((OUTSIDE, command.asset, -command.amount))
         return self.balance(command.account_id, command.asset)
 
+    def transfer_out(self, command: c.TransferOut) -> int | None:
+        wanted = ("out", command.transfer_id, command.account_id, command.asset, command.amount, command.to_shard)
+        may = ("account", command.account_id) not in self.killed
+        may = may and command.amount <= self.available(command.account_id, command.asset)
+        return self.transfer(wanted, -command.amount, may=may)
+
+    def transfer_in(self, command: c.TransferIn) -> int | None:
+        wanted = ("in", command.transfer_id, command.account_id, command.asset, command.amount, command.from_shard)
+        return self.transfer(wanted, command.amount, may=True)
+
+    def transfer(self, wanted: tuple[str, str, int, str, int, str], amount: int, *, may: bool) -> int | None:
+        """Post a step of a transfer, where none with its kind and id was posted; `may` it be posted?"""
+        account_id, asset = wanted[2:4]
+        same_id = [step for step in self.steps if step[:2] == wanted[:2]]
+        if not same_id:
+            assets = [each.currency for each in self.instruments.values()]
+            assets += [each.symbol for each in self.instruments.values() if each.kind == "spot"]
+            if not may or account_id not in self.accounts or asset not in assets or wanted[4] < 1:
+                return None
+            self.steps.append(wanted)
+            self.postings.append((account_id, asset, amount))
+            self.postings.append((TRANSIT, asset, -amount))
+        elif same_id != [wanted]:
+            return None
+        return self.balance(account_id, asset)
+
     # -- throttles ----------------------------------------------------------------------------------------------------
 
     def set_bucket(self, kind: str, owner: int, rate: int, burst: int) -> None:
@@ -96,12 +124,16 @@ class ReferenceRisk:
             self.buckets[kind, owner] = (rate, capacity, used, present[3] if present else 0)
 
     def take_tokens(self, owners: list[tuple[str, int]], time_ns: int) -> bool:
-        """Take a token of each bucket, or of none."""
+        """Take a token of each bucket, or of none; a refusal has looked at its bucket too.
+
+        What flowed in until then flowed at the rate of then; a rate that changes counts from the last look on.
+        """
         taken = {}
         for owner in owners:
             if owner in self.buckets:
                 rate, capacity, used, then = self.buckets[owner]
                 used = max(0, used - (time_ns - then) * rate)
+                self.buckets[owner] = (rate, capacity, used, time_ns)
                 if used + SECOND > capacity:
                     return False
                 taken[owner] = (rate, capacity, used + SECOND, time_ns)

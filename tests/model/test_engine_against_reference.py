@@ -13,6 +13,7 @@ from matching.events import Event
 from risk.engine import RiskEngine
 from tests.model.flow import Flow, definitions
 from tests.model.reference_exchange import ReferenceExchange
+from tests.model.reference_risk import TRANSIT
 
 STEP_MAX = 4
 
@@ -51,6 +52,8 @@ def compare_money(engine: Engine, reference: ReferenceExchange) -> None:
         for asset in ("USD", "AAPL", "MSFT", "BTC-PERP"):
             expected = reference.risk.balance(account_id, asset), reference.risk.held(account_id, asset)
             assert risk.balance_of(account_id, asset) == expected, (account_id, asset)
+    for asset in ("USD", "AAPL"):
+        assert risk.in_transit(asset) == reference.risk.balance(TRANSIT, asset), asset
 
 
 @pytest.mark.slow
