@@ -24,18 +24,20 @@ from gateway.inbound import (
 )
 from gateway.market_data import MarketData
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
-from gateway.rejects import BUSINESS_NOT_AUTHORIZED, business_reject
+from gateway.rejects import BUSINESS_NOT_AUTHORIZED, BUSINESS_NOT_AVAILABLE, business_reject
+from gateway.relay import GatewayEngine
 from gateway.reports import BUSINESS_MESSAGE_REJECT, EXECUTION_REPORT, ReportWriter
 from gateway.resends import Resends
 from gateway.sessions import GatewaySession, SessionBook
+from gateway.shard_link import Connection
+from gateway.shard_market import ShardMarket
 from gateway.statistics import LoopStatistics
 from gateway.storage import Storage
 from gateway.translation import Translator
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wire
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
-from matching.commands import CancelSessionOrders, Command, ContinueWork, SetAcceptance
-from matching.engine import Engine
+from matching.commands import CancelSessionOrders, Command, ContinueWork, EndTradingDay, SetAcceptance
 from matching.events import Event, Execution, InstrumentDefined
 from matching.journal import Batch
 
@@ -61,15 +63,17 @@ class Exchange:
         self,
         *,
         wire: Wire,
-        engine: Engine,
+        engine: GatewayEngine,
         storage: Storage,
         pipeline: Pipeline,
         sessions: SessionBook,
         clock: Clock,
         fault_point: FaultPoint,
         bounds: BoundSettings,
+        market: ShardMarket | None = None,
     ) -> None:
         self._wire = wire
+        self._market = market
         self._engine = engine
         self._storage = storage
         self._pipeline = pipeline
@@ -120,11 +124,15 @@ class Exchange:
             left.
         """
         try:
-            while not (self._stopping and self._pipeline.is_idle()):
+            while not (self._stopping and self._pipeline.is_idle() and self._is_answered()):
                 self.turn(POLL_TIMEOUT_MS)
         finally:
             self._ended = True
             self._refuse_operations()
+
+    def _is_answered(self) -> bool:
+        """Whether no shard that is up owes an answer."""
+        return self._market is None or self._market.is_answered()
 
     def begin_with(self, commands: Sequence[Command]) -> None:
         """Apply `commands` in the first turn. To be called before the matching thread runs."""
@@ -137,6 +145,8 @@ class Exchange:
     def turn(self, timeout_ms: int) -> None:
         """Do one turn: take what came, commit and release what is complete, then work on the new input."""
         timeout = 0 if self._has_own_work() else timeout_ms
+        if timeout and self._market is not None:
+            self._market.arm()
         inbound, outbound, oldest_ns = self._wire.poll(timeout)
         began = time.perf_counter_ns()
         if outbound:
@@ -149,11 +159,29 @@ class Exchange:
         acceptance = self._storage.acceptance_change(self._engine.accepting)
         if acceptance is not None:
             self._commands.append(acceptance)
+        if self._market is not None:
+            self._exchange_with_shards(self._market)
         if self._commands or self._messages or self._targets:
             self._apply(oldest_ns)
         self.drop_copies.catch_up(self._begin_batch)
         self.statistics.busy(time.perf_counter_ns() - began)
         self._commit()
+
+    def _exchange_with_shards(self, market: ShardMarket) -> None:
+        """Give shards what is for them; what is left to journal are refusals, and what shards have answered."""
+        self._commands = market.distribute(self._commands, self._targets)
+        self._targets = market.answers.targets()
+        for session_id, msg_seq_num, msg_type, ref_id, text in market.unavailable:
+            body = business_reject(
+                self._sessions.by_id[session_id].version,
+                ref_seq_num=msg_seq_num,
+                ref_msg_type=msg_type,
+                reason=BUSINESS_NOT_AVAILABLE,
+                text=text,
+                ref_id=ref_id,
+            )
+            self._messages.append((session_id, BUSINESS_MESSAGE_REJECT, body))
+        market.unavailable.clear()
 
     def _has_own_work(self) -> bool:
         return (
@@ -172,6 +200,7 @@ class Exchange:
             self._fault_point("release.before")
             for io, serial in releases:
                 self._wire.release(io, serial)
+                self._fault_point("release.each")
             self._fault_point("release.after")
         if done:
             self.statistics.committed(done)
@@ -275,9 +304,29 @@ class Exchange:
         if session.cancel_on_disconnect:
             self._commands.append(CancelSessionOrders(session.session_id, "Canceled on disconnect"))
 
+    def shards_down(self) -> list[tuple[str, bool]]:
+        """Return the shards that are not up, and whether they are connected; see `ShardMarket.down`."""
+        return self._market.down() if self._market is not None else []
+
+    def connect_shard(self, name: str, connection: Connection) -> None:
+        """Take up a shard behind a new connection."""
+        assert self._market is not None, "there are shards"
+        self._market.connect(name, connection)
+
+    def shard_status(self) -> list[dict[str, Any]] | None:
+        """Return what is known of each shard; None where there is none but this thread."""
+        return self._market.status() if self._market is not None else None
+
     def command(self, command: Command) -> list[Event]:
-        """Apply a command of the operator or the configuration at once, in a batch of its own; return its events."""
+        """Apply a command of the operator or the configuration at once, in a batch of its own; return its events.
+
+        What shards have to obey is sent to them, and their events are not waited for.
+        """
         assert not self._commands, "operations run between batches"
+        if self._market is not None and not isinstance(command, SetAcceptance):
+            self._market.operate(command)
+            if not isinstance(command, EndTradingDay):
+                return []
         return self._apply_commands([command])
 
     # -- one batch ----------------------------------------------------------------------------------------------------
@@ -348,6 +397,7 @@ class Exchange:
         self._fault_point("stage.before")
         if messages:
             pending.parts_missing = self._wire.stage(batch.batch_seq, messages)
+        self._fault_point("stage.after")
 
     def _report(self, time_ns: int, events: list[Event], messages: list[Message]) -> dict[int, int]:
         """Append what sessions and live drop copies are told of `events`; return the cursors of the drop copies
@@ -394,7 +444,7 @@ class Exchange:
 class AccountNames(dict[int, str]):
     """Names of accounts by id, read from the engine when an id is met for the first time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: GatewayEngine) -> None:
         super().__init__()
         self._engine = engine
 

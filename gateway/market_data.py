@@ -11,10 +11,10 @@ from typing import Any, Final
 from config.exchange import BoundSettings
 from gateway.depth_view import BID, OFFER, DepthView
 from gateway.pipeline import PendingBatch
+from gateway.relay import GatewayEngine
 from gateway.reports import InstrumentTexts, transact_time
 from gateway.sessions import FIX50SP2, GatewaySession
 from gateway.wire import Wire
-from matching.engine import Engine
 from matching.events import Execution
 from matching.instrument import Instrument
 
@@ -80,7 +80,9 @@ class MarketData:
     subscription.
     """
 
-    def __init__(self, wire: Wire, engine: Engine, symbols: Mapping[str, Instrument], bounds: BoundSettings) -> None:
+    def __init__(
+        self, wire: Wire, engine: GatewayEngine, symbols: Mapping[str, Instrument], bounds: BoundSettings
+    ) -> None:
         self._wire = wire
         self._engine = engine
         self._symbols = symbols

@@ -15,7 +15,7 @@ from gateway.admin import AdminError, Operation
 from gateway.exchange import Exchange
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.snapshotter import Snapshotter
-from gateway.start_up import Started
+from gateway.start_up import Started, is_sharded
 from gateway.wire import Wire
 from gateway.wire_setup import start_message_log
 from matching.clock import Clock
@@ -96,15 +96,8 @@ class Operations:
             "pid": os.getpid(),
             "time_ns": self._clock.now_ns(),
             "durability": settings.durability,
-            "shards": [
-                {
-                    "name": self._shard.name,
-                    "core": self._shard.core,
-                    "affinity": sorted(self._shard.affinity()),
-                    "instruments": [instrument.symbol for instrument in self._settings.instruments],
-                    **self._exchange.statistics.report(),
-                }
-            ],
+            "shards": await self._on_matching_thread(self._exchange.shard_status) or [self._embedded_shard()],
+            "gateway": self._exchange.statistics.report() if is_sharded(self._settings) else None,
             "engine": engine,
             "pipeline": {
                 "batches_pending": len(self._exchange.pending),
@@ -116,6 +109,15 @@ class Operations:
             "sessions": [
                 self._session_status(session, by_id.get(session.session_id, {})) for session in self._sessions
             ],
+        }
+
+    def _embedded_shard(self) -> dict[str, Any]:
+        return {
+            "name": self._shard.name,
+            "core": self._shard.core,
+            "affinity": sorted(self._shard.affinity()),
+            "instruments": [instrument.symbol for instrument in self._settings.instruments],
+            **self._exchange.statistics.report(),
         }
 
     def _session_status(self, session: GatewaySession, wire: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ admission threads, and the wire's own native threads. A second process follows t
 """
 
 import asyncio
-import gc
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 import uvloop
 
@@ -28,11 +28,23 @@ from gateway.fault_points import JOURNAL_PREFIX, FaultPointError, fault_point, n
 from gateway.logs import configure_logs
 from gateway.operations import Operations
 from gateway.pipeline import Pipeline
+from gateway.relay import RelayEngine
 from gateway.session_setup import add_to_wire, admission_accounts, build_sessions, orders_without_owner
 from gateway.sessions import SessionBook
+from gateway.shard_keeper import ShardKeeper
+from gateway.shard_market import ShardMarket
+from gateway.shard_watch import ShardWatch
 from gateway.snapshotter import Snapshotter
-from gateway.start_up import ENGINE_FACTORY, Started, StartUpError, start_up
-from gateway.storage import Storage
+from gateway.start_up import (
+    ENGINE_FACTORY,
+    RELAY_FACTORY,
+    Started,
+    StartUpError,
+    end_collections,
+    is_sharded,
+    start_up,
+)
+from gateway.storage import COMMIT_GIVE_UP_S, Storage
 from gateway.timers import Timers
 from gateway.wire import Wire
 from gateway.wire_setup import build_wire, start_message_log, tls_arguments
@@ -44,8 +56,8 @@ from matching.shard import ShardPinError, ShardThread, start_shard
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
-COMMIT_GIVE_UP_S: Final = 30.0
 LOGOUT_WAIT_S: Final = 3.0
+SHARD_START_SECONDS: Final = 60.0
 STOP_TEXT: Final = "Exchange is stopping"
 
 log = structlog.get_logger("server")
@@ -62,7 +74,8 @@ def serve(config_dir: Path, data_dir: Path, *, fault: str = "") -> int:
         return EXIT_USAGE
     try:
         settings = load(config_dir)
-        passes = fault_point(fault)
+        shard_fault = fault if "/" in fault else ""
+        passes = fault_point("" if shard_fault else fault)
     except ConfigFaults as error:
         for found in error.faults:
             print(found, file=sys.stderr)
@@ -76,7 +89,7 @@ def serve(config_dir: Path, data_dir: Path, *, fault: str = "") -> int:
         log.info("configuration", note=str(note))
     try:
         raise_descriptor_limit(settings)
-        return uvloop.run(Server(settings, data_dir, passes).run())
+        return uvloop.run(Server(settings, data_dir, passes, shard_fault).run())
     except ConfigFaults as error:
         for found in error.faults:
             print(found, file=sys.stderr)
@@ -90,13 +103,17 @@ def serve(config_dir: Path, data_dir: Path, *, fault: str = "") -> int:
 class Server:
     """All parts of one exchange process, and the order in which they start and stop. Owner: the main thread."""
 
-    def __init__(self, settings: Settings, data_dir: Path, passes: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, data_dir: Path, passes: Callable[[str], None], shard_fault: str = ""
+    ) -> None:
         self._settings = settings
         self._data_dir = data_dir
         self._passes = passes
+        self._shard_fault = shard_fault
         self._clock = SystemClock()
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
+        self._watch: ShardWatch | None = None
 
     async def run(self) -> int:
         """Start, serve, stop; return the exit code."""
@@ -104,7 +121,7 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         started = start_up(self._settings, self._data_dir, self._clock)
-        _end_collections()
+        end_collections()
         settings = self._settings.exchange
         sessions = build_sessions(self._settings, started)
         wire = build_wire(settings)
@@ -115,9 +132,11 @@ class Server:
         ]
         add_to_wire(wire, self._settings, sessions, self._clock.now_ns() // 1_000_000_000)
         exchange = self._build_exchange(wire, started, sessions)
-        exchange.begin_with(orders_without_owner(self._settings, started, sessions))
+        if not is_sharded(self._settings):
+            exchange.begin_with(orders_without_owner(self._settings, started, sessions))
         admission = Admission(wire, admission_accounts(self._settings, sessions), settings.logon)
-        snapshotter = Snapshotter(self._data_dir, settings.snapshot, ENGINE_FACTORY)
+        factory = RELAY_FACTORY if is_sharded(self._settings) else ENGINE_FACTORY
+        snapshotter = Snapshotter(self._data_dir, settings.snapshot, factory)
         shard = self._start_matching(exchange, started, loop)
         timers = Timers(self._settings, exchange, wire, sessions, started, snapshotter, self._clock, self._data_dir)
         operations = Operations(
@@ -134,6 +153,7 @@ class Server:
         )
         admin = AdminServer(self._data_dir / settings.admin.socket, operations.table())
         await admin.start()
+        keeper = await self._start_shards(exchange)
         admission.start()
         wire.start()
         snapshotter.start()
@@ -146,6 +166,10 @@ class Server:
             timers.stop()
             await admin.stop()
             await self._stop_in_order(wire, exchange, sessions, shard)
+            if keeper is not None:
+                await keeper.stop()
+            if self._watch is not None:
+                self._watch.stop()
             admission.stop()
             snapshotter.stop()
             wire.stop(int(LOGOUT_WAIT_S * 1_000))
@@ -156,6 +180,24 @@ class Server:
             print(f"outcry: the matching thread ended: {self._failure!r}", file=sys.stderr)
             return EXIT_FAILED
         return EXIT_OK
+
+    async def _start_shards(self, exchange: Exchange) -> ShardKeeper | None:
+        """Start the shards' processes and wait until they are up; those that are not yet are tried again for ever."""
+        if self._watch is None:
+            return None
+        self._watch.start()
+        names = [shard.name for shard in self._settings.exchange.shards]
+        keeper = ShardKeeper(self._settings.config_dir, self._data_dir, exchange, names, self._shard_fault)
+        for name in await keeper.start(SHARD_START_SECONDS):
+            log.error("a shard is not up; orders for it are refused until it is", shard=name)
+        return keeper
+
+    def _build_market(self, wire: Wire, started: Started, sessions: SessionBook) -> ShardMarket | None:
+        if not isinstance(started.engine, RelayEngine):
+            return None
+        self._watch = ShardWatch(wire.wake)
+        shard_of_symbol = {instrument.symbol: instrument.shard for instrument in self._settings.instruments}
+        return ShardMarket(started.engine, sessions, shard_of_symbol, self._watch)
 
     def _build_exchange(self, wire: Wire, started: Started, sessions: SessionBook) -> Exchange:
         settings = self._settings.exchange
@@ -179,10 +221,14 @@ class Server:
             clock=self._clock,
             fault_point=self._passes,
             bounds=settings.bounds,
+            market=self._build_market(wire, started, sessions),
         )
 
     def _start_matching(self, exchange: Exchange, started: Started, loop: asyncio.AbstractEventLoop) -> ShardThread:
         shard = self._settings.exchange.shards[0]
+        if is_sharded(self._settings):
+            # The cores are the shards'.
+            shard = msgspec.structs.replace(shard, name="gateway", core=None)
         started.journal.hand_over()
 
         def failed(error: BaseException) -> None:
@@ -211,13 +257,3 @@ class Server:
                 await asyncio.sleep(0.02)
             exchange.submit(exchange.stop)
         await asyncio.to_thread(shard.join)
-
-
-def _end_collections() -> None:
-    """Switch the cycle collector off: it would walk every resting order (0.3 s for a million) in the middle of trading.
-
-    The order path makes no cycles; what the main thread leaves of them (tracebacks, tasks) is small.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.disable()

@@ -55,7 +55,7 @@ def orders_without_owner(settings: Settings, started: Started, sessions: Session
 def _retired_session(state: SessionState) -> GatewaySession:
     begin_string, _, comp_ids = state.name.partition(":")
     sender, _, target = comp_ids.partition("->")
-    return GatewaySession(
+    session = GatewaySession(
         state=state,
         begin_string=begin_string,
         sender_comp_id=sender,
@@ -65,6 +65,8 @@ def _retired_session(state: SessionState) -> GatewaySession:
         strict=True,
         cancel_on_disconnect=False,
     )
+    session.is_retired = True
+    return session
 
 
 def _gateway_session(session: SessionSettings, state: SessionState, account_ids: dict[str, int]) -> GatewaySession:

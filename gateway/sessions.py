@@ -23,7 +23,8 @@ class GatewaySession:
     """One FIX session. Owner: the matching thread.
 
     `accounts` maps what Account(1) says to the account's id; None stands for the session's first account, which is
-    taken where Account(1) is absent. `state` is what the journal holds of the session once the next commit is done.
+    taken where Account(1) is absent. `is_retired`: the journal knows it, the configuration no longer. `state` is what
+    the journal holds of the session once the next commit is done.
     """
 
     __slots__ = (
@@ -33,6 +34,7 @@ class GatewaySession:
         "cancel_on_disconnect",
         "drop_copy_live",
         "epoch",
+        "is_retired",
         "logged_on",
         "name",
         "peer",
@@ -71,6 +73,7 @@ class GatewaySession:
         if self.account_ids:
             self.accounts[None] = self.account_ids[0]
         self.cancel_on_disconnect = cancel_on_disconnect
+        self.is_retired = False
         self.logged_on = False
         self.peer = ""
         self.drop_copy_live = False

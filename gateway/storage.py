@@ -9,19 +9,28 @@ taken again when the disk has room for the ballast and more.
 import shutil
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
-from gateway.pipeline import PendingBatch, Pipeline
+from gateway.pipeline import PendingBatch
 from matching.commands import SetAcceptance
 from matching.journal import Ballast, Journal, JournalError, JournalFullError, JournalWriteError
 
 RETRY_SECONDS: Final = 0.05
 WATCH_SECONDS: Final = 0.5
 ALARM_SECONDS: Final = 3_600.0
+COMMIT_GIVE_UP_S: Final = 30.0
+"""A commit that fails for longer than this ends the process."""
 
 log = structlog.get_logger("storage")
+
+
+class Committing(Protocol):
+    """Whatever has batches to commit."""
+
+    def commit(self) -> tuple[list[PendingBatch], list[tuple[int, int]]]:
+        """Commit what is complete; see `Pipeline.commit`."""
 
 
 class Storage:
@@ -47,7 +56,7 @@ class Storage:
         self.is_closing = False
         self._low_disk = ""
 
-    def commit(self, pipeline: Pipeline) -> tuple[list[PendingBatch], list[tuple[int, int]]]:
+    def commit(self, pipeline: Committing) -> tuple[list[PendingBatch], list[tuple[int, int]]]:
         """Commit what is complete, however long it takes up to `give_up_s`; see `Pipeline.commit`.
 
         Raises:

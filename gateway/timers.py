@@ -59,7 +59,7 @@ class Timers:
         self._wire = wire
         self._sessions = sessions
         self._journal = started.journal
-        self._recovered_ns = started.recovered.time_ns
+        self._recovered_ns = started.recovered_ns
         self._snapshotter = snapshotter
         self._clock = clock
         self._snapshots = snapshot_folder(data_dir)

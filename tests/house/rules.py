@@ -23,12 +23,20 @@ RISK_READS: Final = frozenset(
 OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
     "quickfix": (),
     "lmdb": ("matching/journal/*",),
-    "socket": ("gateway/client/client.py", "gateway/admin.py", "gateway/cli/admin_client.py"),
+    "socket": (
+        "gateway/client/client.py",
+        "gateway/admin.py",
+        "gateway/cli/admin_client.py",
+        "gateway/shard_link.py",
+        "gateway/shard_keeper.py",
+        "gateway/shard_process.py",
+        "gateway/shard_exchange.py",
+    ),
     "ssl": ("gateway/client/client.py",),
-    "select": (),
+    "select": ("gateway/shard_exchange.py", "gateway/shard_watch.py"),
     "selectors": (),
     "socketserver": (),
-    "subprocess": ("gateway/snapshotter.py",),
+    "subprocess": ("gateway/snapshotter.py", "gateway/shard_keeper.py"),
     "multiprocessing": (),
     "simplefix": ("gateway/client/*",),
     "typer": ("gateway/cli/*",),
@@ -45,8 +53,8 @@ OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
 """Who may import what comes from outside; a library that is not named here is free."""
 
 WALL_CLOCK: Final = ("matching/clock.py", "gateway/client/*", "gateway/cli/*", "gateway/certificates.py")
-THREADS: Final = ("matching/shard.py", "gateway/admission.py")
-"""Matching threads start in `shard`; admission has two of its own that hash passwords."""
+THREADS: Final = ("matching/shard.py", "gateway/admission.py", "gateway/shard_watch.py")
+"""Matching threads start in `shard`; admission has two of its own that hash passwords, and one waits on shards."""
 PINNING: Final = ("matching/shard.py",)
 
 UNDETERMINED: Final = (
@@ -56,6 +64,7 @@ UNDETERMINED: Final = (
     "matching/recovery.py",
     "matching/snapshot*.py",
     "matching/durable_files.py",
+    "matching/fault_points.py",
     "matching/verification.py",
     "matching/retention.py",
 )

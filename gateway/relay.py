@@ -1,0 +1,217 @@
+"""The gateway's engine where markets are matched in shards: it matches nothing, and keeps what shards have said.
+
+Everything that a shard answers is journaled here too, so that reports, drop copies and market data are drawn from one
+journal, in one order, whatever becomes of a shard. What can be refused without a shard is refused here. A state machine
+as the matching engine is one: snapshots, recovery, replay and `outcry verify` treat both alike. Owner: the matching
+thread.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+import msgspec
+
+from gateway.depth_view import BID, OFFER, DepthView
+from matching.book import Depth
+from matching.codec import decode_events
+from matching.commands import (
+    CancelOrder,
+    Command,
+    DefineShard,
+    EndTradingDay,
+    RefuseCancel,
+    RefuseOrder,
+    RelayBatch,
+    ReplaceOrder,
+    RequestStatus,
+)
+from matching.engine import STATE_HASH_BYTES, Engine
+from matching.events import CommandRefused, Event, Execution
+from matching.instrument import Instrument
+from matching.order import Account, Session
+from matching.risk_seam import Risk
+
+RELAY_STATE_VERSION: Final = 1
+NO_BATCH: Final = 0
+NUMBERED: Final = (RefuseOrder, RefuseCancel, CancelOrder, ReplaceOrder, RequestStatus)
+"""Commands of a peer that the gateway answers itself."""
+
+
+class ShardCursor(msgspec.Struct, array_like=True):
+    """What the gateway has of one shard: its last batch, and by session the epoch and number that it answered last."""
+
+    shard_id: int
+    batch_seq: int = NO_BATCH
+    answered: dict[int, tuple[int, int]] = {}
+
+
+class _Refused(msgspec.Struct, array_like=True):
+    """The numbers of one session's epoch that were refused here."""
+
+    epoch: int
+    numbers: set[int]
+
+
+class _State(msgspec.Struct, array_like=True):
+    version: int
+    local: bytes
+    shards: dict[str, ShardCursor]
+    refused: dict[int, tuple[int, list[int]]]
+    depths: dict[int, tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]]
+
+
+_decoder: Final = msgspec.msgpack.Decoder(_State)
+_encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
+
+
+class RelayEngine:
+    """Instruments, accounts and sessions by id as the matching engine has them; cursors and depth of every shard."""
+
+    def __init__(self, risk: Risk) -> None:
+        self._local = Engine(risk)
+        self.shards: dict[str, ShardCursor] = {}
+        self._refused: dict[int, _Refused] = {}
+        self._depths: dict[int, DepthView] = {}
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def apply(self, seq: int, time_ns: int, command: Command, out: list[Event]) -> None:
+        """Apply one command and append its events; of a shard's batch, these are the shard's own."""
+        if type(command) is RelayBatch:
+            self._take(command, out)
+            # The definitions' engine counts every command.
+            self._local.seq, self._local.time_ns = seq, time_ns
+            return
+        if isinstance(command, DefineShard):
+            self._define_shard(command, out)
+            self._local.seq, self._local.time_ns = seq, time_ns
+            return
+        if isinstance(command, NUMBERED):
+            refused = self._refused.get(command.session_id)
+            if refused is None or refused.epoch != command.epoch:
+                refused = self._refused[command.session_id] = _Refused(command.epoch, set())
+            refused.numbers.add(command.msg_seq_num)
+        elif isinstance(command, EndTradingDay):
+            self._refused.clear()
+        self._local.apply(seq, time_ns, command, out)
+
+    def _define_shard(self, command: DefineShard, out: list[Event]) -> None:
+        known = self.shards.get(command.name)
+        if known is not None and known.shard_id != command.shard_id:
+            out.append(CommandRefused("DefineShard", f"shard {command.name} has the id {known.shard_id}"))
+        elif known is None:
+            self.shards[command.name] = ShardCursor(command.shard_id)
+
+    def _take(self, command: RelayBatch, out: list[Event]) -> None:
+        cursor = self.shards[command.shard]
+        assert command.shard_batch_seq > cursor.batch_seq, f"batch {command.shard_batch_seq} after {cursor.batch_seq}"
+        cursor.batch_seq = command.shard_batch_seq
+        for session_id, epoch, msg_seq_num in command.answered:
+            cursor.answered[session_id] = (epoch, msg_seq_num)
+        events = decode_events(command.events) if command.events else []
+        depths = self._depths
+        touched: set[int] = set()
+        for event in events:
+            if type(event) is Execution and event.instrument_id:
+                view = depths.get(event.instrument_id)
+                if view is None:
+                    view = depths[event.instrument_id] = DepthView(0, (), ())
+                view.fold(event)
+                touched.add(event.instrument_id)
+        for instrument_id in touched:
+            depths[instrument_id].take_changes()
+        out += events
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def is_answered(self, shard: str, session_id: int, epoch: int, msg_seq_num: int) -> bool:
+        """Tell whether a message that is for `shard` was answered already, by it or in its place by the gateway.
+
+        A shard is given the messages of a session in the order of their numbers.
+        """
+        known, highest = self.shards[shard].answered.get(session_id, (0, 0))
+        if known == epoch and msg_seq_num <= highest:
+            return True
+        refused = self._refused.get(session_id)
+        return refused is not None and refused.epoch == epoch and msg_seq_num in refused.numbers
+
+    @property
+    def instruments(self) -> Mapping[int, Instrument]:
+        """Instruments by id, whatever shard they live on."""
+        return self._local.instruments
+
+    @property
+    def accounts(self) -> Mapping[int, Account]:
+        """Accounts by id."""
+        return self._local.accounts
+
+    @property
+    def sessions(self) -> Mapping[int, Session]:
+        """FIX sessions by id."""
+        return self._local.sessions
+
+    @property
+    def risk(self) -> Risk:
+        """The risk engine of the definitions; it holds no money and no limits."""
+        return self._local.risk
+
+    @property
+    def has_work(self) -> bool:
+        """Never: work that is left over is the shard's own."""
+        return False
+
+    @property
+    def accepting(self) -> bool:
+        """Whether the gateway lets new orders through, as SetAcceptance said last."""
+        return self._local.accepting
+
+    def depth(self, instrument_id: int, levels: int) -> tuple[Depth, Depth]:
+        """Return bids and asks as (price, quantity, order count), best first; `levels` 0 returns all."""
+        view = self._depths.get(instrument_id)
+        if view is None:
+            return [], []
+        bids = [(-key, qty, count) for key, (qty, count) in view.top(BID, levels).items()]
+        return bids, [(key, qty, count) for key, (qty, count) in view.top(OFFER, levels).items()]
+
+    def statistics(self) -> dict[str, int]:
+        """Return counts of what the gateway holds."""
+        known = self._local.statistics()
+        return {key: known[key] for key in ("seq", "instruments", "sessions")} | {
+            f"batches of {name}": cursor.batch_seq for name, cursor in self.shards.items()
+        }
+
+    # -- state --------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> bytes:
+        """Return the complete state as bytes, the same for the same state."""
+        state = _State(
+            RELAY_STATE_VERSION,
+            self._local.snapshot(),
+            self.shards,
+            {key: (each.epoch, sorted(each.numbers)) for key, each in self._refused.items()},
+            {instrument_id: self.depth(instrument_id, 0) for instrument_id in self._depths},
+        )
+        return _encoder.encode(state)
+
+    def load(self, data: bytes) -> None:
+        """Take the state of a snapshot, as an engine that has seen nothing.
+
+        Raises:
+            ValueError, msgspec.DecodeError: the bytes are not a state of this version.
+        """
+        state = _decoder.decode(data)
+        if state.version != RELAY_STATE_VERSION:
+            raise ValueError(f"expected the state of a relay of version {RELAY_STATE_VERSION}, found {state.version}")
+        self._local.load(state.local)
+        self.shards = state.shards
+        self._refused = {key: _Refused(epoch, set(numbers)) for key, (epoch, numbers) in state.refused.items()}
+        self._depths = {key: DepthView(0, bids, asks) for key, (bids, asks) in state.depths.items()}
+
+    def state_hash(self) -> bytes:
+        """Return 16 bytes that are equal for equal states."""
+        return hashlib.blake2b(self.snapshot(), digest_size=STATE_HASH_BYTES).digest()
+
+
+GatewayEngine: TypeAlias = Engine | RelayEngine
+"""What the exchange loop applies its commands to: the market itself, or the record of what shards have said."""

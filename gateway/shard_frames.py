@@ -1,0 +1,112 @@
+"""What gateway and shard say to each other besides commands: hello, welcome, status, as JSON in frames; batches as the
+journal holds them.
+"""
+
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from matching import frames
+from matching.frames import Frame, FrameError
+
+ContentT = TypeVar("ContentT")
+
+
+class Hello(msgspec.Struct):
+    """The gateway's first word: the last batch of the shard that it has stored, and the ids that all shards share."""
+
+    shard: str
+    shard_id: int
+    stored_through: int
+    instruments: dict[str, int]
+    accounts: dict[str, int]
+    sessions: dict[str, int]
+
+
+class Welcome(msgspec.Struct):
+    """The shard's answer; the batches after `Hello.stored_through` follow it, up to `last_batch_seq` and beyond."""
+
+    pid: int
+    shard_id: int
+    last_batch_seq: int
+
+
+class _Batch(Protocol):
+    """A batch to send, fresh or as read from the journal."""
+
+    @property
+    def batch_seq(self) -> int: ...
+    @property
+    def first_seq(self) -> int: ...
+    @property
+    def time_ns(self) -> int: ...
+    @property
+    def commands(self) -> bytes: ...
+    @property
+    def command_count(self) -> int: ...
+    @property
+    def events(self) -> bytes: ...
+    @property
+    def event_count(self) -> int: ...
+
+
+def batch_frame(batch: _Batch) -> bytes:
+    """Return a frame of commands and events; the counts of events by command stay in the shard's journal."""
+    header = frames.encode_header(
+        frames.BATCH,
+        batch_seq=batch.batch_seq,
+        first_seq=batch.first_seq,
+        time_ns=batch.time_ns,
+        command_count=batch.command_count,
+        event_count=batch.event_count,
+        commands=batch.commands,
+        event_counts=b"",
+        events=batch.events,
+    )
+    return b"".join((header, batch.commands, batch.events))
+
+
+def json_frame(kind: int, content: msgspec.Struct | dict[str, Any]) -> bytes:
+    """Return a frame whose payload is JSON."""
+    payload = msgspec.json.encode(content)
+    header = frames.encode_header(
+        kind,
+        batch_seq=0,
+        first_seq=0,
+        time_ns=0,
+        command_count=0,
+        event_count=0,
+        commands=payload,
+        event_counts=b"",
+        events=b"",
+    )
+    return header + payload
+
+
+def command_frame(commands: bytes, count: int, *, stored_through: int) -> bytes:
+    """Return a frame of commands for a shard; it says what the gateway has stored of the shard's batches."""
+    return frames.encode_command_frame(
+        batch_seq=stored_through, first_seq=0, time_ns=0, commands=commands, command_count=count
+    )
+
+
+def decode_hello(frame: Frame) -> Hello:
+    """Raises FrameError where it is none."""
+    return _decoded(frame, Hello)
+
+
+def decode_welcome(frame: Frame) -> Welcome:
+    """Raises FrameError where it is none."""
+    return _decoded(frame, Welcome)
+
+
+def decode_status(frame: Frame) -> dict[str, Any]:
+    """Raises FrameError where it is none."""
+    return _decoded(frame, dict[str, Any])
+
+
+def _decoded(frame: Frame, kind: type[ContentT]) -> ContentT:
+    try:
+        return msgspec.json.decode(frame.commands, type=kind)
+    except msgspec.DecodeError as error:
+        raise FrameError(f"a frame of kind {frame.header.kind} cannot be read: {error}") from error

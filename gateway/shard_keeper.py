@@ -1,0 +1,126 @@
+"""Starts the shards' processes, connects to them, and starts them again when they end. Owner: the main thread's event
+loop.
+
+A shard that outlived an earlier gateway is taken over as it is: its socket answers.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from gateway.exchange import Exchange
+from gateway.shard_process import SOCKET_NAME
+
+SHARDS_FOLDER: Final = "shards"
+LOOK_SECONDS: Final = 0.1
+CONNECT_SECONDS_MAX: Final = 5.0
+START_AGAIN_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 30.0
+
+log = structlog.get_logger("shards")
+
+
+class ShardKeeper:
+    """One process and one connection for each shard."""
+
+    def __init__(self, config_dir: Path, data_dir: Path, exchange: Exchange, names: list[str], fault: str = "") -> None:
+        self._config_dir = config_dir
+        self._folder = data_dir / SHARDS_FOLDER
+        self._exchange = exchange
+        self._names = names
+        self._fault_shard, _, self._fault = fault.partition("/")
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._started_at: dict[str, float] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.restarts = dict.fromkeys(names, 0)
+
+    async def start(self, seconds: float) -> list[str]:
+        """Begin to keep the shards; return the names of those that are not up after `seconds`."""
+        for name in self._names:
+            folder = self._folder / name
+            folder.mkdir(parents=True, exist_ok=True)
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        until = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < until:
+            down = await self._down()
+            if not down:
+                return []
+            await asyncio.sleep(LOOK_SECONDS)
+        return [name for name, _ in await self._down()]
+
+    async def stop(self) -> None:
+        """End all shards in order."""
+        if self._task is not None:
+            self._task.cancel()
+        for process in self._processes.values():
+            process.terminate()
+        for name, process in self._processes.items():
+            try:
+                await asyncio.to_thread(process.wait, STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                log.error("shard did not end in time", shard=name)
+                process.kill()
+                process.wait()
+
+    async def _down(self) -> list[tuple[str, bool]]:
+        return await asyncio.wrap_future(self._exchange.submit(self._exchange.shards_down))
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                for name, is_connected in await self._down():
+                    if not is_connected:
+                        await self._bring_back(name)
+            except Exception:
+                log.exception("looking after the shards failed")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _bring_back(self, name: str) -> None:
+        """Connect to a shard; start its process where there is none."""
+        connection = await self._connected(name)
+        if connection is not None:
+            await asyncio.wrap_future(self._exchange.submit(lambda: self._exchange.connect_shard(name, connection)))
+            return
+        process = self._processes.get(name)
+        now = asyncio.get_running_loop().time()
+        if process is not None:
+            if process.poll() is None:
+                return
+            if now - self._started_at[name] < START_AGAIN_SECONDS:
+                return
+            log.error("shard ended", shard=name, exit_code=process.returncode)
+            self.restarts[name] += 1
+        self._started_at[name] = now
+        self._processes[name] = self._spawn(name)
+
+    async def _connected(self, name: str) -> socket.socket | None:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.setblocking(False)
+        try:
+            path = os.fspath(self._folder / name / SOCKET_NAME)
+            await asyncio.wait_for(asyncio.get_running_loop().sock_connect(connection, path), CONNECT_SECONDS_MAX)
+        except (OSError, TimeoutError):
+            connection.close()
+            return None
+        return connection
+
+    def _spawn(self, name: str) -> subprocess.Popen[bytes]:
+        folder = self._folder / name
+        arguments = ["--config", os.fspath(self._config_dir), "--data", os.fspath(folder), "--shard", name]
+        if name == self._fault_shard and not self.restarts[name]:
+            arguments += ["--fault-point", self._fault]
+        log.info("shard starts", shard=name)
+        with (folder / "output.log").open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "gateway.shard_process", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )

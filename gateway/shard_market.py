@@ -1,0 +1,250 @@
+"""The market where it is matched in shards: which command goes to which shard, and what comes back. Owner: the matching
+thread.
+
+A message for a shard that cannot be reached is refused here and now, journaled like any other answer. Cancels of all
+orders of a session go to every shard, at once or when it is back.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from gateway.answers import Answers
+from gateway.decimals import e8_text
+from gateway.inbound import ORDER_STATUS_REQUEST
+from gateway.relay import RelayEngine
+from gateway.sessions import SessionBook
+from gateway.shard_frames import Hello
+from gateway.shard_link import Connection, ShardLink
+from gateway.shard_watch import ShardWatch
+from matching.commands import (
+    CancelOrder,
+    CancelSessionOrders,
+    Command,
+    EndTradingDay,
+    NewOrder,
+    RefuseCancel,
+    RefuseOrder,
+    ReplaceOrder,
+    RequestStatus,
+    SetKillSwitch,
+    SetReferencePrice,
+    SetTradingPhase,
+)
+from matching.engine import SHARD_ID_SHIFT
+from matching.types import CANCEL_OTHER, REJECT_OTHER, RESPONSE_TO_CANCEL, RESPONSE_TO_REPLACE, Response
+
+ROUTED: Final = (NewOrder, CancelOrder, ReplaceOrder, RequestStatus)
+BROADCAST: Final = (CancelSessionOrders, EndTradingDay, SetKillSwitch)
+
+
+class ShardMarket:
+    """All shards of the exchange. `shard_of_symbol` says where each instrument lives."""
+
+    def __init__(
+        self, relay: RelayEngine, sessions: SessionBook, shard_of_symbol: Mapping[str, str], watch: ShardWatch
+    ) -> None:
+        self._relay = relay
+        self._sessions = sessions
+        self._watch = watch
+        self._strangers: set[str] = set(relay.shards)
+        self.links = {name: ShardLink(name, cursor.shard_id) for name, cursor in relay.shards.items()}
+        self._by_id = {link.shard_id: link for link in self.links.values()}
+        self._by_instrument = {
+            instrument.instrument_id: self.links[shard_of_symbol[instrument.symbol]]
+            for instrument in relay.instruments.values()
+            if instrument.symbol in shard_of_symbol
+        }
+        self._by_symbol = {
+            instrument.symbol: self._by_instrument[instrument.instrument_id]
+            for instrument in relay.instruments.values()
+            if instrument.instrument_id in self._by_instrument
+        }
+        self.answers = Answers()
+        self.unavailable: list[tuple[int, int, str, str, str]] = []
+        """Messages without an answer of their own: session id, MsgSeqNum(34), MsgType(35), ID and text."""
+
+    # -- connections --------------------------------------------------------------------------------------------------
+
+    def connect(self, name: str, connection: Connection) -> None:
+        """Take up a shard behind a new connection."""
+        link = self.links[name]
+        cursor = self._relay.shards[name]
+        relay = self._relay
+        hello = Hello(
+            shard=name,
+            shard_id=link.shard_id,
+            stored_through=cursor.batch_seq,
+            instruments={each.symbol: each.instrument_id for each in relay.instruments.values()},
+            accounts={each.name: each.account_id for each in relay.accounts.values()},
+            sessions={each.name: each.session_id for each in relay.sessions.values()},
+        )
+        link.connect(connection, hello)
+        self._watch.watch(connection)
+        if name in self._strangers:
+            self._strangers.remove(name)
+            for command in self._without_owner():
+                link.submit(command)
+
+    def _without_owner(self) -> list[Command]:
+        """Return the cancels of what must not stay open when a gateway has started: whoever was cut off by its end, or
+        is not configured any longer.
+        """
+        commands: list[Command] = []
+        for session in self._sessions:
+            if session.is_retired:
+                commands.append(
+                    CancelSessionOrders(session.session_id, "Canceled: the session is no longer configured")
+                )
+            elif session.cancel_on_disconnect and not session.logged_on:
+                commands.append(CancelSessionOrders(session.session_id, "Canceled on disconnect"))
+        return commands
+
+    def arm(self) -> None:
+        """Let the matching thread be woken by whatever a shard says from now on."""
+        self._watch.arm()
+
+    def is_answered(self) -> bool:
+        """Whether no shard that is up owes an answer."""
+        return not any(link.is_up and link.unanswered for link in self.links.values())
+
+    def down(self) -> list[tuple[str, bool]]:
+        """Return the shards that cannot be sent anything, and whether they are connected."""
+        return [(link.name, link.connection is not None) for link in self.links.values() if not link.is_up]
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def distribute(self, commands: Sequence[Command], targets: Mapping[int, tuple[int, int]]) -> list[Command]:
+        """Give every shard what is for it; return what the gateway journals itself now: its own commands, and the
+        batches that shards have answered with.
+        """
+        own: list[Command] = []
+        for command in commands:
+            if isinstance(command, ROUTED):
+                self._route(command, own)
+            elif isinstance(command, BROADCAST):
+                self._broadcast(command, own)
+            else:
+                own.append(command)
+        for session_id, (epoch, next_target) in targets.items():
+            self.answers.taken(session_id, epoch, next_target)
+        self._receive(own)
+        for link in self.links.values():
+            link.flush(self._relay.shards[link.name].batch_seq)
+        return own
+
+    def _receive(self, own: list[Command]) -> None:
+        for link in self.links.values():
+            for batch, commands in link.receive():
+                own.append(batch)
+                for command in commands:
+                    msg_seq_num = getattr(command, "msg_seq_num", 0)
+                    if msg_seq_num:
+                        self.answers.answered(command.session_id, command.epoch, msg_seq_num)  # type: ignore[union-attr]
+
+    def operate(self, command: Command) -> list[str]:
+        """Send an operator's command to the shards that it concerns; return their names."""
+        if isinstance(command, SetTradingPhase | SetReferencePrice):
+            links: Iterable[ShardLink] = (self._by_instrument[command.instrument_id],)
+        else:
+            links = self.links.values()
+        names = []
+        for link in links:
+            link.submit(command)
+            names.append(link.name)
+        return names
+
+    def _broadcast(self, command: Command, own: list[Command]) -> None:
+        for link in self.links.values():
+            link.submit(command)
+        if isinstance(command, EndTradingDay):
+            own.append(command)
+
+    def _route(self, command: NewOrder | CancelOrder | ReplaceOrder | RequestStatus, own: list[Command]) -> None:
+        link = self._link(command)
+        if link is None:
+            # Nobody knows the order: the gateway's own engine says so.
+            own.append(command)
+        elif self._relay.is_answered(link.name, command.session_id, command.epoch, command.msg_seq_num):
+            # Its reports are in the journal, and reach the peer by resend.
+            return
+        elif isinstance(command, NewOrder) and not self._relay.accepting:
+            own.append(self._refused_order(command, "new orders are not accepted at the moment"))
+        elif link.is_up:
+            self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
+            link.submit(command)
+        else:
+            self._refuse(command, link, own)
+
+    def _link(self, command: NewOrder | CancelOrder | ReplaceOrder | RequestStatus) -> ShardLink | None:
+        if isinstance(command, RequestStatus):
+            return self._by_id.get(command.order_id >> SHARD_ID_SHIFT) or self._by_symbol.get(command.symbol)
+        link = self._by_instrument.get(command.instrument_id)
+        if link is None and not isinstance(command, NewOrder) and command.order_id > 0:
+            link = self._by_id.get(command.order_id >> SHARD_ID_SHIFT)
+        return link
+
+    def _refuse(
+        self, command: NewOrder | CancelOrder | ReplaceOrder | RequestStatus, link: ShardLink, own: list[Command]
+    ) -> None:
+        text = f"the market is not available at the moment: shard {link.name} is down"
+        session_id, msg_seq_num = command.session_id, command.msg_seq_num
+        if isinstance(command, NewOrder):
+            own.append(self._refused_order(command, text))
+        elif isinstance(command, RequestStatus):
+            ref_id = command.ord_status_req_id or command.cl_ord_id
+            self.unavailable.append((session_id, msg_seq_num, ORDER_STATUS_REQUEST, ref_id, text))
+        else:
+            response_to: Response = RESPONSE_TO_CANCEL if isinstance(command, CancelOrder) else RESPONSE_TO_REPLACE
+            own.append(
+                RefuseCancel(
+                    session_id,
+                    command.epoch,
+                    msg_seq_num,
+                    command.cl_ord_id,
+                    command.orig_cl_ord_id,
+                    max(command.order_id, 0),
+                    response_to,
+                    CANCEL_OTHER,
+                    text,
+                )
+            )
+
+    def _refused_order(self, command: NewOrder, text: str) -> RefuseOrder:
+        instrument = self._relay.instruments[command.instrument_id]
+        return RefuseOrder(
+            command.session_id,
+            command.epoch,
+            command.msg_seq_num,
+            command.poss_resend,
+            command.cl_ord_id,
+            self._relay.accounts[command.account_id].name,
+            instrument.symbol,
+            command.side,
+            command.ord_type,
+            command.time_in_force,
+            e8_text(command.price * instrument.tick_e8) if command.price else "",
+            e8_text(command.qty * instrument.lot_e8),
+            REJECT_OTHER,
+            text,
+        )
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return what `status` shows of every shard."""
+        symbols: dict[str, list[str]] = {name: [] for name in self.links}
+        for symbol, link in self._by_symbol.items():
+            symbols[link.name].append(symbol)
+        return [
+            {
+                "name": link.name,
+                "is_up": link.is_up,
+                "pid": link.pid if link.is_up else None,
+                "down_cause": None if link.is_up else link.down_cause,
+                "instruments": symbols[link.name],
+                "unanswered": len(link.unanswered),
+                "stored_through": self._relay.shards[link.name].batch_seq,
+                **link.status,
+            }
+            for link in self.links.values()
+        ]
