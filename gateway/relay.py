@@ -7,7 +7,7 @@ thread.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 import msgspec
@@ -33,36 +33,52 @@ from matching.order import Account, Session
 from matching.risk_seam import Risk
 
 RELAY_STATE_VERSION: Final = 1
-NO_BATCH: Final = 0
 NUMBERED: Final = (RefuseOrder, RefuseCancel, CancelOrder, ReplaceOrder, RequestStatus)
 """Commands of a peer that the gateway answers itself."""
 
 
-class ShardCursor(msgspec.Struct, array_like=True):
+class ShardCursor:
     """What the gateway has of one shard: its last batch, and by session the epoch and number that it answered last."""
 
+    __slots__ = ("answered", "batch_seq", "shard_id")
+
+    def __init__(self, shard_id: int, batch_seq: int = 0) -> None:
+        self.shard_id = shard_id
+        self.batch_seq = batch_seq
+        self.answered: dict[int, tuple[int, int]] = {}
+
+
+class _Refused:
+    """The numbers of one session's epoch that were answered here."""
+
+    __slots__ = ("epoch", "numbers")
+
+    def __init__(self, epoch: int, numbers: Iterable[int] = ()) -> None:
+        self.epoch = epoch
+        self.numbers = set(numbers)
+
+
+class _Shard(msgspec.Struct, array_like=True):
+    """`answered`: session id, epoch, number; ascending."""
+
+    name: str
     shard_id: int
-    batch_seq: int = NO_BATCH
-    answered: dict[int, tuple[int, int]] = {}
-
-
-class _Refused(msgspec.Struct, array_like=True):
-    """The numbers of one session's epoch that were refused here."""
-
-    epoch: int
-    numbers: set[int]
+    batch_seq: int
+    answered: list[tuple[int, int, int]]
 
 
 class _State(msgspec.Struct, array_like=True):
+    """`refused`: session id, epoch, numbers. `depths`: instrument id, bids, asks. All ascending."""
+
     version: int
     local: bytes
-    shards: dict[str, ShardCursor]
-    refused: dict[int, tuple[int, list[int]]]
-    depths: dict[int, tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]]
+    shards: list[_Shard]
+    refused: list[tuple[int, int, list[int]]]
+    depths: list[tuple[int, list[tuple[int, int, int]], list[tuple[int, int, int]]]]
 
 
 _decoder: Final = msgspec.msgpack.Decoder(_State)
-_encoder: Final = msgspec.msgpack.Encoder(order="deterministic")
+_encoder: Final = msgspec.msgpack.Encoder()
 
 
 class RelayEngine:
@@ -90,7 +106,7 @@ class RelayEngine:
         if isinstance(command, NUMBERED):
             refused = self._refused.get(command.session_id)
             if refused is None or refused.epoch != command.epoch:
-                refused = self._refused[command.session_id] = _Refused(command.epoch, set())
+                refused = self._refused[command.session_id] = _Refused(command.epoch)
             refused.numbers.add(command.msg_seq_num)
         elif isinstance(command, EndTradingDay):
             self._refused.clear()
@@ -188,9 +204,17 @@ class RelayEngine:
         state = _State(
             RELAY_STATE_VERSION,
             self._local.snapshot(),
-            self.shards,
-            {key: (each.epoch, sorted(each.numbers)) for key, each in self._refused.items()},
-            {instrument_id: self.depth(instrument_id, 0) for instrument_id in self._depths},
+            [
+                _Shard(
+                    name,
+                    cursor.shard_id,
+                    cursor.batch_seq,
+                    [(session_id, *numbers) for session_id, numbers in sorted(cursor.answered.items())],
+                )
+                for name, cursor in sorted(self.shards.items())
+            ],
+            [(session_id, each.epoch, sorted(each.numbers)) for session_id, each in sorted(self._refused.items())],
+            [(instrument_id, *self.depth(instrument_id, 0)) for instrument_id in sorted(self._depths)],
         )
         return _encoder.encode(state)
 
@@ -204,9 +228,11 @@ class RelayEngine:
         if state.version != RELAY_STATE_VERSION:
             raise ValueError(f"expected the state of a relay of version {RELAY_STATE_VERSION}, found {state.version}")
         self._local.load(state.local)
-        self.shards = state.shards
-        self._refused = {key: _Refused(epoch, set(numbers)) for key, (epoch, numbers) in state.refused.items()}
-        self._depths = {key: DepthView(0, bids, asks) for key, (bids, asks) in state.depths.items()}
+        for shard in state.shards:
+            cursor = self.shards[shard.name] = ShardCursor(shard.shard_id, shard.batch_seq)
+            cursor.answered = {session_id: (epoch, number) for session_id, epoch, number in shard.answered}
+        self._refused = {session_id: _Refused(epoch, numbers) for session_id, epoch, numbers in state.refused}
+        self._depths = {instrument_id: DepthView(0, bids, asks) for instrument_id, bids, asks in state.depths}
 
     def state_hash(self) -> bytes:
         """Return 16 bytes that are equal for equal states."""

@@ -6,7 +6,10 @@ A shard that outlived an earlier gateway is taken over as it is: its socket answ
 
 import asyncio
 import os
+import select
+import signal
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +25,8 @@ LOOK_SECONDS: Final = 0.1
 CONNECT_SECONDS_MAX: Final = 5.0
 START_AGAIN_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 30.0
+_CREDENTIALS: Final = struct.Struct("3i")
+"""Process, user and group of the other end of a local socket."""
 
 log = structlog.get_logger("shards")
 
@@ -36,6 +41,7 @@ class ShardKeeper:
         self._names = names
         self._fault_shard, _, self._fault = fault.partition("/")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._pids: dict[str, int] = {}
         self._started_at: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
         self.restarts = dict.fromkeys(names, 0)
@@ -58,15 +64,30 @@ class ShardKeeper:
         """End all shards in order."""
         if self._task is not None:
             self._task.cancel()
-        for process in self._processes.values():
-            process.terminate()
-        for name, process in self._processes.items():
-            try:
-                await asyncio.to_thread(process.wait, STOP_SECONDS)
-            except subprocess.TimeoutExpired:
+        await asyncio.gather(*(asyncio.to_thread(self._end, name) for name in self._names))
+
+    def _end(self, name: str) -> None:
+        """End one shard, whoever started it; by force where it does not end in time."""
+        process = self._processes.get(name)
+        pid = process.pid if process is not None else self._pids.get(name)
+        try:
+            ended = os.pidfd_open(pid) if pid else -1
+        except ProcessLookupError:
+            return
+        if ended < 0:
+            return
+        try:
+            signal.pidfd_send_signal(ended, signal.SIGTERM)
+            if not select.select([ended], [], [], STOP_SECONDS)[0]:
                 log.error("shard did not end in time", shard=name)
-                process.kill()
+                signal.pidfd_send_signal(ended, signal.SIGKILL)
+                select.select([ended], [], [])
+            if process is not None:
                 process.wait()
+        except ProcessLookupError:
+            return
+        finally:
+            os.close(ended)
 
     async def _down(self) -> list[tuple[str, bool]]:
         return await asyncio.wrap_future(self._exchange.submit(self._exchange.shards_down))
@@ -108,6 +129,8 @@ class ShardKeeper:
         except (OSError, TimeoutError):
             connection.close()
             return None
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        self._pids[name] = _CREDENTIALS.unpack(credentials)[0]
         return connection
 
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:

@@ -1,6 +1,7 @@
 """Commands that read the journal, also while an exchange writes it: `replay` and `verify`. Nothing is changed."""
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,6 +12,7 @@ import typer
 from gateway.cli.output import JsonOption, fail, print_json
 from gateway.cli.setup import DEFAULT_DATA, DataOption
 from matching.journal import Journal, JournalCorruptError, JournalError, JournalReader, Outcome
+from matching.replay import EngineFactory, EngineT
 from matching.verification import VerifyReport
 from matching.verification import replay as replay_journal
 from matching.verification import verify as verify_journal
@@ -25,13 +27,21 @@ def replay(
     to_seq: Annotated[
         int, typer.Option("--to", min=1, metavar="SEQ", help="Last command.", show_default="the last")
     ] = SEQ_MAX,
+    shard: Annotated[str, typer.Option(metavar="NAME", help="The journal of that shard, not the gateway's.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Show what is journaled.
 
     Each command with its sequence and time, and the events that it gave. Prices are ticks, quantities lots. With
-    --json each command is one line.
+    --json each command is one line. Where shards are processes of their own, each has a journal of its own.
     """
+    if shard:
+        from gateway.shard_verification import shard_folders
+
+        folders = shard_folders(data)
+        if shard not in folders:
+            fail(f"there is no shard {shard!r} in {data}, allowed: {', '.join(folders) or 'none'}", as_json=as_json)
+        data = folders[shard]
     journal = _open(data, as_json=as_json)
     try:
         for outcome in replay_journal(journal, from_seq, to_seq):
@@ -48,26 +58,57 @@ def replay(
 def verify(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None:
     """Check the whole journal against a replay.
 
-    Every event, every checksum and every snapshot is compared. Exit code 0 when all is whole, 1 when anything
-    differs; each fault is named.
+    Every event, every checksum and every snapshot is compared; with shards, their journals too, and whether the
+    gateway has what they say. Exit code 0 when all is whole, 1 when anything differs; each fault is named.
     """
     # The composition root knows which engine the journal belongs to; loading it takes time.
-    from gateway.start_up import SNAPSHOT_FOLDER, new_engine
+    from gateway.shard_verification import differences, shard_folders
+    from gateway.start_up import new_engine, new_relay
+
+    shards = shard_folders(data)
+    reports = {"gateway": _verified(data, new_relay if shards else new_engine, as_json=as_json)}
+    for name, folder in shards.items():
+        reports[f"shard {name}"] = _verified(folder, new_engine, as_json=as_json)
+    if shards and all(report.is_whole for report in reports.values()):
+        journal = _open(data, as_json=as_json)
+        try:
+            reports["gateway"].faults += differences(journal, shards)
+        finally:
+            journal.close()
+    _show(reports, as_json=as_json)
+    if not all(report.is_whole for report in reports.values()):
+        raise typer.Exit(1)
+
+
+def _verified(data: Path, factory: EngineFactory[EngineT], *, as_json: bool) -> VerifyReport:
+    from gateway.start_up import SNAPSHOT_FOLDER
 
     journal = _open(data, as_json=as_json)
     try:
         progress = None if as_json or not sys.stderr.isatty() else _show_progress
-        report = verify_journal(journal, new_engine, progress, data / SNAPSHOT_FOLDER)
+        return verify_journal(journal, factory, progress, data / SNAPSHOT_FOLDER)
     except JournalError as error:
         fail(str(error), as_json=as_json)
     finally:
         journal.close()
+
+
+def _show(reports: Mapping[str, VerifyReport], *, as_json: bool) -> None:
+    """Show one report as it is, and several by the name of whose journal it is."""
+    is_whole = all(report.is_whole for report in reports.values())
+    if len(reports) == 1:
+        (report,) = reports.values()
+        if as_json:
+            print_json({"ok": is_whole, **msgspec.to_builtins(report)})
+        else:
+            _print_report(report)
+        return
     if as_json:
-        print_json({"ok": report.is_whole, **msgspec.to_builtins(report)})
-    else:
+        print_json({"ok": is_whole, "journals": {name: msgspec.to_builtins(each) for name, each in reports.items()}})
+        return
+    for name, report in reports.items():
+        print(f"{name}:")
         _print_report(report)
-    if not report.is_whole:
-        raise typer.Exit(1)
 
 
 def _open(data: Path, *, as_json: bool) -> JournalReader:
@@ -106,7 +147,8 @@ def _words(record: msgspec.Struct) -> str:
     words = [type(record).__name__]
     for field in msgspec.structs.fields(record):
         value = getattr(record, field.name)
-        is_empty = not value and not isinstance(value, bool)
+        # Bytes are the frame of a shard: its events follow, decoded.
+        is_empty = (not value and not isinstance(value, bool)) or isinstance(value, bytes)
         if value != field.default and not is_empty:
             words.append(f"{field.name}={value}")
     return " ".join(words)

@@ -33,7 +33,7 @@ OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
         "gateway/shard_exchange.py",
     ),
     "ssl": ("gateway/client/client.py",),
-    "select": ("gateway/shard_exchange.py", "gateway/shard_watch.py"),
+    "select": ("gateway/shard_exchange.py", "gateway/shard_watch.py", "gateway/shard_keeper.py"),
     "selectors": (),
     "socketserver": (),
     "subprocess": ("gateway/snapshotter.py", "gateway/shard_keeper.py"),
