@@ -20,9 +20,9 @@ def bystander(exchange: ExchangeProcess, comp_id: str = "TRADER2") -> Iterator[F
         yield peer
         trade(peer)
         peer.logout()
-        exchange.remember(peer)
     finally:
         peer.cut()
+        exchange.remember(peer)
 
 
 def logon_seconds(peer: FixPeer) -> float:
