@@ -177,11 +177,11 @@ class Flow:
 
     def operation(self) -> c.Command:
         rng = self.rng
+        if rng.random() < 0.15:
+            return self.transfer()
         draw = rng.randint(1, 13)
         if draw == 1:
             return c.SetLimits(rng.choice((1, 2, 9)), rng.choice((0, 1, 9)), rng.choice((0, 30, -1)), 0, 8, 120)
-        if draw == 2 and rng.random() < 0.6:
-            return self.transfer()
         if draw == 2:
             return c.Deposit(
                 rng.choice(ACCOUNTS),
@@ -205,11 +205,11 @@ class Flow:
     def transfer(self) -> c.Command:
         """A step of a transfer between shards: a new one, one again, or one whose id is taken by another."""
         rng = self.rng
-        if self.transfers and rng.random() < 0.3:
+        if self.transfers and rng.random() < 0.4:
             return rng.choice(self.transfers)
-        step = rng.choice((c.TransferOut, c.TransferOut, c.TransferIn))
+        step = rng.choice((c.TransferOut, c.TransferIn))
         asset = rng.choice(("USD", "USD", "AAPL", "BTC-PERP"))
-        amount = rng.choice((0, 1, 100_000_000)) if asset == "USD" and rng.random() < 0.5 else rng.randint(1, 60)
+        amount = rng.choice((0, 1, 30_000_000, 60_000_000, 90_000_000)) if asset == "USD" else rng.randint(0, 100)
         account_id = rng.choice((*ACCOUNTS, *ACCOUNTS, *ACCOUNTS, 9))
         self.transfers.append(
             step(account_id, asset, amount, f"t{rng.randint(1, 60)}", rng.choice(("b", "b", "c")), "ops", "")
