@@ -1,16 +1,20 @@
-"""Fault points: places on the way of a batch where a test may end the process at once, as a power cut would.
+"""The fault points of an exchange: every step of stage, commit, release, snapshot, retention, recovery and start.
 
 Off unless `outcry serve --fault-point NAME:COUNT` names one; then the process kills itself with SIGKILL when NAME is
-passed for the COUNT-th time. Names: those below, and those of the journal with `commit.` in front. Every batch passes
-the first group; RESET_FAULT_POINT is passed before reports of an ended epoch are staged anew.
+passed for the COUNT-th time. Those of a snapshot are passed in the snapshot process, and end that alone; all others
+end the exchange. See matching.fault_points for how.
 """
 
-import os
-import signal
 from collections.abc import Callable
 from typing import Final
 
+from matching.fault_points import FaultPointError, arm, passed
 from matching.journal import FAULT_POINTS as JOURNAL_FAULT_POINTS
+from matching.journal import RETAIN_FAULT_POINTS
+from matching.recovery import RECOVERY_FAULT_POINTS
+from matching.snapshot_files import SNAPSHOT_FAULT_POINTS
+
+__all__ = ["FAULT_POINTS", "FaultPointError", "fault_point", "no_fault", "passed"]
 
 JOURNAL_PREFIX: Final = "commit."
 BATCH_FAULT_POINTS: Final = (
@@ -21,12 +25,21 @@ BATCH_FAULT_POINTS: Final = (
     "release.before",
     "release.after",
 )
+STEP_FAULT_POINTS: Final = ("stage.after", "release.each")
+"""Passed when the IO threads have the messages of a batch, and after each of them that was told to release."""
 RESET_FAULT_POINT: Final = "anew.before"
-FAULT_POINTS: Final = (*BATCH_FAULT_POINTS, RESET_FAULT_POINT)
-
-
-class FaultPointError(ValueError):
-    """A fault point that does not exist, or a count that is none."""
+"""Passed before reports of an ended epoch are staged anew."""
+START_FAULT_POINTS: Final = (*RECOVERY_FAULT_POINTS, "configure.before", "configure.after")
+"""Passed between the start of the process and the first connection that it accepts."""
+FAULT_POINTS: Final = (
+    *BATCH_FAULT_POINTS,
+    *STEP_FAULT_POINTS,
+    RESET_FAULT_POINT,
+    *START_FAULT_POINTS,
+    *RETAIN_FAULT_POINTS,
+    *SNAPSHOT_FAULT_POINTS,
+)
+_for_snapshots: list[str] = []
 
 
 def no_fault(_name: str) -> None:
@@ -44,18 +57,12 @@ def fault_point(specification: str) -> Callable[[str], None]:
     """
     if not specification:
         return no_fault
-    name, _, count_text = specification.partition(":")
-    if name not in FAULT_POINTS:
-        raise FaultPointError(f"fault point {name!r} is not known, allowed: {', '.join(FAULT_POINTS)}")
-    if not (count_text or "1").isdigit() or int(count_text or "1") < 1:
-        raise FaultPointError(f"fault point count {count_text!r}, allowed: a whole number from 1")
-    left = int(count_text or "1")
-
-    def pass_or_die(passed: str) -> None:
-        nonlocal left
-        if passed == name:
-            left -= 1
-            if not left:
-                os.kill(os.getpid(), signal.SIGKILL)
-
+    pass_or_die = arm(specification, FAULT_POINTS)
+    _for_snapshots[:] = [specification] if specification.partition(":")[0] in SNAPSHOT_FAULT_POINTS else []
     return pass_or_die
+
+
+def snapshot_options() -> list[str]:
+    """Options that arm the snapshot process, the first one that is started: the one after it has to live."""
+    specification = _for_snapshots.pop() if _for_snapshots else ""
+    return ["--fault-point", specification] if specification else []

@@ -2,16 +2,19 @@
 pauses for one.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from config.exchange import SnapshotSettings
+from gateway.fault_points import snapshot_options
 from gateway.start_up import journal_folder, snapshot_folder
 
 STOP_SECONDS: Final = 5.0
@@ -40,9 +43,9 @@ class Snapshotter:
 
     def start(self) -> None:
         """Start the process; it ends by itself when this one does."""
-        with self._log_path.open("ab") as output:
+        with self._log_path.open("ab") as output, _asked_later():
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "matching.snapshot", *self._arguments],
+                [sys.executable, "-m", "matching.snapshot", *self._arguments, *snapshot_options()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -81,3 +84,16 @@ class Snapshotter:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextlib.contextmanager
+def _asked_later() -> Iterator[None]:
+    """Block SIGUSR1 for the process that is started: one that is asked before it listens must not die of it.
+
+    It finds the signal pending when it begins to listen.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

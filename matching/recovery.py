@@ -8,16 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic
+from typing import Final, Generic
 
 import msgspec
 
 from matching.codec import SessionState
+from matching.fault_points import passed
 from matching.journal import JournalReader, Position
 from matching.replay import EngineFactory, EngineT, RecoveryError, ReplayMismatchError, replay_batch
 from matching.snapshot_files import Snapshot, SnapshotError, read_snapshot, snapshot_paths
 
 __all__ = ["RecoveredState", "RecoveryError", "ReplayMismatchError", "StartingPoint", "recover", "starting_point"]
+
+
+RECOVERY_FAULT_POINTS: Final = ("recovery.begin", "recovery.snapshot", "recovery.batch", "recovery.replayed")
+"""Before anything is read, with the snapshot loaded, after each batch that is replayed, after the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,16 @@ def recover(
         RecoveryError: the journal's begin was deleted and no snapshot fits.
         JournalCorruptError: a record is damaged; names it and the last one that is whole.
     """
+    passed("recovery.begin")
     with _without_collection():
         start = starting_point(journal, snapshots_dir, engine_factory)
         position = start.position
+        passed("recovery.snapshot")
         for batch in journal.read(position.batch_seq + 1):
             replay_batch(start.engine, batch)
             position = batch.position
+            passed("recovery.batch")
+    passed("recovery.replayed")
     last = journal.last
     assert position == last, f"recovery ended at batch {position.batch_seq}, the journal at {last.batch_seq}"
     return RecoveredState(

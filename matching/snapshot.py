@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Final, Generic
 
 from matching.clock import Clock, SystemClock
+from matching.fault_points import arm
 from matching.journal import Journal, JournalError, JournalReader, Position
 from matching.recovery import starting_point
 from matching.replay import EngineFactory, EngineT, RecoveryError, ReplayEngine, replay_batch
-from matching.snapshot_files import delete_old_snapshots, write_snapshot
+from matching.snapshot_files import SNAPSHOT_FAULT_POINTS, delete_old_snapshots, write_snapshot
 
 EXIT_FAILED: Final = 1
 EXIT_MISMATCH: Final = 3
@@ -163,6 +164,8 @@ def engine_factory_named(name: str) -> EngineFactory[ReplayEngine]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the process; returns its exit code."""
     options = _parser().parse_args(arguments)
+    if options.fault_point:
+        arm(options.fault_point, SNAPSHOT_FAULT_POINTS)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     _give_way()
     parent = options.parent or os.getppid()
@@ -196,6 +199,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--every-seconds", type=float, default=300.0, help="a snapshot at the latest after so long")
     parser.add_argument("--every-commands", type=int, default=1_000_000, help="a snapshot after so many commands")
     parser.add_argument("--parent", type=int, default=0, help="end when this process is gone; default: who started it")
+    parser.add_argument("--fault-point", default="", help=argparse.SUPPRESS)
     return parser
 
 

@@ -12,10 +12,21 @@ from typing import Final, NamedTuple
 from xxhash import xxh3_128
 
 from matching.durable_files import write_durably
+from matching.fault_points import passed
 from matching.journal import Position
 
 SNAPSHOT_VERSION: Final = 1
 SNAPSHOTS_KEPT: Final = 3
+SNAPSHOT_FAULT_POINTS: Final = (
+    "snapshot.before",
+    "snapshot.written",
+    "snapshot.synced",
+    "snapshot.renamed",
+    "snapshot.durable",
+    "snapshot.deleting",
+    "snapshot.deleted",
+)
+"""Passed in this order; the last two for every file that is deleted, old or half written."""
 
 _MARK: Final = b"OCSN"
 # mark, version, reserved, batch_seq, seq, time_ns, chain, state hash, engine bytes. A checksum of 16 bytes follows.
@@ -45,7 +56,8 @@ def write_snapshot(folder: Path, position: Position, *, state_hash: bytes, engin
     checksum = xxh3_128(head)
     checksum.update(engine)
     path = folder / f"{position.batch_seq:020d}.snapshot"
-    write_durably(path, [head, checksum.digest(), engine])
+    passed("snapshot.before")
+    write_durably(path, [head, checksum.digest(), engine], lambda step: passed(f"snapshot.{step}"))
     return path
 
 
@@ -84,8 +96,8 @@ def snapshot_paths(folder: Path) -> list[Path]:
 
 def delete_old_snapshots(folder: Path, *, kept: int = SNAPSHOTS_KEPT) -> None:
     """Keep the newest `kept` files, and none that a process left half written. Called by the one that writes."""
-    for path in snapshot_paths(folder)[kept:]:
+    half_written = [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]
+    for path in (*snapshot_paths(folder)[kept:], *half_written):
+        passed("snapshot.deleting")
         path.unlink(missing_ok=True)
-    for path in folder.iterdir():
-        if _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+        passed("snapshot.deleted")

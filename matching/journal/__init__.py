@@ -15,6 +15,7 @@ from matching.journal.errors import (
 from matching.journal.outbound_records import Run, StoredOutbound
 from matching.journal.reader import JournalReader
 from matching.journal.records import Batch, Outcome, Position, StoredBatch
+from matching.journal.retention import RETAIN_FAULT_POINTS
 from matching.journal.salvage import measured
 from matching.journal.store import FAULT_POINTS, MAP_BYTES, Journal
 
@@ -22,6 +23,7 @@ __all__ = [
     "BALLAST_BYTES",
     "FAULT_POINTS",
     "MAP_BYTES",
+    "RETAIN_FAULT_POINTS",
     "Ballast",
     "Batch",
     "Journal",

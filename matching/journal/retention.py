@@ -1,10 +1,11 @@
 """Deletes old batches and messages, a bounded step at a time, so that the chain still begins at a known place."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import lmdb
 
+from matching.fault_points import passed
 from matching.frames import FrameError
 from matching.journal.environment import Databases
 from matching.journal.errors import JournalCorruptError, RecordError
@@ -12,6 +13,16 @@ from matching.journal.outbound_records import Run, decode_runs
 from matching.journal.reader import BASE_KEY
 from matching.journal.records import KEY, Position, position_of
 from matching.journal.state_records import encode_base
+
+RETAIN_FAULT_POINTS: Final = (
+    "retain.begin",
+    "retain.batches",
+    "retain.base",
+    "retain.outbound",
+    "retain.committed",
+    "retain.index",
+)
+"""Passed in every step of `Journal.retain`, in this order; the last when all is deleted and the index is to forget."""
 
 
 class DeleteStep(NamedTuple):
@@ -37,6 +48,7 @@ def delete_step(
         lmdb.Error, JournalCorruptError: nothing was deleted in this step.
     """
     with databases.env.begin(write=True, buffers=True) as txn:
+        passed("retain.begin")
         deleted, base = _delete_batches(txn, databases, base, before_batch_seq, records_max)
         looked_at, through = _delete_outbound(
             txn,
@@ -46,6 +58,8 @@ def delete_step(
             needed,
             records_max - deleted,
         )
+        passed("retain.outbound")
+    passed("retain.committed")
     return DeleteStep(deleted + looked_at, base, through)
 
 
@@ -59,8 +73,10 @@ def _delete_batches(
             base = _position_of(base.batch_seq + 1, cursor.value())
             found = cursor.delete()
             deleted += 1
+    passed("retain.batches")
     if deleted:
         txn.put(BASE_KEY, encode_base(base), db=databases.meta)
+    passed("retain.base")
     return deleted, base
 
 

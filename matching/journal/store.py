@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, overload
 
 from matching.codec import SessionState
+from matching.fault_points import passed
 from matching.journal import environment
 from matching.journal.environment import Databases, WriterLock, errors_named
 from matching.journal.errors import JournalCorruptError
@@ -179,6 +180,7 @@ class Journal(JournalReader):
             )
         self._base, self._retained_through = step.base, step.outbound_through
         if step.record_count == 0:
+            passed("retain.index")
             self._messages.forget_before(before, needed)
             self._retained_through = 0
         return step.record_count
