@@ -15,12 +15,14 @@ SEED = 1929
 
 def die_in_a_snapshot(exchange: ExchangeProcess, room: Room, name: str) -> None:
     """Have the snapshot process die while the market goes on, and then all of it."""
+    folder = exchange.data_dir / "snapshots"
+    before = set(folder.glob(".*"))
     pid = ask(exchange, "status")["snapshots"]["pid"]
     ask(exchange, "snapshot")
     wait_for(lambda: has_died(pid), f"the end of the snapshot process {pid}")
     room.trade_for(0.05)
     room.kill()
-    half_written = list((exchange.data_dir / "snapshots").glob(".*"))
+    half_written = set(folder.glob(".*")) - before
     assert bool(half_written) == (name in ("snapshot.written", "snapshot.synced")), half_written
 
 
