@@ -1,5 +1,6 @@
 """Two shards and a sender who moves money between them, all of them killed at any instant: nothing is lost or made."""
 
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from gateway.cli.journal import replay
 from matching.codec import decode_commands, encode_commands, encode_events
 from matching.commands import (
     Command,
@@ -21,8 +23,12 @@ from matching.commands import (
 )
 from matching.engine import Engine
 from matching.events import CommandRefused, Event, TransferredIn, TransferredOut
+from matching.recovery import recover
+from matching.snapshot import take_snapshot_now
+from matching.verification import verify
 from risk.engine import RiskEngine
 from tests.matching.harness import AAPL, ACC1, ACC2, MAKER, TRADER
+from tests.recovery_unit.days import Exchange, new_engine
 
 NAMES: Final = ("a", "b")
 ASSETS: Final = ("USD", "AAPL")
@@ -296,3 +302,26 @@ def test_a_killed_shard_and_a_sender_who_hears_nothing() -> None:
     assert balances == [(CASH * 70 // 100, 0), (CASH * 130 // 100, 0)]
     day.nothing_is_lost_or_made()
     day.teardown()
+
+
+def test_a_journal_with_transfers_recovers_verifies_and_reads_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exchange = Exchange(tmp_path / "journal")
+    out = TransferOut(1, "AAPL", 5, "t1", "b", "ops", "moved")
+    exchange.trade(2)
+    exchange.commit([out, TransferIn(2, "USD", 7, "t1", "b", "ops", "moved")])
+    take_snapshot_now(exchange.journal, tmp_path / "snapshots", new_engine)
+    (again,) = exchange.commit([out])
+    recovered = recover(exchange.journal, tmp_path / "snapshots", new_engine)
+    assert recovered.snapshot_used is not None
+    assert recovered.engine.state_hash() == exchange.engine.state_hash()
+    report = verify(exchange.journal, new_engine, None, tmp_path / "snapshots")
+    assert (report.faults, len(report.snapshots)) == ([], 1)
+    exchange.close()
+    replay(tmp_path, as_json=False)
+    said = capsys.readouterr().out
+    assert isinstance(again, TransferredOut)
+    words = "TransferredOut account_id=1 asset=AAPL amount=5 transfer_id=t1 to_shard=b by=ops reason=moved"
+    assert f"{words} balance={again.balance}\n" in said
+    assert "TransferredIn account_id=2 asset=USD amount=7 transfer_id=t1 from_shard=b by=ops reason=moved" in said
