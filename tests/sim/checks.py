@@ -1,0 +1,271 @@
+"""The judges of a simulated day. They compare what members have with what the journal has, and that with a replay."""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from gateway.start_up import new_engine
+from gateway.wire import BYTES
+from matching.engine import Engine
+from matching.events import CancelRejected, Event, Execution, MessageThrottled, OrderRefused
+from matching.journal import Journal
+from matching.replay import ReplayMismatchError, replay_batch
+from risk.engine import RiskEngine
+from tests.sim.configuration import LOT_E8, TICK_E8
+from tests.sim.fix import ADMIN_TYPES, Fields, FindingError, parse, split
+from tests.sim.market_fold import MarketFold
+from tests.sim.member import Member
+from tests.sim.wire import Item, Observer
+
+ALL_BYTES = 1 << 40
+Key = tuple[Any, ...]
+Stored = dict[tuple[int, int], dict[int, bytes]]
+"""By session id and epoch: number → bytes."""
+
+
+class ReleaseWatch(Observer):
+    """Promise 1: when something is released, the journal gives it back, with the batch that it belongs to."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._held: dict[int, deque[Item]] = {}
+        self._read_through = journal.last.batch_seq
+        self._committed: dict[tuple[int, int, int], bytes] = {}
+
+    def numbered(self, item: Item) -> None:
+        self._held.setdefault(item[1], deque()).append(item)
+
+    def released(self, io: int, serial: int) -> None:
+        self._read()
+        held = self._held.get(io, deque())
+        while held and held[0][2] <= serial:
+            self._check(held.popleft())
+
+    def _read(self) -> None:
+        """Take in what was committed since the last release."""
+        last = self._journal.last.batch_seq
+        for batch_seq in range(self._read_through + 1, last + 1):
+            stored = self._journal.outbound(batch_seq)
+            for session_id, epoch, first, _, offset, length, *_ in stored.runs:
+                self._committed[session_id, epoch, first] = bytes(stored.blob[offset : offset + length])
+        self._read_through = last
+
+    def _check(self, item: Item) -> None:
+        assert item[0] == BYTES, "bytes are numbered"
+        _, io, serial, batch_id, runs, blob = item
+        if batch_id > self._journal.last.batch_seq:
+            raise FindingError("early release", f"batch {batch_id}, the journal ends at {self._journal.last.batch_seq}")
+        for session_id, epoch, first, count, offset, length, _ in runs:
+            stored = self._committed.pop((session_id, epoch, first), b"")
+            if stored != blob[offset : offset + length]:
+                numbers = f"{first} to {first + count - 1} of session {session_id}"
+                raise FindingError("early release", f"numbers {numbers} in item {serial} of IO thread {io}: {stored!r}")
+
+
+def check_recovered(journal: Journal, session_id: int, member: Member, begin: int) -> None:
+    """What a member has received, from its report `begin` on, is in the journal: to be asked after every recovery."""
+    numbers: dict[int, list[int]] = {}
+    for report in member.reports[begin:]:
+        numbers.setdefault(report.epoch, []).append(report.num)
+    stored: Stored = {}
+    for epoch, of_epoch in numbers.items():
+        runs, _ = journal.messages(session_id, epoch, min(of_epoch), max(of_epoch), ALL_BYTES)
+        stored[session_id, epoch] = {
+            first + place: message for first, _, blob in runs for place, message in enumerate(split(blob))
+        }
+    check_received(stored, session_id, member, begin)
+
+
+def check_received(stored: Stored, session_id: int, member: Member, begin: int) -> None:
+    """What a member has received is what is stored, byte for byte, or the same said again."""
+    for report in member.reports[begin:]:
+        found = stored.get((session_id, report.epoch), {}).get(report.num)
+        is_dup = report.fields.get("43") == "Y"
+        if found is None or (parse(found).content != report.content if is_dup else found != report.message):
+            raise FindingError("record differs", f"{member.name} has {report.message!r}, the journal {found!r}")
+
+
+class Audit:
+    """A replay of the whole journal, and what it says that everybody was told."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.engine: Engine = new_engine()
+        self.fold = MarketFold()
+        self.events: list[Event] = []
+        self.stored: Stored = {}
+        for batch in journal.read(1):
+            try:
+                replay_batch(self.engine, batch)
+            except ReplayMismatchError as error:
+                raise FindingError("replay", str(error)) from error
+            for outcome in batch.outcomes():
+                self.fold.apply(outcome.seq, outcome.command, outcome.events)
+                self.events += outcome.events
+            for session_id, epoch, first, _, offset, length, *_ in batch.outbound.runs:
+                self._store(session_id, epoch, first, split(bytes(batch.outbound.blob[offset : offset + length])))
+
+    def _store(self, session_id: int, epoch: int, first: int, messages: Sequence[bytes]) -> None:
+        numbers = self.stored.setdefault((session_id, epoch), {})
+        for num, message in enumerate(messages, first):
+            if num in numbers:
+                raise FindingError("numbers", f"number {num} of session {session_id} epoch {epoch} was used twice")
+            numbers[num] = message
+
+    def reports(self, session_id: int, *, only_epoch: int = 0) -> list[tuple[int, int, bytes, str, Fields]]:
+        """Return (epoch, number, bytes, content, fields) of every stored application message of a session, in order."""
+        found = []
+        for (of, epoch), numbers in sorted(self.stored.items()):
+            if of != session_id or (only_epoch and epoch != only_epoch):
+                continue
+            if sorted(numbers) != list(range(1, len(numbers) + 1)):
+                raise FindingError("numbers", f"session {session_id} epoch {epoch} has {sorted(numbers)}")
+            for num, message in sorted(numbers.items()):
+                fields, content = parse(message)
+                if fields["35"] not in ADMIN_TYPES:
+                    found.append((epoch, num, message, content, fields))
+        return found
+
+
+def check_market(audit: Audit, live: Engine) -> None:
+    """Replay equals live; books, balances and holds equal what the events amount to; every asset sums to zero."""
+    if audit.engine.state_hash() != live.state_hash():
+        raise FindingError("replay", "the replayed state is another one than the live state")
+    fold = audit.fold
+    for instrument_id in fold.instruments:
+        if live.depth(instrument_id, 0) != fold.depth(instrument_id):
+            depths = f"the engine has {live.depth(instrument_id, 0)}, the events {fold.depth(instrument_id)}"
+            raise FindingError("books", f"{depths} in instrument {instrument_id}")
+        check_queues(fold, live, instrument_id)
+    risk = live.risk
+    assert isinstance(risk, RiskEngine)
+    held = fold.held()
+    sums: Counter[str] = Counter()
+    for account_id in fold.accounts:
+        for asset in risk.ledgers[account_id].balances:
+            found = risk.balance_of(account_id, asset)
+            key = (account_id, asset)
+            expected = (fold.balances.get(key, 0), held.get(key, 0))
+            sums[asset] += found[0]
+            if found[0] != expected[0]:
+                raise FindingError("postings", f"account {key} has {found[0]}, its postings come to {expected[0]}")
+            if found[1] != expected[1]:
+                raise FindingError("holds", f"account {key} holds {found[1]}, its orders need {expected[1]}")
+    for asset, amount in sums.items():
+        if amount + risk.outside.balance(asset).amount != 0 or amount + fold.outside.get(asset, 0) != 0:
+            raise FindingError(
+                "postings", f"{asset} sums to {amount} over all accounts, outside {fold.outside.get(asset)}"
+            )
+
+
+def check_queues(fold: MarketFold, live: Engine, instrument_id: int) -> None:
+    """Every queue stands in the order of price and time that the events give."""
+    book = live.desk.books[instrument_id]
+    for side, of_book in (("1", book.bids), ("2", book.asks)):
+        found = []
+        for level in of_book.levels.values():
+            order = level.head
+            while order is not None:
+                found.append(order.order_id)
+                order = order.next
+        if found != fold.queue(instrument_id, side):
+            raise FindingError("priority", f"orders stand as {found}, expected {fold.queue(instrument_id, side)}")
+
+
+def event_key(event: Event, lots: dict[int, int]) -> Key | None:
+    """Return what identifies the report of an event; None where it is nobody's."""
+    if isinstance(event, Execution) and event.order_id:
+        lot = lots[event.instrument_id]
+        amounts = (Decimal(event.leaves_qty * lot) / 10**8, Decimal(event.cum_qty * lot) / 10**8)
+        fill = Decimal(event.last_qty * lot) / 10**8
+        return ("8", event.exec_id, event.order_id, event.cl_ord_id, event.ord_status, *amounts, fill)
+    if isinstance(event, OrderRefused | Execution):
+        return ("8", event.exec_id, event.cl_ord_id)
+    if isinstance(event, CancelRejected):
+        return ("9", event.order_id, event.cl_ord_id, event.orig_cl_ord_id or "NONE", event.ord_status)
+    if isinstance(event, MessageThrottled):
+        return ("j", event.ref_id, event.msg_seq_num)
+    return None
+
+
+def report_key(fields: Fields) -> Key:
+    """Return the same of a FIX message."""
+    if fields["35"] == "j":
+        return ("j", fields.get("379", ""), int(fields["45"]))
+    order_id = 0 if fields["37"] == "NONE" else int(fields["37"][1:])
+    if fields["35"] == "9":
+        return ("9", order_id, fields["11"], fields["41"], fields["39"])
+    if not order_id:
+        return ("8", int(fields["17"][1:]), fields.get("11", ""))
+    status = "0" if fields["39"] == "5" else fields["39"]
+    amounts = (Decimal(fields["151"]), Decimal(fields["14"]), Decimal(fields.get("32", "0")))
+    return ("8", int(fields["17"][1:]), order_id, fields["11"], status, *amounts)
+
+
+def check_said(audit: Audit, session_id: int, *, is_drop_copy: bool) -> None:
+    """What was numbered for a session is its events, in order, once each; for a drop copy, those of all accounts."""
+    lots = {instrument_id: each.lot_e8 for instrument_id, each in audit.fold.instruments.items()}
+    expected = []
+    for event in audit.events:
+        is_mine = getattr(event, "session_id", 0) == session_id
+        if is_drop_copy:
+            is_mine = not isinstance(event, MessageThrottled)
+        key = event_key(event, lots) if is_mine else None
+        if key is not None:
+            expected.append(key)
+    found = [report_key(fields) for *_, fields in audit.reports(session_id) if "97" not in fields]
+    for place, (one, other) in enumerate(zip(expected, found, strict=False)):
+        if one != other:
+            raise FindingError(
+                "drop copy" if is_drop_copy else "reports", f"report {place} is {other}, its event {one}"
+            )
+    if len(expected) != len(found):
+        text = f"{len(found)} reports of {len(expected)} events for session {session_id}"
+        raise FindingError("drop copy" if is_drop_copy else "reports", text)
+
+
+def check_member(audit: Audit, session_id: int, epoch: int, member: Member) -> None:
+    """A member has everything that was said to it, once; but for what it gave up by resetting its numbers."""
+    stored = audit.reports(session_id)
+    lost = {parse(message).content for message in member.lost_in_socket}
+    received = {report.content for report in member.reports}
+    for of_epoch, num, _, content, _ in stored:
+        if content not in received and (of_epoch == epoch or content not in lost):
+            raise FindingError("member lacks", f"{member.name} never got {content} of epoch {of_epoch}, number {num}")
+    said = Counter(content for *_, content, fields in stored if "97" not in fields)
+    for content, count in Counter(report.content for report in member.reports if report.is_original).items():
+        if count > said[content]:
+            raise FindingError("member repeats", f"{member.name} got {count} times, and said once: {content}")
+    unanswered = member.unanswered()
+    if unanswered:
+        asked = [(name, member.requests[name].msg_type) for name in unanswered]
+        raise FindingError("unanswered", f"{member.name} got no answer to {asked}")
+
+
+def check_books_of_members(members: Iterable[Member], engine: Engine) -> None:
+    """The newest report of every order, over all members, is what the books hold."""
+    newest: dict[str, Fields] = {}
+    for member in members:
+        known = [report.fields for report in member.reports]
+        known += [parse(message).fields for message in member.lost_in_socket]
+        for fields in known:
+            if fields["35"] != "8" or fields["37"] == "NONE":
+                continue
+            before = newest.get(fields["37"])
+            if before is None or int(before["17"][1:]) < int(fields["17"][1:]):
+                newest[fields["37"]] = fields
+    levels: dict[tuple[str, str], Counter[int]] = {}
+    for fields in newest.values():
+        symbol = fields["55"]
+        leaves = Decimal(fields["151"]) * 10**8 / LOT_E8.get(symbol, 10**8)
+        if leaves and fields["39"] in ("0", "1", "5"):
+            price = Decimal(fields["44"]) * 10**8 / TICK_E8.get(symbol, 10**6)
+            levels.setdefault((symbol, fields["54"]), Counter())[int(price)] += int(leaves)
+    for instrument in engine.instruments.values():
+        sides = engine.depth(instrument.instrument_id, 0)
+        for side, depth in zip(("1", "2"), sides, strict=True):
+            told = levels.get((instrument.symbol, side), Counter())
+            if dict(told) != {price: qty for price, qty, _ in depth}:
+                raise FindingError(
+                    "reports and books", f"members know {told}, the book of {instrument.symbol} is {depth}"
+                )

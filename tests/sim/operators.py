@@ -1,0 +1,68 @@
+"""What simulated operators do while members trade."""
+
+from random import Random
+from typing import Final, Protocol
+
+from matching.commands import (
+    Command,
+    Deposit,
+    EndTradingDay,
+    SetKillSwitch,
+    SetReferencePrice,
+    SetTradingPhase,
+)
+from matching.engine import Engine
+from matching.types import KillScope, TradingPhase
+from risk.engine import RiskEngine
+
+BY: Final = "operator"
+
+
+class Calendar(Protocol):
+    """What knows the trading day that is running."""
+
+    trading_day: int
+
+
+def operators_command(random: Random, engine: Engine, calendar: Calendar) -> Command:
+    """Return one command of an operator, valid or not. What is shut is opened again before much else is done."""
+    shut = _opening(engine)
+    if shut and random.random() < 0.7:
+        return random.choice(shut)
+    kind = random.randrange(5)
+    instrument = random.choice(list(engine.instruments.values()))
+    if kind == 0:
+        scope: KillScope = random.choice(("session", "account", "market"))
+        return SetKillSwitch(scope, 0 if scope == "market" else random.randrange(1, 4), True, BY, "simulated")
+    if kind == 1:
+        phase: TradingPhase = random.choice(("continuous", "halted", "closed"))
+        return SetTradingPhase(instrument.instrument_id, phase, BY, "simulated")
+    if kind == 2:
+        price = max(instrument.reference_price + random.randrange(-3, 4), 1)
+        return SetReferencePrice(instrument.instrument_id, price, BY)
+    if kind == 3:
+        asset = random.choice(("USD", "AAPL", "MSFT"))
+        amount = random.choice((1_000, -1_000, -(10**12)))
+        return Deposit(random.randrange(1, 4), asset, amount, f"transfer {random.randrange(40)}")
+    if random.random() < 0.6:
+        calendar.trading_day += 1
+    return EndTradingDay(calendar.trading_day)
+
+
+def _opening(engine: Engine) -> list[Command]:
+    """Return what opens everything that is shut."""
+    risk = engine.risk
+    assert isinstance(risk, RiskEngine)
+    commands: list[Command] = []
+    if risk.gates.market_killed:
+        commands.append(SetKillSwitch("market", 0, False, BY, ""))
+    commands += [SetKillSwitch("session", session_id, False, BY, "") for session_id in risk.gates.sessions_killed]
+    commands += [
+        SetKillSwitch("account", ledger.account_id, False, BY, "") for ledger in risk.ledgers.values() if ledger.killed
+    ]
+    commands += [
+        SetTradingPhase(instrument.instrument_id, "continuous", BY, "")
+        for instrument in engine.instruments.values()
+        if instrument.phase != "continuous"
+    ]
+    return commands

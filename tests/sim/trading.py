@@ -1,0 +1,94 @@
+"""What simulated members ask for: orders around one price, cancels and replaces of what they know, some nonsense."""
+
+from random import Random
+from typing import Final
+
+from gateway.inbound import NONE_OF_THEM
+from tests.sim.configuration import LOT_E8, REFERENCE, TICK_E8
+from tests.sim.member import Member
+
+SYMBOLS: Final = ("AAPL", "AAPL", "AAPL", "MSFT", "BTC-PERP")
+FORCES: Final = ("0", "0", "0", "1", "3", "4")
+SPREAD_TICKS: Final = 4
+
+
+def send_request(member: Member, random: Random) -> str:
+    """Send one application message; return what it is."""
+    kind = random.random()
+    if kind < 0.55 or (not member.open_orders and kind < 0.9):
+        return _order(member, random)
+    if kind < 0.75:
+        return _cancel(member, random)
+    if kind < 0.9:
+        return _replace(member, random)
+    if kind < 0.94:
+        return _status(member, random)
+    return _nonsense(member, random)
+
+
+def _order(member: Member, random: Random) -> str:
+    symbol = random.choice(SYMBOLS)
+    side = random.choice("12")
+    qty = random.randrange(1, 10)
+    price: int | None = REFERENCE[symbol] + random.randrange(-SPREAD_TICKS, SPREAD_TICKS + 1)
+    tif = random.choice(FORCES)
+    inst = "6" if random.random() < 0.08 else None
+    if random.random() < 0.08:
+        price, inst = None, None
+    price_e8 = None if price is None else price * TICK_E8[symbol]
+    if random.random() < 0.03:
+        qty *= 100
+    member.new_order(symbol, side, price_e8, qty * LOT_E8[symbol], tif, inst)
+    return f"{'buys' if side == '1' else 'sells'} {qty} {symbol} at {price} ({tif})"
+
+
+def _cancel(member: Member, random: Random) -> str:
+    if not member.open_orders:
+        values = (member.new_id(), "unknown", None, "AAPL", "1")
+        member.request("F", values)
+        return "cancels what is unknown"
+    fields = random.choice(list(member.open_orders.values()))
+    by_id = random.random() < 0.3
+    member.request("F", (member.new_id(), fields["11"], fields["37"] if by_id else None, fields["55"], fields["54"]))
+    return f"cancels {fields['37']}"
+
+
+def _replace(member: Member, random: Random) -> str:
+    if not member.open_orders:
+        return _cancel(member, random)
+    fields = random.choice(list(member.open_orders.values()))
+    symbol = fields["55"]
+    if symbol not in TICK_E8:
+        return _cancel(member, random)
+    price = REFERENCE[symbol] + random.randrange(-SPREAD_TICKS, SPREAD_TICKS + 1)
+    qty = random.randrange(1, 14)
+    terms = (fields["54"], "2", price * TICK_E8[symbol], qty * LOT_E8[symbol], random.choice("001"), None, None)
+    member.request("G", (member.new_id(), fields["11"], None, symbol, *terms, *NONE_OF_THEM))
+    return f"replaces {fields['37']} by {qty} at {price}"
+
+
+def _status(member: Member, random: Random) -> str:
+    name = random.choice([*member.requests, "unknown"])
+    # A status request has no id of its own in FIX.4.2: only what is asked about.
+    member.ask_status(name)
+    return f"asks for {name}"
+
+
+def _nonsense(member: Member, random: Random) -> str:
+    kind = random.randrange(4)
+    if kind == 0:
+        member.new_order("NONE", "1", 100_000_000, 100_000_000, "0", None)
+        return "orders what is not traded"
+    if kind == 1:
+        member.new_order("AAPL", "1", 58_500 * 1_000_000 + 1, 100_000_000, "0", None)
+        return "orders between ticks"
+    if kind == 2:
+        member.new_order("AAPL", "5", 58_500 * 1_000_000, 100_000_000, "0", None)
+        return "orders on no side"
+    known = list(member.requests.values())
+    orders = [sent for sent in known if sent.msg_type == "D"]
+    if not orders:
+        return _order(member, random)
+    sent = random.choice(orders)
+    member.repeat(sent)
+    return f"repeats {sent.values[0]} as a possible resend"
