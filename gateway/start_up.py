@@ -121,6 +121,8 @@ def _open(
         replayed=recovered.replayed_commands,
         snapshot=recovered.snapshot_used,
     )
+    for reason in recovered.snapshots_ignored:
+        log.warning("a snapshot was not used", reason=reason)
     return journal, recovered
 
 
