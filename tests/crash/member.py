@@ -37,6 +37,20 @@ def content_of(message: Message) -> Content:
     return tuple(sorted(pair for pair in message.fields if pair[0] not in HEADER_OF_A_COPY))
 
 
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What is traded, and around which price."""
+
+    symbol: str
+    price: Decimal
+    tick: Decimal
+
+
+AAPL: Final = Market("AAPL", Decimal("585.00"), Decimal("0.01"))
+MSFT: Final = Market("MSFT", Decimal("30.00"), Decimal("0.01"))
+BTC_PERP: Final = Market("BTC-PERP", Decimal("60000.0"), Decimal("0.5"))
+
+
 @dataclass(slots=True)
 class Order:
     """An order as its member knows it. `last` is the latest report of it, in the order of sending."""
@@ -184,8 +198,16 @@ class Recorder:
 class Member(Recorder):
     """A recorder that trades: limit, immediate-or-cancel, cancel and replace, several in flight at any time."""
 
-    def __init__(self, exchange: ExchangeProcess, comp_id: str, begin_string: str, seed: int) -> None:
+    def __init__(
+        self,
+        exchange: ExchangeProcess,
+        comp_id: str,
+        begin_string: str,
+        seed: int,
+        markets: Sequence[Market] = (AAPL,),
+    ) -> None:
         super().__init__(exchange, comp_id, begin_string)
+        self._markets = markets
         self.orders: dict[str, Order] = {}
         self.owner: dict[str, Order] = {}
         self.asked: list[str] = []
@@ -215,21 +237,22 @@ class Member(Recorder):
     def _enter(self, *, is_ioc: bool) -> None:
         cl_ord_id = unique_id()
         side = self._random.choice("12")
-        price = Decimal("585.00") + Decimal(self._random.randint(-8, 8)) / 100
+        market = self._random.choice(self._markets)
+        price = market.price + Decimal(self._random.randint(-8, 8)) * market.tick
         terms = [
             (38, str(self._random.randint(1, 9) * 10)),
             (40, "2"),
-            (44, f"{price:.2f}"),
+            (44, str(price)),
             (59, "3" if is_ioc else "1"),
         ]
-        fields = [(11, cl_ord_id), (21, "1"), (55, "AAPL"), (54, side), *terms, (60, utc_timestamp())]
+        fields = [(11, cl_ord_id), (21, "1"), (55, market.symbol), (54, side), *terms, (60, utc_timestamp())]
         self.orders[cl_ord_id] = self.owner[cl_ord_id] = Order(fields)
         self.asked.append(cl_ord_id)
         self.send_application("D", fields)
 
     def _change(self, report: Message, *, is_cancel: bool) -> None:
         cl_ord_id = unique_id()
-        ids = [(11, cl_ord_id), (41, report[11]), (55, "AAPL"), (54, report[54]), (60, utc_timestamp())]
+        ids = [(11, cl_ord_id), (41, report[11]), (55, report[55]), (54, report[54]), (60, utc_timestamp())]
         self.owner[cl_ord_id] = self.owner[report[11]]
         self.asked.append(cl_ord_id)
         if is_cancel:
@@ -246,6 +269,15 @@ class Member(Recorder):
             order = self.owner[message[11]]
             if order.report is None or order.report.seq < message.seq:
                 order.report = message
+
+    def traded_symbols(self) -> set[str]:
+        """Return the symbols in which something was filled."""
+        reports = [order.report for order in self.owner.values() if order.report is not None]
+        return {report[55] for report in reports if report[14] != "0"}
+
+    def texts(self) -> set[str]:
+        """Return all that Text(58) has said."""
+        return {value for content in self.reports.values() for tag, value in content if tag == 58}
 
     def settle(self) -> None:
         """Wait until every request has an answer: nothing that was sent may stay without one."""
@@ -264,7 +296,7 @@ class Member(Recorder):
 
     def _ask(self, report: Message) -> Message:
         found: list[Message] = []
-        self.send_application("H", [(11, report[11]), (37, report[37]), (55, "AAPL"), (54, report[54])])
+        self.send_application("H", [(11, report[11]), (37, report[37]), (55, report[55]), (54, report[54])])
         while not found:
             message = self.peer.receive()
             self.take(message)

@@ -128,10 +128,13 @@ def outcry_command(*arguments: str) -> list[str]:
 class ExchangeProcess:
     """`outcry serve` on a directory of its own: `base/config` and `base/data`.
 
-    `numbers` keeps both sides' MsgSeqNums of every session between connections, as the members' own stores would.
+    `configuration` is a folder in the shipped one, as `per-instrument`. `numbers` keeps both sides' MsgSeqNums of
+    every session between connections, as the members' own stores would.
     """
 
-    def __init__(self, base: Path, *, options: Sequence[str] = (), prefix: Sequence[str] = ()) -> None:
+    def __init__(
+        self, base: Path, *, options: Sequence[str] = (), prefix: Sequence[str] = (), configuration: str = "."
+    ) -> None:
         self.base = base
         self.config_dir = base / "config"
         self.data_dir = base / "data"
@@ -147,6 +150,7 @@ class ExchangeProcess:
         if self.config_dir.exists():
             raise FileExistsError(f"{self.config_dir}: a directory of its own was expected")
         self.port, self.tls_port = copy_config(self.config_dir)
+        self.config_dir = self.config_dir / configuration
 
     @property
     def address(self) -> tuple[str, int]:
