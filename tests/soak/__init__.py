@@ -1,0 +1,1 @@
+"""Long runs: load for an hour, judged by memory, latency, journal growth and snapshot pauses."""
