@@ -206,7 +206,7 @@ JOURNAL: Final = (
     ),
     TomlKey(
         "ballast_bytes",
-        Integer(0, 1 << 40),
+        Integer(1 * MIB, 1 << 40),
         "A file that is given back when the disk is full, so that cancels can be journaled.",
         64 * MIB,
     ),
