@@ -209,6 +209,9 @@ class Exchange:
         self.resends.go_on(self._begin_batch)
 
     def _run_operations(self) -> None:
+        if self._commands:
+            # What the exchange begins with comes first: a command of an operation is a batch of its own.
+            return
         for _ in range(OPERATIONS_PER_TURN_MAX):
             if self._operations.empty():
                 return

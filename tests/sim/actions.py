@@ -20,6 +20,8 @@ WEIGHTS: Final = {
     "ask resend": 3,
     "operate": 4,
     "wait": 3,
+    "step clock": 1,
+    "throw out": 1,
     "fail commit": 2,
     "slow commit": 2,
     "kill": 1,

@@ -12,10 +12,15 @@ class SimClock:
 
     def __init__(self) -> None:
         self.ns = BEGIN_NS
+        self.wrong_ns = 0
 
     def now_ns(self) -> int:
-        """Return nanoseconds since 1970."""
-        return self.ns
+        """Return nanoseconds since 1970, as far as the machine knows."""
+        return self.ns + self.wrong_ns
+
+    def set_wrong(self, ns: int) -> None:
+        """Step the time of day away from the true one; waits go on as they are."""
+        self.wrong_ns = ns
 
     def monotonic(self) -> float:
         """Return seconds, as `time.monotonic` does."""

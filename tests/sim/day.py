@@ -225,6 +225,20 @@ class Day:
         self.clock.advance(seconds * SECOND_NS)
         return f"{seconds} s"
 
+    def _do_step_clock(self, random: Random) -> str:
+        seconds = random.choice((0, -1, -600, 7))
+        self.clock.set_wrong(seconds * SECOND_NS)
+        return f"{seconds} s off"
+
+    def _do_throw_out(self, random: Random) -> str:
+        member = random.choice(self.members)
+        session_id = self.life.session_id(member.begin_string, member.comp_id)
+        if random.random() < 0.5:
+            self.life.wire.logout(session_id, "Logged out by the operator")
+        else:
+            self.life.wire.disconnect(session_id, "cut by the operator")
+        return member.name
+
     def _do_fail_commit(self, random: Random) -> str:
         code = random.choice((errno.ENOSPC, errno.EIO))
         count = random.choice((1, 2, 5, 20, 2_000))

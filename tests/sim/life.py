@@ -30,6 +30,7 @@ from matching.journal import ballast as ballast_module
 from matching.snapshot_files import write_snapshot
 from tests.sim.checks import ReleaseWatch
 from tests.sim.clock import SimClock
+from tests.sim.configuration import CANCELED_ON_DISCONNECT
 from tests.sim.disk import SimDisk
 from tests.sim.fix import FindingError
 from tests.sim.wire import SimWire
@@ -44,7 +45,7 @@ SMALL_BOUNDS: Final = (
     (resends_module, "SLICE_BYTES_MAX", 700),
     (resends_module, "ENDED_EPOCHS_MAX", 4),
     (drop_copy_module, "SLICE_REPORTS_MAX", 3),
-    (drop_copy_module, "SLICE_BATCHES_MAX", 4),
+    (drop_copy_module, "SLICE_BATCHES_MAX", 24),
     (work_module, "ORDERS_PER_STEP_MAX", 2),
 )
 """Bounds of the product that a simulated day would never reach otherwise."""
@@ -103,6 +104,7 @@ class Life:
         )
         self.exchange.begin_with(orders_without_owner(settings, self.started, self.sessions))
         self._futures: list[Future[Any]] = []
+        self._has_turned = False
 
     def session_id(self, begin_string: str, comp_id: str) -> int:
         """Return the id of a configured session."""
@@ -119,12 +121,21 @@ class Life:
     def turn(self) -> None:
         """One turn of the exchange."""
         self.exchange.turn(0)
+        if not self._has_turned:
+            self._has_turned = True
+            self._check_orders_of_the_disconnected()
         waiting, self._futures = self._futures, []
         for future in waiting:
             if not future.done():
                 self._futures.append(future)
             elif (error := future.exception()) is not None:
                 raise FindingError("operation", f"an operation failed: {error!r}")
+
+    def _check_orders_of_the_disconnected(self) -> None:
+        """After the first turn nothing is open of a session with CancelOnDisconnect but what is being canceled."""
+        session = self.engine.sessions[self.session_id(*CANCELED_ON_DISCONNECT)]
+        if session.open and not self.engine.has_work:
+            raise FindingError("orders without owner", f"{session.name} is not connected and has {list(session.open)}")
 
     def stop(self, random: Random, read: Callable[[], None]) -> None:
         """Stop in order, as the server does: no new orders, Logout to all, all committed and sent."""

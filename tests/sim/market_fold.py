@@ -13,13 +13,23 @@ from matching.commands import (
     DefineInstrument,
     DefineSession,
     Deposit,
+    EndTradingDay,
     NewOrder,
     RefuseCancel,
     RefuseOrder,
     ReplaceOrder,
     RequestStatus,
 )
-from matching.events import CancelRejected, Event, Execution, MessageThrottled, OrderRefused, Posted, TradingDayEnded
+from matching.events import (
+    CancelRejected,
+    CommandRefused,
+    Event,
+    Execution,
+    MessageThrottled,
+    OrderRefused,
+    Posted,
+    TradingDayEnded,
+)
 from tests.sim.fix import FindingError
 
 ASKED = NewOrder | CancelOrder | ReplaceOrder | RefuseOrder | RefuseCancel | RequestStatus
@@ -42,6 +52,9 @@ class FoldedOrder:
         self.time_in_force = event.time_in_force
         self.priority = event.exec_id
         self.is_open = True
+        self.closed_by = 0
+        """The command that closed it."""
+        self.may_be_forgotten = False
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -65,11 +78,17 @@ class MarketFold:
         self.last_exec_id = 0
         self.last_trade_id = 0
         self._resting: Execution | None = None
+        self._seq = 0
+        self._day_ends_from = 0
+        self._day_is_ending = False
         self._where = ""
 
     def apply(self, seq: int, command: Command, events: Sequence[Event]) -> None:
         """Take one command and what came of it."""
         self._where = f"command {seq} {command}"
+        self._seq = seq
+        if isinstance(command, EndTradingDay) and not any(isinstance(event, CommandRefused) for event in events):
+            self._day_ends_from, self._day_is_ending = seq, True
         if isinstance(command, DefineInstrument):
             self.instruments[command.instrument_id] = command
         elif isinstance(command, DefineAccount):
@@ -101,6 +120,8 @@ class MarketFold:
         answers = [event for event in events if _answers(event, command)]
         if not answers:
             self._fail("silence", f"no answer among {events}")
+        if isinstance(command, NewOrder) and command.poss_resend:
+            self._check_repeat(command, answers[0])
         if not isinstance(command, CancelOrder) or not isinstance(answers[0], CancelRejected):
             return
         comp_id = self.comp_ids[command.session_id]
@@ -118,6 +139,14 @@ class MarketFold:
         )
         if is_right and "used before" not in answers[0].text:
             self._fail("lost cancel", f"of an open order: {answers[0]}")
+
+    def _check_repeat(self, command: NewOrder, answer: Event) -> None:
+        """A possible resend of an order that is there is answered with its status."""
+        known = self.by_cl_ord_id.get((self.comp_ids[command.session_id], command.cl_ord_id))
+        if known is None or known.may_be_forgotten or self._day_is_ending or isinstance(answer, MessageThrottled):
+            return
+        if not isinstance(answer, Execution) or (answer.exec_type, answer.order_id) != ("I", known.order_id):
+            self._fail("second order", f"a repeat of order {known.order_id} was answered with {answer}")
 
     # -- executions ---------------------------------------------------------------------------------------------------
 
@@ -166,7 +195,8 @@ class MarketFold:
     def _accepted(self, event: Execution) -> None:
         comp_id = self.comp_ids[event.session_id]
         name = (comp_id, event.cl_ord_id)
-        if event.order_id in self.orders or name in self.by_cl_ord_id:
+        before = self.by_cl_ord_id.get(name)
+        if event.order_id in self.orders or (before is not None and not before.may_be_forgotten):
             self._fail("second order", f"{event} repeats an order of the day")
         if (event.leaves_qty, event.cum_qty) != (event.qty, 0):
             self._fail("quantities", f"a new order is whole: {event}")
@@ -229,6 +259,7 @@ class MarketFold:
 
     def _close(self, order: FoldedOrder) -> None:
         order.is_open = False
+        order.closed_by = self._seq
         order.leaves = 0
         del self._side(order.instrument_id, order.side)[order.order_id]
 
@@ -242,9 +273,17 @@ class MarketFold:
             self._fail("crossed book", f"bid {max(bids)}, ask {min(asks)} in instrument {instrument_id}")
 
     def _day_ended(self) -> None:
-        """Closed orders are forgotten, their ClOrdIDs may be used again."""
-        self.orders = {order_id: order for order_id, order in self.orders.items() if order.is_open}
-        self.by_cl_ord_id = {name: order for name, order in self.by_cl_ord_id.items() if order.is_open}
+        """Closed orders are forgotten, their ClOrdIDs may be used again.
+
+        Of those that were closed while the day was ending it depends on the step that looked at them: either is right.
+        """
+        self._day_is_ending = False
+        for order in self.orders.values():
+            order.may_be_forgotten = not order.is_open
+        begin = self._day_ends_from
+        kept = {key: order for key, order in self.orders.items() if order.is_open or order.closed_by > begin}
+        self.by_cl_ord_id = {name: order for name, order in self.by_cl_ord_id.items() if order.order_id in kept}
+        self.orders = kept
 
     # -- money --------------------------------------------------------------------------------------------------------
 

@@ -214,6 +214,12 @@ class SimWire:
         begin = random.randrange(len(self.threads))
         return any(self.threads[(begin + i) % len(self.threads)].step(random) for i in range(len(self.threads)))
 
+    def run_idle(self) -> None:
+        """Do all that there is to do."""
+        random = Random(0)
+        while self.step(random):
+            pass
+
     def is_idle(self) -> bool:
         """Whether nothing waits anywhere in the wire but released bytes in front of closed sockets."""
         return not self.inbound and not self.outbound and not any(io.mailbox for io in self.threads)
