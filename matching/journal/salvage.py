@@ -58,7 +58,9 @@ def whole_through(folder: Path, data_file: str = "data.mdb") -> int:
     except OSError:
         return 0
     try:
-        return max((_whole_through(descriptor, meta) for meta in _metas(descriptor)), default=0)
+        # The older meta page counts only where nothing can be made of the newer one: it may know nothing of the damage.
+        newest_first = sorted(_metas(descriptor), key=lambda meta: meta.txn_id, reverse=True)
+        return next(filter(None, (_whole_through(descriptor, meta) for meta in newest_first)), 0)
     finally:
         os.close(descriptor)
 
