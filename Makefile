@@ -96,7 +96,7 @@ bench: setup ## the benchmarks in full; prints the table of the README
 
 SOAK_MINUTES := 60
 soak: setup $(MADE)/trace ## long runs: kills under load, an hour at half load, fuzzing; SOAK_MINUTES=5 for a shorter one
-	@echo "soak: 200 kills -9 under load (about 4 s each on 2 idle cores), a long run of $(SOAK_MINUTES) minutes at half load"
+	@echo "soak: 200 kills -9 under load (7 s each were measured on 2 busy cores), a long run of $(SOAK_MINUTES) minutes at half load"
 	echo "(SOAK_MINUTES=N for another), and every other test marked soak; these are they, each says how far it is:"
 	$(BIN)/python -m pytest -m soak --collect-only -q --no-header | grep '::'
 	OUTCRY_SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/python -m pytest -m soak -v --durations=0
