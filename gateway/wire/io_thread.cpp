@@ -104,6 +104,7 @@ void IoThread::turn(int timeout_ms) {
     auto* const connection = static_cast<Connection*>(events[i].data.ptr);
     if (!connection) continue;  // the mailbox
     if (events[i].events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) connection->readable = true;
+    if (events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) connection->hung_up = true;
     if (events[i].events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) connection->writable = true;
     if (connection->socket.is_tls()) connection->readable = connection->writable = true;  // either may wait for the other
   }
@@ -160,7 +161,8 @@ void IoThread::read(Connection& connection) {
     return;
   }
   context_.bytes_in += uint64_t(length);
-  if (size_t(length) < buffer_.size() && !connection.socket.is_tls()) connection.readable = false;
+  // A short read has emptied the socket. The end of the stream may have come in the same event: there is no other for it.
+  if (size_t(length) < buffer_.size() && !connection.socket.is_tls() && !connection.hung_up) connection.readable = false;
   if (connection.closing) return;  // nothing that comes now counts
   connection.framer.feed(buffer_.data(), size_t(length));
   process(connection);

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tests.bench.machine import anonymous_bytes
 from tests.fuzz.test_field_values import trade
+from tests.hostile.judge import log_on_anew
 from tests.support.exchange import ExchangeProcess
 from tests.support.fix_peer import FixPeer
 
@@ -15,14 +16,13 @@ def bystander(exchange: ExchangeProcess, comp_id: str = "TRADER2") -> Iterator[F
     """Log a member on, let him trade before and after the block, and see him log out in order."""
     peer = exchange.peer(comp_id)
     try:
-        peer.logon()
+        log_on_anew(peer)
         trade(peer)
         yield peer
         trade(peer)
         peer.logout()
     finally:
         peer.cut()
-        exchange.remember(peer)
 
 
 def logon_seconds(peer: FixPeer) -> float:
