@@ -24,7 +24,7 @@ from gateway.inbound import (
 )
 from gateway.market_data import MarketData
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
-from gateway.rejects import BUSINESS_NOT_AUTHORIZED, BUSINESS_NOT_AVAILABLE, business_reject
+from gateway.rejects import BUSINESS_NOT_AUTHORIZED, business_reject
 from gateway.relay import GatewayEngine
 from gateway.reports import BUSINESS_MESSAGE_REJECT, EXECUTION_REPORT, ReportWriter
 from gateway.resends import Resends
@@ -37,7 +37,7 @@ from gateway.translation import Translator
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wire
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
-from matching.commands import CancelSessionOrders, Command, ContinueWork, EndTradingDay, SetAcceptance
+from matching.commands import CancelSessionOrders, Command, ContinueWork, EndTradingDay, RequestTransfer, SetAcceptance
 from matching.events import Event, Execution, InstrumentDefined
 from matching.journal import Batch
 
@@ -171,17 +171,6 @@ class Exchange:
         """Give shards what is for them; what is left to journal are refusals, and what shards have answered."""
         self._commands = market.distribute(self._commands, self._targets)
         self._targets = market.answers.targets()
-        for session_id, msg_seq_num, msg_type, ref_id, text in market.unavailable:
-            body = business_reject(
-                self._sessions.by_id[session_id].version,
-                ref_seq_num=msg_seq_num,
-                ref_msg_type=msg_type,
-                reason=BUSINESS_NOT_AVAILABLE,
-                text=text,
-                ref_id=ref_id,
-            )
-            self._messages.append((session_id, BUSINESS_MESSAGE_REJECT, body))
-        market.unavailable.clear()
 
     def _has_own_work(self) -> bool:
         return (
@@ -191,6 +180,7 @@ class Exchange:
             or self.drop_copies.has_backlog()
             or self.market_data.has_work(self._storage.journal.last.batch_seq)
             or self.resends.has_work()
+            or (self._market is not None and self._market.has_work())
         )
 
     def _commit(self) -> None:
@@ -326,7 +316,7 @@ class Exchange:
         What shards have to obey is sent to them, and their events are not waited for.
         """
         assert not self._commands, "operations run between batches"
-        if self._market is not None and not isinstance(command, SetAcceptance):
+        if self._market is not None and not isinstance(command, SetAcceptance | RequestTransfer):
             self._market.operate(command)
             if not isinstance(command, EndTradingDay):
                 return []

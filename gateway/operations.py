@@ -6,23 +6,29 @@ numbers is journaled by the way of the wire.
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from config.settings import Settings
 from gateway.admin import AdminError, Operation
 from gateway.exchange import Exchange
+from gateway.relay import OPEN_STATES, REFUSED, STUCK, RelayEngine
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.snapshotter import Snapshotter
 from gateway.start_up import Started, is_sharded
 from gateway.wire import Wire
 from gateway.wire_setup import start_message_log
 from matching.clock import Clock
-from matching.commands import Command, SetKillSwitch, SetTradingPhase
+from matching.commands import Command, RequestTransfer, SetKillSwitch, SetTradingPhase
 from matching.events import CommandRefused
 from matching.shard import ShardThread
-from matching.types import KillScope, TradingPhase
+from matching.types import MICRO, KillScope, TradingPhase
+
+TRANSFER_WAIT_S: Final = 5.0
+TRANSFER_LOOK_S: Final = 0.01
 
 
 class Operations:
@@ -59,6 +65,7 @@ class Operations:
             "status": self.status,
             "kill_switch": self.kill_switch,
             "trading_phase": self.trading_phase,
+            "transfer": self.transfer,
             "session_logout": self.session_logout,
             "session_enable": self.session_enable,
             "session_reset": self.session_reset,
@@ -97,6 +104,7 @@ class Operations:
             "time_ns": self._clock.now_ns(),
             "durability": settings.durability,
             "shards": await self._on_matching_thread(self._exchange.shard_status) or [self._embedded_shard()],
+            "transfers": await self._on_matching_thread(self._transfers),
             "gateway": self._exchange.statistics.report() if is_sharded(self._settings) else None,
             "engine": engine,
             "pipeline": {
@@ -110,6 +118,13 @@ class Operations:
                 self._session_status(session, by_id.get(session.session_id, {})) for session in self._sessions
             ],
         }
+
+    def _transfers(self) -> dict[str, str] | None:
+        """Return the transfers that are not done, and how far they are."""
+        engine = self._started.engine
+        if not isinstance(engine, RelayEngine):
+            return None
+        return {key: each.state for key, each in engine.transfers.items() if each.state in (*OPEN_STATES, STUCK)}
 
     def _embedded_shard(self) -> dict[str, Any]:
         return {
@@ -147,6 +162,50 @@ class Operations:
         elif scope != "market":
             raise AdminError(f"scope {scope!r} is not known, allowed: session, account, market")
         return await self._command(SetKillSwitch(kill_scope, target_id, engaged, by, reason))
+
+    async def transfer(
+        self,
+        account: str,
+        asset: str,
+        amount: str,
+        from_shard: str,
+        to_shard: str,
+        transfer_id: str,
+        reason: str,
+        by: str = "operator",
+    ) -> dict[str, Any]:
+        """Move cash of an account from one shard to another; asked again with the same id, say how far it is."""
+        engine = self._started.engine
+        if not isinstance(engine, RelayEngine):
+            raise AdminError("there is one shard: nothing to move between")
+        ids = {record.name: account_id for account_id, record in engine.accounts.items()}
+        if account not in ids:
+            raise AdminError(f"account {account!r} is not known, allowed: {', '.join(ids)}")
+        for shard in (from_shard, to_shard):
+            if shard not in engine.shards:
+                raise AdminError(f"shard {shard!r} is not known, allowed: {', '.join(engine.shards)}")
+            currencies = sorted({each.currency for each in self._settings.instruments if each.shard == shard})
+            if asset not in currencies:
+                raise AdminError(f"asset {asset!r} is not settled on shard {shard}, allowed: {', '.join(currencies)}")
+        if from_shard == to_shard:
+            raise AdminError(f"both shards are {from_shard}")
+        request = RequestTransfer(ids[account], asset, _micro(amount), transfer_id, from_shard, to_shard, by, reason)
+        await self._command(request)
+        return await self._transfer_state(engine, transfer_id)
+
+    async def _transfer_state(self, engine: RelayEngine, transfer_id: str) -> dict[str, Any]:
+        """Wait a moment for the end of a transfer and say where it stands."""
+        until = time.monotonic() + TRANSFER_WAIT_S
+        while True:
+            state, text = await self._on_matching_thread(
+                lambda: (engine.transfers[transfer_id].state, engine.transfers[transfer_id].text)
+            )
+            if state not in OPEN_STATES or time.monotonic() > until:
+                break
+            await asyncio.sleep(TRANSFER_LOOK_S)
+        if state in (REFUSED, STUCK):
+            raise AdminError(f"transfer {transfer_id} is {state}: {text}")
+        return {"transfer_id": transfer_id, "state": state}
 
     async def trading_phase(self, symbol: str, phase: str, reason: str, by: str = "operator") -> dict[str, Any]:
         """Halt or resume an instrument."""
@@ -197,3 +256,14 @@ class Operations:
         """Stop the exchange in order, as SIGTERM does."""
         self._stop.set()
         return {"stopping": True}
+
+
+def _micro(text: str) -> int:
+    """Return an amount of a currency in 10^-6. Raises AdminError where it is none."""
+    try:
+        amount = Decimal(text) * MICRO
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not amount.is_finite() or amount <= 0 or amount != int(amount):
+        raise AdminError(f"amount {text!r}, allowed: above 0, with at most 6 digits behind the point")
+    return int(amount)

@@ -21,18 +21,35 @@ from matching.commands import (
     DefineShard,
     EndTradingDay,
     RefuseCancel,
+    RefuseMessage,
     RefuseOrder,
     RelayBatch,
     ReplaceOrder,
     RequestStatus,
+    RequestTransfer,
 )
 from matching.engine import STATE_HASH_BYTES, Engine
-from matching.events import CommandRefused, Event, Execution
+from matching.events import (
+    CommandRefused,
+    Event,
+    Execution,
+    InstrumentDefined,
+    MessageUnavailable,
+    TransferredIn,
+    TransferredOut,
+)
 from matching.instrument import Instrument
 from matching.order import Account, Session
 from matching.risk_seam import Risk
 
 RELAY_STATE_VERSION: Final = 1
+REQUESTED: Final = "requested"
+UNDER_WAY: Final = "under way"
+DONE: Final = "done"
+REFUSED: Final = "refused"
+STUCK: Final = "taken but not given"
+"""The giving shard has let go what the taking one refuses: for an operator to look at."""
+OPEN_STATES: Final = (REQUESTED, UNDER_WAY)
 NUMBERED: Final = (RefuseOrder, RefuseCancel, CancelOrder, ReplaceOrder, RequestStatus)
 """Commands of a peer that the gateway answers itself."""
 
@@ -46,6 +63,14 @@ class ShardCursor:
         self.shard_id = shard_id
         self.batch_seq = batch_seq
         self.answered: dict[int, tuple[int, int]] = {}
+
+
+class Transfer(msgspec.Struct, array_like=True):
+    """A transfer between shards and how far it is: see REQUESTED and the states after it."""
+
+    command: RequestTransfer
+    state: str
+    text: str = ""
 
 
 class _Refused:
@@ -75,6 +100,8 @@ class _State(msgspec.Struct, array_like=True):
     shards: list[_Shard]
     refused: list[tuple[int, int, list[int]]]
     depths: list[tuple[int, list[tuple[int, int, int]], list[tuple[int, int, int]]]]
+    transfers: list[Transfer]
+    homes: list[tuple[str, str]]
 
 
 _decoder: Final = msgspec.msgpack.Decoder(_State)
@@ -88,6 +115,11 @@ class RelayEngine:
         self._local = Engine(risk)
         self.shards: dict[str, ShardCursor] = {}
         self._refused: dict[int, _Refused] = {}
+        self.homes: dict[str, str] = {}
+        """The shard of every instrument that a shard has said to have, by symbol."""
+        self.transfers: dict[str, Transfer] = {}
+        self.due: list[str] = []
+        """Transfers whose next step is to be sent: no part of the state, a step may be sent once too often."""
         self._depths: dict[int, DepthView] = {}
 
     # -- commands -----------------------------------------------------------------------------------------------------
@@ -99,18 +131,36 @@ class RelayEngine:
             # The definitions' engine counts every command.
             self._local.seq, self._local.time_ns = seq, time_ns
             return
-        if isinstance(command, DefineShard):
-            self._define_shard(command, out)
+        if isinstance(command, DefineShard | RequestTransfer | RefuseMessage):
+            self._apply_own(command, out)
             self._local.seq, self._local.time_ns = seq, time_ns
             return
         if isinstance(command, NUMBERED):
-            refused = self._refused.get(command.session_id)
-            if refused is None or refused.epoch != command.epoch:
-                refused = self._refused[command.session_id] = _Refused(command.epoch)
-            refused.numbers.add(command.msg_seq_num)
+            self._answered_here(command)
         elif isinstance(command, EndTradingDay):
             self._refused.clear()
         self._local.apply(seq, time_ns, command, out)
+
+    def _apply_own(self, command: DefineShard | RequestTransfer | RefuseMessage, out: list[Event]) -> None:
+        if isinstance(command, DefineShard):
+            self._define_shard(command, out)
+        elif isinstance(command, RequestTransfer):
+            self._request_transfer(command, out)
+        else:
+            self._answered_here(command)
+            out.append(
+                MessageUnavailable(
+                    command.session_id, command.msg_seq_num, command.ref_msg_type, command.ref_id, command.text
+                )
+            )
+
+    def _answered_here(
+        self, command: RefuseOrder | RefuseCancel | RefuseMessage | CancelOrder | ReplaceOrder | RequestStatus
+    ) -> None:
+        refused = self._refused.get(command.session_id)
+        if refused is None or refused.epoch != command.epoch:
+            refused = self._refused[command.session_id] = _Refused(command.epoch)
+        refused.numbers.add(command.msg_seq_num)
 
     def _define_shard(self, command: DefineShard, out: list[Event]) -> None:
         known = self.shards.get(command.name)
@@ -118,6 +168,26 @@ class RelayEngine:
             out.append(CommandRefused("DefineShard", f"shard {command.name} has the id {known.shard_id}"))
         elif known is None:
             self.shards[command.name] = ShardCursor(command.shard_id)
+
+    def _request_transfer(self, command: RequestTransfer, out: list[Event]) -> None:
+        known = self.transfers.get(command.transfer_id)
+        if known is not None and known.command != msgspec.structs.replace(
+            command, by=known.command.by, reason=known.command.reason
+        ):
+            out.append(CommandRefused("RequestTransfer", f"transfer {command.transfer_id} is another: {known.command}"))
+        elif known is None:
+            self.transfers[command.transfer_id] = Transfer(command, REQUESTED)
+            self.due.append(command.transfer_id)
+
+    def _move(self, shard: str, event: TransferredOut | TransferredIn) -> None:
+        transfer = self.transfers.get(event.transfer_id)
+        if transfer is None:
+            return
+        if isinstance(event, TransferredOut) and transfer.state == REQUESTED and shard == transfer.command.from_shard:
+            transfer.state = UNDER_WAY
+            self.due.append(event.transfer_id)
+        elif isinstance(event, TransferredIn) and transfer.state == UNDER_WAY and shard == transfer.command.to_shard:
+            transfer.state = DONE
 
     def _take(self, command: RelayBatch, out: list[Event]) -> None:
         cursor = self.shards[command.shard]
@@ -135,6 +205,15 @@ class RelayEngine:
                     view = depths[event.instrument_id] = DepthView(0, (), ())
                 view.fold(event)
                 touched.add(event.instrument_id)
+            elif isinstance(event, InstrumentDefined):
+                self.homes[event.symbol] = command.shard
+            elif isinstance(event, TransferredOut | TransferredIn):
+                self._move(command.shard, event)
+        for transfer_id, text in command.refused_transfers:
+            transfer = self.transfers.get(transfer_id)
+            if transfer is not None and transfer.state in OPEN_STATES:
+                transfer.state = REFUSED if transfer.state == REQUESTED else STUCK
+                transfer.text = text
         for instrument_id in touched:
             depths[instrument_id].take_changes()
         out += events
@@ -215,6 +294,8 @@ class RelayEngine:
             ],
             [(session_id, each.epoch, sorted(each.numbers)) for session_id, each in sorted(self._refused.items())],
             [(instrument_id, *self.depth(instrument_id, 0)) for instrument_id in sorted(self._depths)],
+            [self.transfers[key] for key in sorted(self.transfers)],
+            sorted(self.homes.items()),
         )
         return _encoder.encode(state)
 
@@ -232,6 +313,9 @@ class RelayEngine:
             cursor = self.shards[shard.name] = ShardCursor(shard.shard_id, shard.batch_seq)
             cursor.answered = {session_id: (epoch, number) for session_id, epoch, number in shard.answered}
         self._refused = {session_id: _Refused(epoch, numbers) for session_id, epoch, numbers in state.refused}
+        self.homes = dict(state.homes)
+        self.transfers = {each.command.transfer_id: each for each in state.transfers}
+        self.due = [key for key, each in self.transfers.items() if each.state in OPEN_STATES]
         self._depths = {instrument_id: DepthView(0, bids, asks) for instrument_id, bids, asks in state.depths}
 
     def state_hash(self) -> bytes:

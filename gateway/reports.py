@@ -10,9 +10,16 @@ from functools import lru_cache
 from typing import Final
 
 from gateway.decimals import ScaledTexts, average_text
-from gateway.rejects import BUSINESS_THROTTLED, business_reject, cxl_rej_reason, exec_restatement_reason, ord_rej_reason
+from gateway.rejects import (
+    BUSINESS_NOT_AVAILABLE,
+    BUSINESS_THROTTLED,
+    business_reject,
+    cxl_rej_reason,
+    exec_restatement_reason,
+    ord_rej_reason,
+)
 from gateway.sessions import FIX42, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
-from matching.events import CancelRejected, Execution, MessageThrottled, OrderRefused
+from matching.events import CancelRejected, Execution, MessageThrottled, MessageUnavailable, OrderRefused
 from matching.instrument import Instrument
 from matching.types import (
     EXEC_REJECTED,
@@ -172,12 +179,12 @@ class ReportWriter:
             return EXECUTION_REPORT, self.refused(event, version)
         if type(event) is CancelRejected:
             return ORDER_CANCEL_REJECT, self.cancel_rejected(event, version)
-        if type(event) is MessageThrottled:
+        if isinstance(event, MessageThrottled | MessageUnavailable):
             body = business_reject(
                 version,
                 ref_seq_num=event.msg_seq_num,
                 ref_msg_type=event.ref_msg_type,
-                reason=BUSINESS_THROTTLED,
+                reason=BUSINESS_THROTTLED if isinstance(event, MessageThrottled) else BUSINESS_NOT_AVAILABLE,
                 text=event.text,
                 ref_id=event.ref_id,
             )

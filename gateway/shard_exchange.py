@@ -241,7 +241,7 @@ class ShardExchange:
             batch = pending.batch
             if batch.batch_seq == self._next_to_send and len(self._unsent) < UNSENT_BYTES_MAX:
                 self._next_to_send += 1
-                self._send(batch_frame(batch))
+                self._send(batch_frame(batch, batch.event_counts))
 
     # -- out ----------------------------------------------------------------------------------------------------------
 
@@ -270,7 +270,7 @@ class ShardExchange:
                 if sent == CATCH_UP_BATCHES or len(self._unsent) >= UNSENT_BYTES_MAX:
                     return
                 self._next_to_send += 1
-                self._send(batch_frame(batch))
+                self._send(batch_frame(batch, batch.event_count_bytes))
         except JournalError as error:
             log.error("the gateway cannot be given what it lacks", error=str(error))
             self._drop(str(error))

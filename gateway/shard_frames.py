@@ -50,8 +50,8 @@ class _Batch(Protocol):
     def event_count(self) -> int: ...
 
 
-def batch_frame(batch: _Batch) -> bytes:
-    """Return a frame of commands and events; the counts of events by command stay in the shard's journal."""
+def batch_frame(batch: _Batch, event_counts: bytes) -> bytes:
+    """Return a frame of commands and events, with how many events each command gave."""
     header = frames.encode_header(
         frames.BATCH,
         batch_seq=batch.batch_seq,
@@ -60,10 +60,10 @@ def batch_frame(batch: _Batch) -> bytes:
         command_count=batch.command_count,
         event_count=batch.event_count,
         commands=batch.commands,
-        event_counts=b"",
+        event_counts=event_counts,
         events=batch.events,
     )
-    return b"".join((header, batch.commands, batch.events))
+    return b"".join((header, batch.commands, event_counts, batch.events))
 
 
 def json_frame(kind: int, content: msgspec.Struct | dict[str, Any]) -> bytes:

@@ -13,8 +13,9 @@ import structlog
 
 from gateway.shard_frames import Hello, command_frame, decode_status, decode_welcome, json_frame
 from matching import frames
-from matching.codec import decode_commands, encode_commands
-from matching.commands import Command, RelayBatch
+from matching.codec import decode_commands, decode_event_counts, decode_events, encode_commands
+from matching.commands import Command, RelayBatch, TransferIn, TransferOut
+from matching.events import CommandRefused
 from matching.frames import Frame, FrameDecoder, FrameError
 
 RECEIVE_BYTES: Final = 1 << 20
@@ -131,7 +132,8 @@ class ShardLink:
             if msg_seq_num:
                 answered[command.session_id] = (command.epoch, msg_seq_num)  # type: ignore[union-attr]  # both are there
         highest = tuple((session_id, *numbers) for session_id, numbers in answered.items())
-        return RelayBatch(self.name, header.batch_seq, header.time_ns, highest, frame.events), commands
+        refused = refused_transfers(frame, commands)
+        return RelayBatch(self.name, header.batch_seq, header.time_ns, highest, frame.events, refused), commands
 
     def _send(self, data: bytes) -> None:
         if self.connection is None:
@@ -145,3 +147,18 @@ class ShardLink:
             return
         except OSError as error:
             self.drop(str(error))
+
+
+def refused_transfers(frame: Frame, commands: list[Command]) -> tuple[tuple[str, str], ...]:
+    """Return the transfers whose step a shard refused, and why."""
+    steps = [(at, command) for at, command in enumerate(commands) if isinstance(command, TransferOut | TransferIn)]
+    if not steps:
+        return ()
+    counts = decode_event_counts(frame.event_counts)
+    events = decode_events(frame.events)
+    refused: list[tuple[str, str]] = []
+    for at, step in steps:
+        begin = sum(counts[:at])
+        given = events[begin : begin + counts[at]]
+        refused += [(step.transfer_id, event.text) for event in given if isinstance(event, CommandRefused)]
+    return tuple(refused)

@@ -6,12 +6,12 @@ orders of a session go to every shard, at once or when it is back.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from gateway.answers import Answers
 from gateway.decimals import e8_text
-from gateway.inbound import ORDER_STATUS_REQUEST
-from gateway.relay import RelayEngine
+from gateway.inbound import ORDER_CANCEL_REPLACE_REQUEST, ORDER_CANCEL_REQUEST, ORDER_STATUS_REQUEST
+from gateway.relay import REQUESTED, UNDER_WAY, RelayEngine
 from gateway.sessions import SessionBook
 from gateway.shard_frames import Hello
 from gateway.shard_link import Connection, ShardLink
@@ -22,18 +22,26 @@ from matching.commands import (
     Command,
     EndTradingDay,
     NewOrder,
-    RefuseCancel,
+    RefuseMessage,
     RefuseOrder,
     ReplaceOrder,
     RequestStatus,
     SetKillSwitch,
     SetReferencePrice,
     SetTradingPhase,
+    TransferIn,
+    TransferOut,
 )
 from matching.engine import SHARD_ID_SHIFT
-from matching.types import CANCEL_OTHER, REJECT_OTHER, RESPONSE_TO_CANCEL, RESPONSE_TO_REPLACE, Response
+from matching.types import REJECT_OTHER
 
+Routed: TypeAlias = NewOrder | CancelOrder | ReplaceOrder | RequestStatus
 ROUTED: Final = (NewOrder, CancelOrder, ReplaceOrder, RequestStatus)
+MSG_TYPES: Final = {
+    CancelOrder: ORDER_CANCEL_REQUEST,
+    ReplaceOrder: ORDER_CANCEL_REPLACE_REQUEST,
+    RequestStatus: ORDER_STATUS_REQUEST,
+}
 BROADCAST: Final = (CancelSessionOrders, EndTradingDay, SetKillSwitch)
 
 
@@ -60,8 +68,6 @@ class ShardMarket:
             if instrument.instrument_id in self._by_instrument
         }
         self.answers = Answers()
-        self.unavailable: list[tuple[int, int, str, str, str]] = []
-        """Messages without an answer of their own: session id, MsgSeqNum(34), MsgType(35), ID and text."""
 
     # -- connections --------------------------------------------------------------------------------------------------
 
@@ -128,6 +134,7 @@ class ShardMarket:
         for session_id, (epoch, next_target) in targets.items():
             self.answers.taken(session_id, epoch, next_target)
         self._receive(own)
+        self._send_transfers()
         for link in self.links.values():
             link.flush(self._relay.shards[link.name].batch_seq)
         return own
@@ -140,6 +147,24 @@ class ShardMarket:
                     msg_seq_num = getattr(command, "msg_seq_num", 0)
                     if msg_seq_num:
                         self.answers.answered(command.session_id, command.epoch, msg_seq_num)  # type: ignore[union-attr]
+
+    def has_work(self) -> bool:
+        """Whether a step of a transfer can be sent without waiting for anything."""
+        return bool(self._relay.due)
+
+    def _send_transfers(self) -> None:
+        """Send the next step of every transfer that has one; while its shard is down it waits there."""
+        due, self._relay.due = self._relay.due, []
+        for transfer_id in due:
+            transfer = self._relay.transfers[transfer_id]
+            request = transfer.command
+            terms = (request.account_id, request.asset, request.amount, request.transfer_id)
+            if transfer.state == REQUESTED:
+                step: Command = TransferOut(*terms, request.to_shard, request.by, request.reason)
+                self.links[request.from_shard].submit(step)
+            elif transfer.state == UNDER_WAY:
+                step = TransferIn(*terms, request.from_shard, request.by, request.reason)
+                self.links[request.to_shard].submit(step)
 
     def operate(self, command: Command) -> list[str]:
         """Send an operator's command to the shards that it concerns; return their names."""
@@ -159,7 +184,7 @@ class ShardMarket:
         if isinstance(command, EndTradingDay):
             own.append(command)
 
-    def _route(self, command: NewOrder | CancelOrder | ReplaceOrder | RequestStatus, own: list[Command]) -> None:
+    def _route(self, command: Routed, own: list[Command]) -> None:
         link = self._link(command)
         if link is None:
             # Nobody knows the order: the gateway's own engine says so.
@@ -173,9 +198,9 @@ class ShardMarket:
             self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
             link.submit(command)
         else:
-            self._refuse(command, link, own)
+            own.append(self._refusal(command, link))
 
-    def _link(self, command: NewOrder | CancelOrder | ReplaceOrder | RequestStatus) -> ShardLink | None:
+    def _link(self, command: Routed) -> ShardLink | None:
         if isinstance(command, RequestStatus):
             return self._by_id.get(command.order_id >> SHARD_ID_SHIFT) or self._by_symbol.get(command.symbol)
         link = self._by_instrument.get(command.instrument_id)
@@ -183,31 +208,15 @@ class ShardMarket:
             link = self._by_id.get(command.order_id >> SHARD_ID_SHIFT)
         return link
 
-    def _refuse(
-        self, command: NewOrder | CancelOrder | ReplaceOrder | RequestStatus, link: ShardLink, own: list[Command]
-    ) -> None:
+    def _refusal(self, command: Routed, link: ShardLink) -> Command:
         text = f"the market is not available at the moment: shard {link.name} is down"
-        session_id, msg_seq_num = command.session_id, command.msg_seq_num
         if isinstance(command, NewOrder):
-            own.append(self._refused_order(command, text))
-        elif isinstance(command, RequestStatus):
-            ref_id = command.ord_status_req_id or command.cl_ord_id
-            self.unavailable.append((session_id, msg_seq_num, ORDER_STATUS_REQUEST, ref_id, text))
-        else:
-            response_to: Response = RESPONSE_TO_CANCEL if isinstance(command, CancelOrder) else RESPONSE_TO_REPLACE
-            own.append(
-                RefuseCancel(
-                    session_id,
-                    command.epoch,
-                    msg_seq_num,
-                    command.cl_ord_id,
-                    command.orig_cl_ord_id,
-                    max(command.order_id, 0),
-                    response_to,
-                    CANCEL_OTHER,
-                    text,
-                )
-            )
+            return self._refused_order(command, text)
+        ref_id = command.cl_ord_id
+        if isinstance(command, RequestStatus):
+            ref_id = command.ord_status_req_id or ref_id
+        ref_msg_type = MSG_TYPES[type(command)]
+        return RefuseMessage(command.session_id, command.epoch, command.msg_seq_num, ref_msg_type, ref_id, text)
 
     def _refused_order(self, command: NewOrder, text: str) -> RefuseOrder:
         instrument = self._relay.instruments[command.instrument_id]

@@ -13,6 +13,7 @@ import structlog
 
 from config.commands import configuration_commands
 from config.settings import Settings
+from config.shards import refuse_moves
 from gateway.relay import GatewayEngine, RelayEngine
 from matching.clock import Clock
 from matching.codec import SessionState, encode_commands, encode_event_counts, encode_events
@@ -157,6 +158,7 @@ def _configure(settings: Settings, started: Started, clock: Clock) -> None:
     session_ids: Mapping[str, int] = {name: state.session_id for name, state in started.states.items()}
     commands: list[Command] = []
     if isinstance(engine, RelayEngine):
+        refuse_moves(settings, engine.homes)
         commands += _new_shards(settings, engine)
         settings = _without_money(settings)
     commands += configuration_commands(settings, engine, session_ids)

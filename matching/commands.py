@@ -281,7 +281,7 @@ class RelayBatch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=30)
     """A gateway's own: a batch that a shard has committed, as the gateway journals it before anything of it is said.
 
     `answered` holds, by session, the epoch and the highest MsgSeqNum(34) that the batch answers; `events` are the
-    shard's own bytes.
+    shard's own bytes; `refused_transfers` the ids of steps that it refused, and why.
     """
 
     shard: str
@@ -289,6 +289,7 @@ class RelayBatch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=30)
     time_ns: int
     answered: tuple[tuple[int, int, int], ...]
     events: bytes
+    refused_transfers: tuple[tuple[str, str], ...] = ()
 
 
 class DefineShard(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=31):
@@ -296,6 +297,33 @@ class DefineShard(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=31
 
     name: str
     shard_id: int
+
+
+class RequestTransfer(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=32):
+    """A gateway's own: move `amount` of `asset` (as in Deposit, above 0) of an account from one shard to another.
+
+    The gateway sends both steps, each until it is answered, whatever is killed meanwhile.
+    """
+
+    account_id: int
+    asset: str
+    amount: int
+    transfer_id: str
+    from_shard: str
+    to_shard: str
+    by: str
+    reason: str
+
+
+class RefuseMessage(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=33):
+    """A gateway's own: a request whose shard is down, refused as not available; an order is a RefuseOrder."""
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    ref_msg_type: str
+    ref_id: str
+    text: str
 
 
 Command: TypeAlias = (
@@ -321,4 +349,6 @@ Command: TypeAlias = (
     | TransferIn
     | RelayBatch
     | DefineShard
+    | RequestTransfer
+    | RefuseMessage
 )

@@ -213,6 +213,16 @@ class TransferredIn(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     balance: int
 
 
+class MessageUnavailable(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=33):
+    """A request that cannot be obeyed at the moment; nothing has changed: BusinessMessageReject(j), reason 4."""
+
+    session_id: int
+    msg_seq_num: int
+    ref_msg_type: str
+    ref_id: str
+    text: str
+
+
 Event: TypeAlias = (
     Execution
     | OrderRefused
@@ -230,6 +240,7 @@ Event: TypeAlias = (
     | TradingDayEnded
     | WorkLeft
     | CommandRefused
+    | MessageUnavailable
     | TransferredOut
     | TransferredIn
 )

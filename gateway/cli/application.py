@@ -23,6 +23,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ("status", live.status, ("outcry status", "outcry status --watch 1", "outcry status --json")),
     ("halt", live.halt, ('outcry halt AAPL --reason "news pending"',)),
     ("resume", live.resume, ("outcry resume AAPL",)),
+    ("transfer", live.transfer, ("outcry transfer ACC1 2500000 USD --from aapl --to msft",)),
     ("fix-log", live.fix_log, ("outcry fix-log on",)),
     ("snapshot", live.snapshot, ("outcry snapshot",)),
     ("stop", live.stop, ("outcry stop",)),

@@ -104,6 +104,34 @@ def _because(reason: str, **arguments: Any) -> dict[str, Any]:
     return {"reason": reason or "no reason given", "by": getpass.getuser(), **arguments}
 
 
+def transfer(
+    account: Annotated[str, typer.Argument(help="Name of the account.")],
+    amount: Annotated[str, typer.Argument(help="How much, as 2500000.50.")],
+    asset: Annotated[str, typer.Argument(help="Currency, as USD.")],
+    from_shard: Annotated[str, typer.Option("--from", metavar="SHARD", help="The shard that gives.")],
+    to_shard: Annotated[str, typer.Option("--to", metavar="SHARD", help="The shard that takes.")],
+    transfer_id: Annotated[
+        str, typer.Option("--id", help="Name of this transfer; asked again, it is done once.", show_default="a new one")
+    ] = "",
+    reason: ReasonOption = "",
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move cash of an account from one shard to another.
+
+    Two steps, each done once whatever is killed meanwhile. Without an answer ask again with the same --id.
+    """
+    transfer_id = transfer_id or f"{getpass.getuser()}-{time.time_ns()}"
+    arguments = _because(reason, account=account, amount=amount, asset=asset, transfer_id=transfer_id)
+    arguments |= {"from_shard": from_shard, "to_shard": to_shard}
+    result = _call(data, socket, "transfer", arguments, as_json=as_json)
+    if as_json:
+        print_json({"ok": True, "result": result})
+    else:
+        print(f"transfer {result['transfer_id']}: {result['state']}")
+
+
 def list_sessions(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
     """Every session with its state and numbers."""
     result = _call(data, socket, "status", {}, as_json=as_json)

@@ -20,6 +20,7 @@ int count_digits(uint64_t value) noexcept {
 }
 
 char* copy(char* out, std::string_view text) noexcept {
+  if (text.empty()) return out;  // it may be nowhere, which memcpy must not be told
   std::memcpy(out, text.data(), text.size());
   return out + text.size();
 }

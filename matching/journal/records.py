@@ -118,6 +118,11 @@ class StoredBatch:
         return self._frame.events
 
     @property
+    def event_count_bytes(self) -> bytes:
+        """The counts as they are stored."""
+        return self._frame.event_counts
+
+    @property
     def event_counts(self) -> "array[int]":
         """How many events each command gave; empty where that was not recorded."""
         return decode_event_counts(self._frame.event_counts)

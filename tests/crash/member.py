@@ -146,7 +146,7 @@ class Recorder:
                 self.peer.send("0", [(112, message[112])])
             case "2":
                 self._resend(int(message[7]), int(message[16]))
-            case "8" | "9":
+            case "8" | "9" | "j":
                 self._record(message)
             case _:
                 raise PeerError(f"{self.peer.comp_id}: not expected in this test: {message}")
@@ -175,7 +175,7 @@ class Recorder:
         known = self.by_number.setdefault(message.seq, (message.get(17) or "", content))
         if known[1] != content:
             raise PeerError(f"number {message.seq} was sent with two contents:\n{known[1]}\n{content}")
-        self.answered.add(message[11])
+        self.answered.add(message[379] if message.msg_type == "j" else message[11])
         if message.msg_type != "8":
             return
         exec_id = message[17]
@@ -277,7 +277,7 @@ class Member(Recorder):
 
     def texts(self) -> set[str]:
         """Return all that Text(58) has said."""
-        return {value for content in self.reports.values() for tag, value in content if tag == 58}
+        return {value for _, content in self.by_number.values() for tag, value in content if tag == 58}
 
     def settle(self) -> None:
         """Wait until every request has an answer: nothing that was sent may stay without one."""
