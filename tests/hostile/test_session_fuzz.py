@@ -18,7 +18,7 @@ from tests.support.exchange import ExchangeProcess, running_exchange
 from tests.support.fix_peer import FixPeer
 
 CORPUS: Final = Path(__file__).parent / "corpus"
-SEEDS: Final = 8
+SEEDS: Final = 5
 SOAK_SEEDS: Final = 1_500
 SOAK_STEPS: Final = 500
 SOAK_FIRST_SEED: Final = 1_000
