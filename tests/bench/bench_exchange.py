@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.bench.machine import anonymous_bytes, machine
-from tests.bench.servers import Ours, Prototype, PrototypeUnavailableError, build_prototype, run_load
+from tests.bench.servers import Ours, Prototype, PrototypeUnavailableError, build_prototype, cpu_seconds, run_load
 from tests.flow.replay import DATA, replay_file
 from tests.support.fix_peer import FixPeer, utc_timestamp
+from tests.support.shards import shard_pids
 
 NAN: Final = float("nan")
 PRELOAD_ORDERS: Final = 250_000
@@ -155,6 +156,28 @@ def sessions(bench: Bench) -> None:
     bench.add(f"{size.sessions} sessions at once", text, value=f"{rates[1] / rates[0]:.2f} of one", bar=">= 0.8")
 
 
+def shards(bench: Bench) -> None:
+    """Three instruments in one process and in a process each; what an order costs in each of them."""
+    size = bench.size
+    load = ("throughput", "--orders", str(size.orders), "--spread")
+    rates: dict[str, list[float]] = {".": [], "per-instrument": []}
+    costs: list[tuple[float, float]] = []
+    for _ in range(size.rounds):
+        for configuration, found in rates.items():
+            with bench.ours.running("fsync", configuration=configuration):
+                pids = shard_pids(bench.ours.exchange).values()
+                before = cpu_seconds(bench.ours.exchange.pid), sum(map(cpu_seconds, pids))
+                found.append(run_load(bench.ours.port, *load)["orders_per_s"])
+                after = cpu_seconds(bench.ours.exchange.pid), sum(map(cpu_seconds, pids))
+                if pids:
+                    costs.append((after[0] - before[0], after[1] - before[1]))
+    one, many = (statistics.median(found) for found in rates.values())
+    gateway, shard = (statistics.median(each) / size.orders * 1e6 for each in zip(*costs, strict=True))
+    text = f"{many:.0f} orders/s, one process: {one:.0f}"
+    bench.add("three instruments, a shard for each", text, value=f"{many / one:.2f} of one process")
+    bench.add("CPU us per order with shards, fsync", f"gateway {gateway:.1f} (with its IO threads), shard {shard:.1f}")
+
+
 def preload(bench: Bench, orders: int, prefix: str) -> dict[str, float]:
     """Put resting orders into the book; return orders/s."""
     rates = []
@@ -266,6 +289,7 @@ PARTS: Final[dict[str, Callable[[Bench], None]]] = {
     "pingpong": ping_pong,
     "rate": at_rate,
     "sessions": sessions,
+    "shards": shards,
     "flat": flat,
     "recovery": recovery,
     "flow": flow,

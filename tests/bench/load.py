@@ -30,6 +30,8 @@ ACK_NEW: Final = b"\x01150=0\x01"
 ACK_REJECTED: Final = b"\x01150=8\x01"
 REPORT: Final = b"\x0135=8\x01"
 PERCENTILES: Final = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999))
+SPREAD: Final = (("AAPL", 1.0, 2), ("MSFT", 0.05, 2), ("BTC-PERP", 100.0, 0))
+"""Symbol, its price as a multiple of a price around 585.00, and decimals: a whole number of ticks each."""
 _MESSAGE: Final = re.compile(rb"\x0135=8\x01(.*?)\x0110=\d{3}\x01", re.S)
 _buffer: Final = bytearray(RECEIVE_BYTES)
 _buffer_view: Final = memoryview(_buffer)
@@ -82,8 +84,13 @@ class Line:
     def _order(self, index: int, source: random.Random, prices: Any) -> bytes:
         side = source.choice("12")
         cl_ord_id = f"{self._options.prefix}{index}"
-        terms = f"38={source.randint(1, 10) * 10}{SOH}40=2{SOH}44={prices(side, source)}{SOH}59=0{SOH}"
-        ids = f"11={cl_ord_id}{SOH}21=1{SOH}55={self._options.symbol}{SOH}54={side}{SOH}60={self._time}{SOH}"
+        price = prices(side, source)
+        symbol = self._options.symbol
+        if self._options.spread:
+            symbol, scale, decimals = SPREAD[index % len(SPREAD)]
+            price = f"{float(price) * scale:.{decimals}f}"
+        terms = f"38={source.randint(1, 10) * 10}{SOH}40=2{SOH}44={price}{SOH}59=0{SOH}"
+        ids = f"11={cl_ord_id}{SOH}21=1{SOH}55={symbol}{SOH}54={side}{SOH}60={self._time}{SOH}"
         return self._encode("D", ids + terms)
 
     def fill_and_send(self, window: int) -> None:
@@ -304,6 +311,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--username", default="", help="user of all sessions; default: the sender")
     parser.add_argument("--target", default="OUTCRY")
     parser.add_argument("--symbol", default="AAPL")
+    parser.add_argument("--spread", action="store_true", help="orders in turn for the instruments of the demo")
     parser.add_argument("--prefix", default="O", help="what ClOrdIDs begin with")
     parser.add_argument("--mode", choices=("cross", "rest"), default="cross")
     parser.add_argument("--rate", type=float, default=10_000.0)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from tests.bench.machine import ROOT
 from tests.support.exchange import ExchangeProcess, replace_in, wait_until_listening
+from tests.support.shards import kill_shards
 
 EXPERIMENTS: Final = ROOT.parent / "shared" / "experiments"
 CACHE: Final = ROOT / ".cache"
@@ -21,6 +22,12 @@ QUICKFIX: Final = CACHE / "quickfix" / "quickfix-1.16.0"
 PROTOTYPE_PORT: Final = 5001
 START_SECONDS: Final = 120.0
 LOAD_SECONDS: Final = 600.0
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the time that all threads of a process have had on a core."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class PrototypeUnavailableError(Exception):
@@ -126,13 +133,20 @@ class Ours:
 
     @contextlib.contextmanager
     def running(
-        self, durability: str, *, sessions: int = 0, replacements: Sequence[tuple[str, str]] = ()
+        self,
+        durability: str,
+        *,
+        sessions: int = 0,
+        replacements: Sequence[tuple[str, str]] = (),
+        configuration: str = ".",
     ) -> Iterator["Ours"]:
-        """Run it on fresh data; `sessions` adds LOAD000 ..., `replacements` change exchange.toml."""
+        """Run it on fresh data; `sessions` adds LOAD000 ..., `replacements` change exchange.toml, `configuration` is a
+        folder in the shipped one.
+        """
         self._count += 1
         base = self._work / f"exchange{self._count}"
         base.mkdir(parents=True)
-        self.exchange = ExchangeProcess(base)
+        self.exchange = ExchangeProcess(base, configuration=configuration)
         path = self.exchange.config_dir / "exchange.toml"
         if durability != "fsync":
             replace_in(path, 'durability = "fsync"', f'durability = "{durability}"')
@@ -147,6 +161,7 @@ class Ours:
             yield self
         finally:
             self.exchange.kill()
+            kill_shards(self.exchange)
             shutil.rmtree(base, ignore_errors=True)
 
     @property
