@@ -253,6 +253,8 @@ class Exchange:
         elif kind == RESET:
             _, _, session.epoch, old_epoch, old_written_through = item
             self.resends.session_reset(session, old_epoch, old_written_through)
+            # Market data that was held and not sent yet went with the old numbers.
+            self.market_data.stalled(session)
         elif kind == RESEND:
             self.resends.requested(item)
         else:

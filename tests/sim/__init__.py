@@ -20,7 +20,7 @@ storage, resends, start-up and recovery, and the journal on a real LMDB file. Si
   snapshots, and a configuration that has changed at a restart (limits, band, throttle, a further instrument).
 
 Not modelled: TCP, TLS, the logon gate and passwords, QuickFIX's parsing and dictionaries (members send what translation
-is given), heartbeats and time limits of the session layer, schedules, renumbering by an operator, market data,
+is given), heartbeats and time limits of the session layer, schedules, renumbering by an operator, slow readers,
 retention, a disk that loses what it has acknowledged or rots, an LMDB commit that fails half way through its own meta
 page. The tests in tests/wire, tests/crash and tests/journal look at those.
 """

@@ -18,6 +18,7 @@ TRADING: Final = (
     ("FIX.4.4", "MAKER1"),
 )
 DROP_COPIES: Final = (("FIX.4.4", "DROP1"), ("FIXT.1.1", "DROP1"))
+MARKET_DATA: Final = ("FIXT.1.1", "MD1")
 DICTIONARIES: Final = {"FIX.4.2": "FIX42.xml", "FIX.4.4": "FIX44.xml"}
 ACCOUNTS: Final = {"TRADER1": "ACC1", "TRADER2": "ACC2", "MAKER1": "ACC3", "DROP1": "ACC1, ACC2, ACC3"}
 CANCELED_ON_DISCONNECT: Final = ("FIX.4.4", "TRADER2")
@@ -58,10 +59,10 @@ def _sessions(generation: int) -> str:
         "TransportDataDictionary=dictionaries/FIXT11.xml\nAppDataDictionary=dictionaries/FIX50SP2.xml\n"
         "NonStopSession=Y\nAuthentication=password\n"
     )
-    for begin_string, comp_id in (*TRADING, *DROP_COPIES):
-        role = "drop_copy" if comp_id == "DROP1" else "order_entry"
+    for begin_string, comp_id in (*TRADING, *DROP_COPIES, MARKET_DATA):
+        role = {"DROP1": "drop_copy", "MD1": "market_data"}.get(comp_id, "order_entry")
         text += f"\n[SESSION]\nBeginString={begin_string}\nTargetCompID={comp_id}\nRole={role}\n"
-        text += f"Accounts={ACCOUNTS[comp_id]}\n"
+        text += f"Accounts={ACCOUNTS[comp_id]}\n" if comp_id in ACCOUNTS else ""
         if begin_string in DICTIONARIES:
             text += f"DataDictionary=dictionaries/{DICTIONARIES[begin_string]}\n"
         if (begin_string, comp_id) == CANCELED_ON_DISCONNECT:

@@ -21,13 +21,14 @@ from tests.sim.checks import (
     check_said,
 )
 from tests.sim.clock import SECOND_NS, SimClock
-from tests.sim.configuration import DROP_COPIES, GENERATIONS, TRADING, settings_of
+from tests.sim.configuration import DROP_COPIES, GENERATIONS, MARKET_DATA, TRADING, settings_of
 from tests.sim.disk import Killed, SimDisk
 from tests.sim.fix import FindingError
 from tests.sim.life import Life, simulated
 from tests.sim.member import Member
 from tests.sim.operators import operators_command
 from tests.sim.trading import send_request
+from tests.sim.watcher import Watcher
 
 SETTLE_TURNS: Final = 600
 FAULT_POINTS: Final = (*BATCH_FAULT_POINTS, *STEP_FAULT_POINTS, RESET_FAULT_POINT)
@@ -52,6 +53,8 @@ class Day:
         self.members = [Member(*name, keeps_numbers=False) for name in TRADING]
         self.members += [Member(*name, keeps_numbers=place == 0) for place, name in enumerate(DROP_COPIES)]
         self.traders = self.members[: len(TRADING)]
+        self.watcher = Watcher(*MARKET_DATA)
+        self.members.append(self.watcher)
         self.trading_day = 20260102
         self._checked: dict[str, int] = {}
         self._life: Life | None = None
@@ -367,6 +370,9 @@ class Day:
         for member in self.members:
             session_id = life.session_id(member.begin_string, member.comp_id)
             state = states[f"{member.begin_string}:OUTCRY->{member.comp_id}"]
+            if member is self.watcher:
+                self.watcher.check(life.engine)
+                continue
             check_said(audit, session_id, is_drop_copy=member.comp_id == "DROP1")
             check_received(audit.stored, session_id, member, 0)
             check_member(audit, session_id, state.epoch, member)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, Final
 
-from gateway.wire import BYTES, EPOCH
+from gateway.wire import BYTES, EPOCH, RESERVE
 from tests.sim.clock import SimClock
 from tests.sim.connection import Connection
 from tests.sim.wire_session import WireSession
@@ -38,6 +38,13 @@ class IoThread:
         self.serial += 1
         second = self.clock.now_ns() // 1_000_000_000
         self.wire.outbound.append((EPOCH, self.index, self.serial, session.session_id, session.epoch, second, 1, 1))
+
+    def reserve(self, session: WireSession) -> int:
+        """Say that numbers of a session are reserved; return the serial of that."""
+        self.serial += 1
+        through = session.reserved_through
+        self.wire.outbound.append((RESERVE, self.index, self.serial, session.session_id, session.epoch, through))
+        return self.serial
 
     def number(self, session: WireSession, msg_type: str, body: str) -> None:
         """Number and hold a message of the session layer itself."""
@@ -161,7 +168,9 @@ class SimWire:
         return len(parts)
 
     def publish(self, session_ids: Sequence[int], msg_type: str, body: str) -> None:
-        assert not session_ids, "no session of the simulation asks for market data"
+        for session_id in session_ids:
+            session = self.sessions[session_id]
+            session.io.mailbox.append(lambda session=session: session.publish(msg_type, body))  # type: ignore[misc]
 
     def release(self, io: int, serial: int) -> None:
         self.observer.released(io, serial)

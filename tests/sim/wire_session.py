@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 RESEND_SLICE: Final = 7
 """Messages of a slice: few, so that slices are interrupted."""
-APPLICATION: Final = frozenset("DFGH")
+APPLICATION: Final = frozenset("DFGHV")
+RESERVE_BLOCK: Final = 5
+"""Numbers that market data reserves at a time."""
 
 
 class ResendState:
@@ -40,6 +42,8 @@ class WireSession:
         self.next_target: int = spec["next_target"]
         self.written_through: int = spec["written_through"]
         self.written_beyond: dict[int, int] = {}
+        self.reserved_through: int = spec["reserved_through"]
+        self.reserve_serial = 0
         self.connection: Connection | None = None
         self.ahead: dict[int, Sent] = {}
         self.asked_through = 0
@@ -82,7 +86,7 @@ class WireSession:
         old_epoch, written_through = self.epoch, self.written_through
         self.epoch += 1
         self.next_sender = self.next_target = 1
-        self.written_through = 0
+        self.written_through = self.reserved_through = self.reserve_serial = 0
         self.written_beyond.clear()
         self.ahead.clear()
         self.asked_through = 0
@@ -186,6 +190,16 @@ class WireSession:
         """Keep a numbered message for the socket; without a connection it goes out by resend."""
         if self.connection is not None:
             self.connection.hold.append(Segment(serial, self.epoch, num, num, message))
+
+    def publish(self, msg_type: str, body: str) -> None:
+        """Number market data, which is not stored, and hold it until its numbers are reserved."""
+        if self.connection is None:
+            return
+        if self.next_sender > self.reserved_through:
+            self.reserved_through = self.next_sender + RESERVE_BLOCK - 1
+            self.reserve_serial = self.io.reserve(self)
+        num, message = self.encode(msg_type, body)
+        self.hold(self.reserve_serial, num, message)
 
     def written(self, epoch: int, first: int, last: int) -> None:
         """Note that a socket took these numbers."""
