@@ -19,7 +19,9 @@ from tests.support.fix_peer import FixPeer
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 SEEDS: Final = 5
-SOAK_SEEDS: Final = 1_500
+SOAK_SEEDS: Final = 600
+SOAK_SEEDS_AT_ONCE: Final = 50
+"""Seeds of one test: a few minutes, so that a test that hangs is told from one that is long."""
 SOAK_STEPS: Final = 500
 SOAK_FIRST_SEED: Final = 1_000
 GROWTH_BYTES_MAX: Final = 64 << 20
@@ -76,12 +78,16 @@ def test_a_script_of_the_corpus_disturbs_nobody(path: Path, exchange: ExchangePr
 
 
 @pytest.mark.soak
-def test_many_random_sessions_disturb_nobody(exchange: ExchangeProcess) -> None:
+@pytest.mark.parametrize("first", range(SOAK_FIRST_SEED, SOAK_FIRST_SEED + SOAK_SEEDS, SOAK_SEEDS_AT_ONCE))
+def test_many_random_sessions_disturb_nobody(
+    first: int, exchange: ExchangeProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
     with bystander(exchange) as other, bounded_memory(exchange, 4 * GROWTH_BYTES_MAX):
-        for seed in range(SOAK_FIRST_SEED, SOAK_FIRST_SEED + SOAK_SEEDS):
+        for seed in range(first, first + SOAK_SEEDS_AT_ONCE):
             play(exchange, script(seed, SOAK_STEPS), f"seed {seed}", other)
-            if seed % 50 == 0:
-                print(f"seed {seed} of {SOAK_FIRST_SEED + SOAK_SEEDS}", flush=True)
+        with capsys.disabled():
+            done = first + SOAK_SEEDS_AT_ONCE - SOAK_FIRST_SEED
+            print(f"random sessions: {done} of {SOAK_SEEDS} seeds, {SOAK_STEPS} steps each", flush=True)
 
 
 def test_the_same_seed_makes_the_same_script() -> None:
