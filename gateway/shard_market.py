@@ -22,6 +22,7 @@ from matching.commands import (
     Command,
     EndTradingDay,
     NewOrder,
+    RefuseCancel,
     RefuseMessage,
     RefuseOrder,
     ReplaceOrder,
@@ -33,10 +34,10 @@ from matching.commands import (
     TransferOut,
 )
 from matching.engine import SHARD_ID_SHIFT
-from matching.types import REJECT_OTHER
+from matching.types import REJECT_OTHER, RESPONSE_TO_CANCEL
 
-Routed: TypeAlias = NewOrder | CancelOrder | ReplaceOrder | RequestStatus
-ROUTED: Final = (NewOrder, CancelOrder, ReplaceOrder, RequestStatus)
+Routed: TypeAlias = NewOrder | CancelOrder | ReplaceOrder | RequestStatus | RefuseOrder | RefuseCancel
+ROUTED: Final = (NewOrder, CancelOrder, ReplaceOrder, RequestStatus, RefuseOrder, RefuseCancel)
 MSG_TYPES: Final = {
     CancelOrder: ORDER_CANCEL_REQUEST,
     ReplaceOrder: ORDER_CANCEL_REPLACE_REQUEST,
@@ -201,7 +202,10 @@ class ShardMarket:
             own.append(self._refusal(command, link))
 
     def _link(self, command: Routed) -> ShardLink | None:
-        if isinstance(command, RequestStatus):
+        """Return the shard that knows what a command is about; None where none can."""
+        if isinstance(command, RefuseOrder):
+            return self._by_symbol.get(command.symbol)
+        if isinstance(command, RequestStatus | RefuseCancel):
             return self._by_id.get(command.order_id >> SHARD_ID_SHIFT) or self._by_symbol.get(command.symbol)
         link = self._by_instrument.get(command.instrument_id)
         if link is None and not isinstance(command, NewOrder) and command.order_id > 0:
@@ -212,10 +216,16 @@ class ShardMarket:
         text = f"the market is not available at the moment: shard {link.name} is down"
         if isinstance(command, NewOrder):
             return self._refused_order(command, text)
+        if isinstance(command, RefuseOrder):
+            return command
         ref_id = command.cl_ord_id
         if isinstance(command, RequestStatus):
             ref_id = command.ord_status_req_id or ref_id
-        ref_msg_type = MSG_TYPES[type(command)]
+        if isinstance(command, RefuseCancel):
+            is_cancel = command.response_to == RESPONSE_TO_CANCEL
+            ref_msg_type = ORDER_CANCEL_REQUEST if is_cancel else ORDER_CANCEL_REPLACE_REQUEST
+        else:
+            ref_msg_type = MSG_TYPES[type(command)]
         return RefuseMessage(command.session_id, command.epoch, command.msg_seq_num, ref_msg_type, ref_id, text)
 
     def _refused_order(self, command: NewOrder, text: str) -> RefuseOrder:

@@ -325,6 +325,7 @@ def _refuse_cancel(
         response_to,
         CANCEL_OTHER,
         text,
+        values[3] or "",
     )
 
 

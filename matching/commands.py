@@ -96,7 +96,9 @@ class RefuseOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4)
 
 
 class RefuseCancel(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5):
-    """A cancel or replace that translation could not express. `reason` is CxlRejReason(102)."""
+    """A cancel or replace that translation could not express. `reason` is CxlRejReason(102). `symbol` as the peer
+    wrote it.
+    """
 
     session_id: int
     epoch: int
@@ -107,6 +109,7 @@ class RefuseCancel(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5
     response_to: Response
     reason: int
     text: str
+    symbol: str = ""
 
 
 class RequestStatus(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=6):
