@@ -30,7 +30,7 @@ from tests.sim.operators import operators_command
 from tests.sim.trading import send_request
 from tests.sim.watcher import Watcher
 
-SETTLE_TURNS: Final = 600
+SETTLE_TURNS: Final = 2_000
 FAULT_POINTS: Final = (*BATCH_FAULT_POINTS, *STEP_FAULT_POINTS, RESET_FAULT_POINT)
 QUIET_TURNS: Final = 4
 RECONNECT: Final = 0.3

@@ -40,8 +40,8 @@ GIVE_UP_S: Final = 30.0
 LOGOUT_TURNS: Final = 400
 NO_LOGS: Final = 50
 SMALL_BOUNDS: Final = (
-    (resends_module, "ANEW_PER_TURN_MAX", 2),
-    (resends_module, "ANEW_BYTES_MAX", 1),
+    (resends_module, "ANEW_PER_TURN_MAX", 5),
+    (resends_module, "ANEW_BYTES_MAX", 500),
     (resends_module, "SLICE_BYTES_MAX", 700),
     (resends_module, "ENDED_EPOCHS_MAX", 4),
     (drop_copy_module, "SLICE_REPORTS_MAX", 3),
