@@ -1,8 +1,8 @@
 """A simulated market data user: subscribes at every Logon and keeps a picture of each book from W and X alone.
 
-Updates of a subscription that ended with an earlier connection may still come in the next one, as the exchange learns
-of the cut a little later; they are of no picture and left aside, as are updates between a reset of numbers and the
-fresh picture after it.
+Pictures and updates of a subscription of an earlier connection may still come in the next one, as the exchange learns
+of the cut a little later. They are left aside, as are updates between a reset of numbers and the fresh picture after
+it.
 """
 
 from decimal import Decimal
@@ -27,8 +27,8 @@ class Watcher(Member):
 
     def __init__(self, begin_string: str, comp_id: str) -> None:
         super().__init__(begin_string, comp_id, keeps_numbers=False)
-        self.pictures: dict[tuple[str, str], Picture] = {}
-        self._rpt_seq: dict[tuple[str, str], int] = {}
+        self.pictures: dict[str, Picture] = {}
+        """By symbol, of the subscription of this connection."""
         self._subscribed: object = None
         self._md_req_id = ""
         self._is_sure = False
@@ -40,7 +40,6 @@ class Watcher(Member):
 
     def _forget(self) -> None:
         self.pictures.clear()
-        self._rpt_seq.clear()
         self._is_sure = False
 
     def _numbers_begin_anew(self, num: int) -> None:
@@ -53,6 +52,7 @@ class Watcher(Member):
         if self.connection is not None and self.is_logged_on and self._subscribed is not self.connection:
             self._subscribed = self.connection
             symbols = tuple((symbol,) for symbol in SYMBOLS)
+            self._forget()
             self._md_req_id, self._is_sure = self.new_id(), True
             sent = self._send("V", values=(self._md_req_id, "1", 0, "1", None, ENTRIES, symbols))
             self.sent[sent.num] = sent
@@ -61,31 +61,29 @@ class Watcher(Member):
     def _take(self, epoch: int, num: int, message: bytes, parsed: Parsed) -> None:
         super()._take(epoch, num, message, parsed)
         kind = parsed.fields["35"]
+        if parsed.fields.get("262") != self._md_req_id:
+            return
         if kind == "W":
-            key = (parsed.fields["262"], parsed.fields["55"])
-            self.pictures[key] = {
+            self.pictures[parsed.fields["55"]] = {
                 (entry["269"], Decimal(entry["270"])): Decimal(entry["271"])
                 for entry in entries_of(message, "269")
                 if entry["269"] in SIDES and entry["271"] != "0"
             }
         elif kind == "X":
             for entry in entries_of(message, "279"):
-                self._update(parsed.fields["262"], entry)
+                self._update(entry)
 
-    def _update(self, md_req_id: str, entry: Entry) -> None:
-        key = (md_req_id, entry["55"])
-        picture = self.pictures.get(key)
-        if picture is None and not (self._is_sure and md_req_id == self._md_req_id):
-            return
+    def _update(self, entry: Entry) -> None:
+        picture = self.pictures.get(entry["55"])
         if picture is None:
-            raise FindingError("market data", f"{self.name} got an update of a book that it was never shown: {entry}")
-        expected = self._rpt_seq.get(key, 0) + 1
-        self._rpt_seq[key] = int(entry["83"])
+            if self._is_sure:
+                raise FindingError("market data", f"{self.name} got an update without a picture before: {entry}")
+            return
         if entry["269"] not in SIDES:
             return
         level = (entry["269"], Decimal(entry["270"]))
         if (entry["279"] == "0") == (level in picture):
-            raise FindingError("market data", f"{self.name}, number {expected} expected: {entry} on {picture}")
+            raise FindingError("market data", f"{self.name} got {entry} on {picture}")
         if entry["279"] == "2":
             del picture[level]
         else:
@@ -93,7 +91,7 @@ class Watcher(Member):
 
     def check(self, engine: Engine) -> None:
         """Every picture is the book."""
-        missing = [symbol for symbol in SYMBOLS if (self._md_req_id, symbol) not in self.pictures]
+        missing = [symbol for symbol in SYMBOLS if symbol not in self.pictures]
         if missing:
             raise FindingError("market data", f"{self.name} was never shown {missing} by {self._md_req_id}")
         for instrument in engine.instruments.values():
@@ -104,10 +102,9 @@ class Watcher(Member):
                 for price, qty, _ in depth:
                     level = (side, Decimal(price * TICK_E8[instrument.symbol]) / 10**8)
                     book[level] = Decimal(qty * LOT_E8[instrument.symbol]) / 10**8
-            for (md_req_id, symbol), picture in self.pictures.items():
-                if symbol == instrument.symbol and picture != book:
-                    text = f"{self.name} sees {picture} by {md_req_id}, the book of {symbol} is {book}"
-                    raise FindingError("market data", text)
+            if self.pictures[instrument.symbol] != book:
+                seen = f"{self.name} sees {self.pictures[instrument.symbol]} by {self._md_req_id}"
+                raise FindingError("market data", f"{seen}, the book of {instrument.symbol} is {book}")
 
 
 def entries_of(message: bytes, first_tag: str) -> list[Entry]:
