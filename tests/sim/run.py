@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +20,14 @@ Bug = Callable[[], AbstractContextManager[None]]
 
 @dataclass
 class Outcome:
-    """How a day went: what was found, if anything, and what had happened until then."""
+    """How a day went: what was found, if anything, and what had happened until then.
+
+    `planned` is how many steps its seed was given; a day that was made smaller has fewer actions.
+    """
 
     seed: int
     actions: Sequence[Action]
+    planned: int
     finding: FindingError | None = None
     trace: list[str] = field(default_factory=list)
     records: list[list[bytes]] = field(default_factory=list)
@@ -32,12 +36,13 @@ class Outcome:
     def text(self) -> str:
         """Return all that is needed to repeat the day."""
         lines = [f"seed {self.seed}: {self.finding or 'nothing found'}", *(f"  {line}" for line in self.trace)]
-        return "\n".join([*lines, f"repeat it: python -m tests.sim {self.seed} --steps {len(self.actions) - 1}"])
+        small = " --small" if len(self.actions) <= self.planned else ""
+        return "\n".join([*lines, f"repeat it: python -m tests.sim {self.seed} --steps {self.planned}{small}"])
 
 
 def run_day(seed: int, actions: Sequence[Action], bug: Bug = nullcontext) -> Outcome:
     """Run one day in a folder of its own."""
-    outcome = Outcome(seed, actions)
+    outcome = Outcome(seed, actions, len(actions) - 1)
     memory = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="outcry-sim-", dir=memory) as folder, bug():
         day = Day(Path(folder), seed)
@@ -72,7 +77,7 @@ def shrink(outcome: Outcome, bug: Bug = nullcontext, *, runs_max: int = SHRINK_R
             runs += 1
             found = run_day(outcome.seed, kept, bug)
             if found.finding is not None and found.finding.kind == outcome.finding.kind:
-                best, is_smaller = found, True
+                best, is_smaller = replace(found, planned=outcome.planned), True
             at -= size
         if not is_smaller or size > 1:
             size //= 2

@@ -56,6 +56,7 @@ def test_a_failing_day_is_made_small() -> None:
     assert small.finding.kind == "holds"
     assert len(small.actions) < len(outcome.actions) // 2
     assert f"seed {outcome.seed}: holds" in small.text()
+    assert small.text().endswith(f"python -m tests.sim {outcome.seed} --steps 40 --small")
 
 
 @pytest.mark.soak
