@@ -44,6 +44,8 @@ from matching.journal import Batch
 POLL_TIMEOUT_MS: Final = 200
 """Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
 OPERATIONS_PER_TURN_MAX: Final = 64
+SHARD_ANSWER_SECONDS: Final = 5.0
+"""How long an orderly stop waits for shards; what they answer later is taken up at the next start."""
 
 log = structlog.get_logger("exchange")
 
@@ -93,6 +95,7 @@ class Exchange:
         self._messages: list[Message] = []
         self._targets: dict[int, tuple[int, int]] = {}
         self._stopping = False
+        self._stopping_since = 0.0
         self._ended = False
         self.trading_day = 0
 
@@ -131,8 +134,10 @@ class Exchange:
             self._refuse_operations()
 
     def _is_answered(self) -> bool:
-        """Whether no shard that is up owes an answer."""
-        return self._market is None or self._market.is_answered()
+        """Whether no shard that is up owes an answer, or none has come for long enough."""
+        if self._market is None or self._market.is_answered():
+            return True
+        return time.monotonic() - self._stopping_since > SHARD_ANSWER_SECONDS
 
     def begin_with(self, commands: Sequence[Command]) -> None:
         """Apply `commands` in the first turn. To be called before the matching thread runs."""
@@ -141,6 +146,7 @@ class Exchange:
     def stop(self) -> None:
         """End the loop after this turn's work. Matching thread only: pass it to `submit`."""
         self._stopping = True
+        self._stopping_since = time.monotonic()
 
     def turn(self, timeout_ms: int) -> None:
         """Do one turn: take what came, commit and release what is complete, then work on the new input."""

@@ -24,7 +24,7 @@ SHARDS_FOLDER: Final = "shards"
 LOOK_SECONDS: Final = 0.1
 CONNECT_SECONDS_MAX: Final = 5.0
 START_AGAIN_SECONDS: Final = 1.0
-STOP_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 10.0
 _CREDENTIALS: Final = struct.Struct("3i")
 """Process, user and group of the other end of a local socket."""
 

@@ -43,6 +43,8 @@ MSG_TYPES: Final = {
     ReplaceOrder: ORDER_CANCEL_REPLACE_REQUEST,
     RequestStatus: ORDER_STATUS_REQUEST,
 }
+UNANSWERED_MAX: Final = 65_536
+"""Messages that may wait for one shard; more are refused, as if it were down."""
 BROADCAST: Final = (CancelSessionOrders, EndTradingDay, SetKillSwitch)
 
 
@@ -56,6 +58,10 @@ class ShardMarket:
         self._sessions = sessions
         self._watch = watch
         self._strangers: set[str] = set(relay.shards)
+        # A shard that this gateway has not heard of may have answered, to an earlier one, what a member sends again:
+        # until it is up for the first time, messages for it wait instead of being refused.
+        self._unheard: set[str] = set(relay.shards)
+        self._held: dict[str, list[Routed]] = {name: [] for name in relay.shards}
         self.links = {name: ShardLink(name, cursor.shard_id) for name, cursor in relay.shards.items()}
         self._by_id = {link.shard_id: link for link in self.links.values()}
         self._by_instrument = {
@@ -125,6 +131,7 @@ class ShardMarket:
         batches that shards have answered with.
         """
         own: list[Command] = []
+        self._route_held(own)
         for command in commands:
             if isinstance(command, ROUTED):
                 self._route(command, own)
@@ -195,11 +202,22 @@ class ShardMarket:
             return
         elif isinstance(command, NewOrder) and not self._relay.accepting:
             own.append(self._refused_order(command, "new orders are not accepted at the moment"))
-        elif link.is_up:
+        elif link.is_up and len(link.unanswered) < UNANSWERED_MAX:
             self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
             link.submit(command)
+        elif link.name in self._unheard and len(self._held[link.name]) < UNANSWERED_MAX:
+            self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
+            self._held[link.name].append(command)
         else:
             own.append(self._refusal(command, link))
+
+    def _route_held(self, own: list[Command]) -> None:
+        """Route what came for shards before they were heard of: now it is known what of it they have answered."""
+        for name in tuple(self._unheard):
+            if self.links[name].is_up:
+                self._unheard.remove(name)
+                for command in self._held.pop(name):
+                    self._route(command, own)
 
     def _link(self, command: Routed) -> ShardLink | None:
         """Return the shard that knows what a command is about; None where none can."""
