@@ -201,7 +201,11 @@ class Day:
         return member.name
 
     def _do_reset(self, random: Random) -> str:
-        online = [each for each in self._online(self.members) if not (each.logout_sent or each.keeps_numbers)]
+        online = [
+            each
+            for each in self._online(self.members)
+            if not (each.logout_sent or each.keeps_numbers or each.awaiting_reset)
+        ]
         if not online:
             return ""
         member = random.choice(online)

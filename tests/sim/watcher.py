@@ -44,6 +44,9 @@ class Watcher(Member):
 
     def _numbers_begin_anew(self, num: int) -> None:
         super()._numbers_begin_anew(num)
+        if not self.pictures:
+            # What was asked for may have waited behind a gap, and gone with the old numbers: ask again.
+            self._subscribed = None
         self._forget()
 
     def read(self, count: int) -> int:
