@@ -1,6 +1,6 @@
 """What an attack costs the others: the latency of another member's orders, quiet and under each of four attacks.
 
-    python -m tests.bench.bench_hostile [--small]
+    python -m tests.bench.bench_hostile [--small] [--parts 'resend storm,slow reader']
 
 The member sends one order at a time and waits for its ExecutionReport, in a process of his own; the attack comes from
 another. On a machine with few cores both take time from the exchange itself: the figures are those of that machine. It
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ STORMS: Final[dict[str, Storm]] = {
     "slow reader": slow_reader,
 }
 UNLOGGED: Final = "connections that never log on"
+PARTS: Final = (UNLOGGED, *STORMS)
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,8 @@ def storm_main(options: argparse.Namespace) -> int:
     return 0
 
 
-def run(size: Size, work: Path) -> Bench:
-    """Run the exchange and every attack; return the rows."""
+def run(size: Size, work: Path, parts: Sequence[str] = PARTS) -> Bench:
+    """Run the exchange and these attacks; return the rows."""
     exchange = ExchangeProcess(work / "exchange")
     sessions = exchange.sessions()
     sessions.set("MessageRate", str(THROTTLE), comp_id=ATTACKER)
@@ -154,8 +155,9 @@ def run(size: Size, work: Path) -> Bench:
     try:
         exchange.start()
         bench.measure()  # the first orders of a process are slower
-        bench.compare(UNLOGGED, lambda: crowd_before(exchange.port, size.strangers, again=True))
-        for name in STORMS:
+        if UNLOGGED in parts:
+            bench.compare(UNLOGGED, lambda: crowd_before(exchange.port, size.strangers, again=True))
+        for name in [name for name in STORMS if name in parts]:
             bench.compare(name, lambda name=name: storm_process(exchange, name, size.reports))  # type: ignore[misc]
     finally:
         exchange.kill()
@@ -183,14 +185,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its table; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="a few orders: shows that it runs, not how fast")
+    parser.add_argument("--rounds", type=int, default=Size.rounds, help="rounds, quiet and attack by turns")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
     parser.add_argument("--storm", choices=STORMS, help="be the attacker, as the benchmark starts him")
     parser.add_argument("--port", type=int, help="of the exchange, for the attacker")
     parser.add_argument("--reports", type=int, default=Size.reports, help="range of the resend storm")
     options = parser.parse_args(arguments)
     if options.storm:
         return storm_main(options)
+    parts = options.parts.split(",")
+    if unknown := [name for name in parts if name not in PARTS]:
+        parser.error(f"unknown parts {unknown}, known: {', '.join(PARTS)}")
+    size = SMALL if options.small else replace(Size(), rounds=options.rounds)
     with tempfile.TemporaryDirectory(prefix="outcry-bench-", dir=Path.cwd()) as work:
-        bench = run(SMALL if options.small else Size(), Path(work))
+        bench = run(size, Path(work), parts)
     print("\n" + table(bench))
     return 0
 
