@@ -7,7 +7,7 @@ matching thread.
 
 
 class _Numbers:
-    """One epoch of one session: what has been taken through, and the numbers on their way, in ascending order."""
+    """One epoch of one session: what has been taken through, and the numbers on their way."""
 
     __slots__ = ("epoch", "next_target", "open")
 
@@ -38,7 +38,7 @@ class Answers:
             self._changed.add(session_id)
 
     def sent(self, session_id: int, epoch: int, msg_seq_num: int) -> None:
-        """Note that a message was given to a shard; numbers ascend."""
+        """Note that a message was given to a shard, or waits for it."""
         numbers = self._numbers(session_id, epoch)
         if numbers.epoch == epoch:
             numbers.open[msg_seq_num] = None
@@ -56,9 +56,8 @@ class Answers:
         result = {}
         for session_id in sorted(changed):
             numbers = self._sessions[session_id]
-            first_open = next(iter(numbers.open), numbers.next_target)
             if numbers.next_target:
-                result[session_id] = (numbers.epoch, min(first_open, numbers.next_target))
+                result[session_id] = (numbers.epoch, min([*numbers.open, numbers.next_target]))
         return result
 
     @property

@@ -175,7 +175,8 @@ class Exchange:
 
     def _exchange_with_shards(self, market: ShardMarket) -> None:
         """Give shards what is for them; what is left to journal are refusals, and what shards have answered."""
-        self._commands = market.distribute(self._commands, self._targets)
+        begun, committed = self._pipeline.next_batch_seq - 1, self._storage.journal.last.batch_seq
+        self._commands = market.distribute(self._commands, self._targets, begun=begun, committed=committed)
         self._targets = market.answers.targets()
 
     def _has_own_work(self) -> bool:
@@ -308,6 +309,10 @@ class Exchange:
     def shards_down(self) -> list[tuple[str, bool]]:
         """Return the shards that are not up, and whether they are connected; see `ShardMarket.down`."""
         return self._market.down() if self._market is not None else []
+
+    def shards_hung(self) -> list[str]:
+        """Return the shards that are up and have said nothing for too long; see `ShardMarket.hung`."""
+        return self._market.hung() if self._market is not None else []
 
     def connect_shard(self, name: str, connection: Connection) -> None:
         """Take up a shard behind a new connection."""

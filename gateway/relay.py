@@ -19,7 +19,6 @@ from matching.commands import (
     CancelOrder,
     Command,
     DefineShard,
-    EndTradingDay,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
@@ -137,8 +136,6 @@ class RelayEngine:
             return
         if isinstance(command, NUMBERED):
             self._answered_here(command)
-        elif isinstance(command, EndTradingDay):
-            self._refused.clear()
         self._local.apply(seq, time_ns, command, out)
 
     def _apply_own(self, command: DefineShard | RequestTransfer | RefuseMessage, out: list[Event]) -> None:
@@ -226,8 +223,10 @@ class RelayEngine:
         A shard is given the messages of a session in the order of their numbers.
         """
         known, highest = self.shards[shard].answered.get(session_id, (0, 0))
-        if known == epoch and msg_seq_num <= highest:
-            return True
+        return (known == epoch and msg_seq_num <= highest) or self.is_answered_here(session_id, epoch, msg_seq_num)
+
+    def is_answered_here(self, session_id: int, epoch: int, msg_seq_num: int) -> bool:
+        """Tell whether the gateway itself has answered a message already."""
         refused = self._refused.get(session_id)
         return refused is not None and refused.epoch == epoch and msg_seq_num in refused.numbers
 

@@ -39,7 +39,9 @@ log = structlog.get_logger("shard")
 
 
 class ShardExchange:
-    """Engine, journal and the connection to the gateway. `configure` says what a Hello changes in the engine."""
+    """Engine, journal and the connection to the gateway. `configure` says what a Hello changes in the engine;
+    `flushes`: commits are not durable by themselves, and are made so now and then.
+    """
 
     def __init__(
         self,
@@ -51,7 +53,9 @@ class ShardExchange:
         clock: Clock,
         configure: Callable[[Hello], list[Command]],
         fault_point: Callable[[str], None],
+        flushes: bool,
     ) -> None:
+        self._flushes = flushes
         self._listener = listener
         self._engine = engine
         self._journal = journal
@@ -240,8 +244,9 @@ class ShardExchange:
         for pending in done:
             batch = pending.batch
             if batch.batch_seq == self._next_to_send and len(self._unsent) < UNSENT_BYTES_MAX:
-                self._next_to_send += 1
                 self._send(batch_frame(batch, batch.event_counts))
+                if self._connection is not None:
+                    self._next_to_send += 1
 
     # -- out ----------------------------------------------------------------------------------------------------------
 
@@ -252,8 +257,10 @@ class ShardExchange:
         if self._next_to_send and self._next_to_send <= self._journal.last.batch_seq:
             self._catch_up()
         now = time.monotonic()
-        if self._connection is not None and now - self._status_at > STATUS_SECONDS:
+        if now - self._status_at > STATUS_SECONDS:
             self._status_at = now
+            if self._flushes:
+                self._journal.flush()
             affinity = sorted(os.sched_getaffinity(0))
             self._send(
                 json_frame(
@@ -267,10 +274,11 @@ class ShardExchange:
             return
         try:
             for sent, batch in enumerate(self._journal.read(self._next_to_send)):
-                if sent == CATCH_UP_BATCHES or len(self._unsent) >= UNSENT_BYTES_MAX:
+                if sent == CATCH_UP_BATCHES or len(self._unsent) >= UNSENT_BYTES_MAX or self._connection is None:
                     return
-                self._next_to_send += 1
                 self._send(batch_frame(batch, batch.event_count_bytes))
+                if self._connection is not None:
+                    self._next_to_send += 1
         except JournalError as error:
             log.error("the gateway cannot be given what it lacks", error=str(error))
             self._drop(str(error))

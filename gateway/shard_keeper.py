@@ -5,6 +5,7 @@ A shard that outlived an earlier gateway is taken over as it is: its socket answ
 """
 
 import asyncio
+import contextlib
 import os
 import select
 import signal
@@ -66,10 +67,25 @@ class ShardKeeper:
             self._task.cancel()
         await asyncio.gather(*(asyncio.to_thread(self._end, name) for name in self._names))
 
+    def _kill(self, name: str) -> None:
+        """End a shard that says nothing any more; it is started again as any that has ended."""
+        pid = self._pid(name)
+        if pid:
+            log.error("shard is silent and is killed", shard=name, pid=pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _pid(self, name: str) -> int:
+        """Return the process id of a shard that we started and is there, or that we have connected to; 0 for none."""
+        process = self._processes.get(name)
+        if process is not None and process.poll() is None:
+            return process.pid
+        return self._pids.get(name, 0)
+
     def _end(self, name: str) -> None:
         """End one shard, whoever started it; by force where it does not end in time."""
         process = self._processes.get(name)
-        pid = process.pid if process is not None else self._pids.get(name)
+        pid = self._pid(name)
         try:
             ended = os.pidfd_open(pid) if pid else -1
         except ProcessLookupError:
@@ -98,6 +114,8 @@ class ShardKeeper:
                 for name, is_connected in await self._down():
                     if not is_connected:
                         await self._bring_back(name)
+                for name in await asyncio.wrap_future(self._exchange.submit(self._exchange.shards_hung)):
+                    self._kill(name)
             except Exception:
                 log.exception("looking after the shards failed")
             await asyncio.sleep(LOOK_SECONDS)

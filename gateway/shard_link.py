@@ -6,6 +6,7 @@ still without an answer is sent again, in the same order. So a shard never appli
 """
 
 import socket
+import time
 from collections import deque
 from typing import Any, Final, TypeAlias
 
@@ -45,6 +46,7 @@ class ShardLink:
         self._unsent = bytearray()
         self._caught_up_at: int | None = None
         self._received = 0
+        self._heard_at = time.monotonic()
 
     def connect(self, connection: socket.socket, hello: Hello) -> None:
         """Begin a conversation; `is_up` follows when the shard has said what is missing here."""
@@ -77,6 +79,10 @@ class ShardLink:
         elif self._unsent:
             self._send(b"")
 
+    def silent_s(self) -> float:
+        """Seconds since anything came."""
+        return time.monotonic() - self._heard_at
+
     def receive(self) -> list[tuple[RelayBatch, list[Command]]]:
         """Return the batches that have come, each with its commands."""
         batches: list[tuple[RelayBatch, list[Command]]] = []
@@ -93,6 +99,7 @@ class ShardLink:
             if not data:
                 self.drop("closed by the shard")
                 break
+            self._heard_at = time.monotonic()
             try:
                 for frame in self._decoder.feed(data):
                     self._take(frame, batches)

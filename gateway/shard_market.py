@@ -10,12 +10,13 @@ from typing import Any, Final, TypeAlias
 
 from gateway.answers import Answers
 from gateway.decimals import e8_text
-from gateway.inbound import ORDER_CANCEL_REPLACE_REQUEST, ORDER_CANCEL_REQUEST, ORDER_STATUS_REQUEST
+from gateway.inbound import NEW_ORDER_SINGLE, ORDER_CANCEL_REPLACE_REQUEST, ORDER_CANCEL_REQUEST, ORDER_STATUS_REQUEST
 from gateway.relay import REQUESTED, UNDER_WAY, RelayEngine
 from gateway.sessions import SessionBook
 from gateway.shard_frames import Hello
 from gateway.shard_link import Connection, ShardLink
 from gateway.shard_watch import ShardWatch
+from gateway.storage import COMMIT_GIVE_UP_S
 from matching.commands import (
     CancelOrder,
     CancelSessionOrders,
@@ -43,6 +44,7 @@ MSG_TYPES: Final = {
     ReplaceOrder: ORDER_CANCEL_REPLACE_REQUEST,
     RequestStatus: ORDER_STATUS_REQUEST,
 }
+HUNG_SECONDS: Final = COMMIT_GIVE_UP_S + 10.0
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
 BROADCAST: Final = (CancelSessionOrders, EndTradingDay, SetKillSwitch)
@@ -61,7 +63,7 @@ class ShardMarket:
         # A shard that this gateway has not heard of may have answered, to an earlier one, what a member sends again:
         # until it is up for the first time, messages for it wait instead of being refused.
         self._unheard: set[str] = set(relay.shards)
-        self._held: dict[str, list[Routed]] = {name: [] for name in relay.shards}
+        self._held: dict[str, list[Command]] = {name: [] for name in relay.shards}
         self.links = {name: ShardLink(name, cursor.shard_id) for name, cursor in relay.shards.items()}
         self._by_id = {link.shard_id: link for link in self.links.values()}
         self._by_instrument = {
@@ -75,6 +77,8 @@ class ShardMarket:
             if instrument.instrument_id in self._by_instrument
         }
         self.answers = Answers()
+        self._orphans = self._without_owner()
+        self._due: list[tuple[int, str]] = []
 
     # -- connections --------------------------------------------------------------------------------------------------
 
@@ -95,7 +99,7 @@ class ShardMarket:
         self._watch.watch(connection)
         if name in self._strangers:
             self._strangers.remove(name)
-            for command in self._without_owner():
+            for command in self._orphans:
                 link.submit(command)
 
     def _without_owner(self) -> list[Command]:
@@ -108,7 +112,7 @@ class ShardMarket:
                 commands.append(
                     CancelSessionOrders(session.session_id, "Canceled: the session is no longer configured")
                 )
-            elif session.cancel_on_disconnect and not session.logged_on:
+            elif session.cancel_on_disconnect:
                 commands.append(CancelSessionOrders(session.session_id, "Canceled on disconnect"))
         return commands
 
@@ -126,9 +130,11 @@ class ShardMarket:
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
-    def distribute(self, commands: Sequence[Command], targets: Mapping[int, tuple[int, int]]) -> list[Command]:
+    def distribute(
+        self, commands: Sequence[Command], targets: Mapping[int, tuple[int, int]], *, begun: int, committed: int
+    ) -> list[Command]:
         """Give every shard what is for it; return what the gateway journals itself now: its own commands, and the
-        batches that shards have answered with.
+        batches that shards have answered with. `begun` and `committed` are the gateway's last batches.
         """
         own: list[Command] = []
         self._route_held(own)
@@ -142,7 +148,7 @@ class ShardMarket:
         for session_id, (epoch, next_target) in targets.items():
             self.answers.taken(session_id, epoch, next_target)
         self._receive(own)
-        self._send_transfers()
+        self._send_transfers(begun, committed)
         for link in self.links.values():
             link.flush(self._relay.shards[link.name].batch_seq)
         return own
@@ -157,22 +163,28 @@ class ShardMarket:
                         self.answers.answered(command.session_id, command.epoch, msg_seq_num)  # type: ignore[union-attr]
 
     def has_work(self) -> bool:
-        """Whether a step of a transfer can be sent without waiting for anything."""
-        return bool(self._relay.due)
+        """Whether a step of a transfer waits for nothing but the next turn."""
+        return bool(self._relay.due or self._due)
 
-    def _send_transfers(self) -> None:
-        """Send the next step of every transfer that has one; while its shard is down it waits there."""
+    def hung(self) -> list[str]:
+        """Return the shards that are up and have said nothing for longer than a disk may be retried."""
+        return [link.name for link in self.links.values() if link.is_up and link.silent_s() > HUNG_SECONDS]
+
+    def _send_transfers(self, begun: int, committed: int) -> None:
+        """Send the next step of every transfer that has one in the journal; while its shard is down it waits there."""
         due, self._relay.due = self._relay.due, []
-        for transfer_id in due:
+        self._due += [(begun, transfer_id) for transfer_id in due]
+        while self._due and self._due[0][0] <= committed:
+            _, transfer_id = self._due.pop(0)
             transfer = self._relay.transfers[transfer_id]
             request = transfer.command
             terms = (request.account_id, request.asset, request.amount, request.transfer_id)
             if transfer.state == REQUESTED:
                 step: Command = TransferOut(*terms, request.to_shard, request.by, request.reason)
-                self.links[request.from_shard].submit(step)
+                self._submit(self.links[request.from_shard], step)
             elif transfer.state == UNDER_WAY:
                 step = TransferIn(*terms, request.from_shard, request.by, request.reason)
-                self.links[request.to_shard].submit(step)
+                self._submit(self.links[request.to_shard], step)
 
     def operate(self, command: Command) -> list[str]:
         """Send an operator's command to the shards that it concerns; return their names."""
@@ -182,27 +194,29 @@ class ShardMarket:
             links = self.links.values()
         names = []
         for link in links:
-            link.submit(command)
+            self._submit(link, command)
             names.append(link.name)
         return names
 
     def _broadcast(self, command: Command, own: list[Command]) -> None:
         for link in self.links.values():
-            link.submit(command)
+            self._submit(link, command)
         if isinstance(command, EndTradingDay):
             own.append(command)
 
     def _route(self, command: Routed, own: list[Command]) -> None:
         link = self._link(command)
+        if self._relay.is_answered_here(command.session_id, command.epoch, command.msg_seq_num):
+            return
         if link is None:
             # Nobody knows the order: the gateway's own engine says so.
             own.append(command)
         elif self._relay.is_answered(link.name, command.session_id, command.epoch, command.msg_seq_num):
             # Its reports are in the journal, and reach the peer by resend.
             return
-        elif isinstance(command, NewOrder) and not self._relay.accepting:
+        elif isinstance(command, NewOrder) and not self._relay.accepting and link.name not in self._unheard:
             own.append(self._refused_order(command, "new orders are not accepted at the moment"))
-        elif link.is_up and len(link.unanswered) < UNANSWERED_MAX:
+        elif link.is_up and link.name not in self._unheard and len(link.unanswered) < UNANSWERED_MAX:
             self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
             link.submit(command)
         elif link.name in self._unheard and len(self._held[link.name]) < UNANSWERED_MAX:
@@ -211,13 +225,24 @@ class ShardMarket:
         else:
             own.append(self._refusal(command, link))
 
+    def _submit(self, link: ShardLink, command: Command) -> None:
+        """Send a command to a shard, behind whatever waits for it."""
+        if link.name in self._unheard:
+            self._held[link.name].append(command)
+        else:
+            link.submit(command)
+
     def _route_held(self, own: list[Command]) -> None:
         """Route what came for shards before they were heard of: now it is known what of it they have answered."""
         for name in tuple(self._unheard):
             if self.links[name].is_up:
                 self._unheard.remove(name)
                 for command in self._held.pop(name):
-                    self._route(command, own)
+                    if isinstance(command, ROUTED):
+                        self.answers.answered(command.session_id, command.epoch, command.msg_seq_num)
+                        self._route(command, own)
+                    else:
+                        self.links[name].submit(command)
 
     def _link(self, command: Routed) -> ShardLink | None:
         """Return the shard that knows what a command is about; None where none can."""
@@ -232,10 +257,12 @@ class ShardMarket:
 
     def _refusal(self, command: Routed, link: ShardLink) -> Command:
         text = f"the market is not available at the moment: shard {link.name} is down"
-        if isinstance(command, NewOrder):
-            return self._refused_order(command, text)
-        if isinstance(command, RefuseOrder):
-            return command
+        if isinstance(command, NewOrder | RefuseOrder):
+            if command.poss_resend:
+                # The first one may be live: nothing may be said of the order itself.
+                ids = (command.session_id, command.epoch, command.msg_seq_num)
+                return RefuseMessage(*ids, NEW_ORDER_SINGLE, command.cl_ord_id, text)
+            return command if isinstance(command, RefuseOrder) else self._refused_order(command, text)
         ref_id = command.cl_ord_id
         if isinstance(command, RequestStatus):
             ref_id = command.ord_status_req_id or ref_id

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 
 from config.commands import configuration_commands
@@ -109,12 +110,15 @@ class ShardProcess:
             clock=self._clock,
             configure=lambda hello: self._configuration(hello, engine),
             fault_point=self._passes,
+            flushes=exchange.durability == "async",
         )
 
     def _configuration(self, hello: Hello, engine: Engine) -> list[Command]:
         """Return what a gateway's hello changes: the files are read anew, the ids are the gateway's."""
         try:
-            settings = shard_settings(load(self._config_dir), self._name, hello.instruments, hello.accounts)
+            settings = shard_settings(
+                _known_to(hello, load(self._config_dir)), self._name, hello.instruments, hello.accounts
+            )
             commands: list[Command] = [DefineShard(self._name, hello.shard_id)] if not engine.shard_id else []
             commands += configuration_commands(settings, engine, hello.sessions)
         except ConfigFaults as error:
@@ -139,6 +143,16 @@ class ShardProcess:
                 kept_ns = settings.exchange.journal.retention_days * 86_400 * SECOND_NS
                 before_ns = self._clock.now_ns() - kept_ns
                 exchange.retain_from(retention_bound(journal, snapshot_folder(self._data_dir), keep_from_ns=before_ns))
+
+
+def _known_to(hello: Hello, settings: Settings) -> Settings:
+    """Return the configuration without what was added since the gateway started: it waits for the gateway's next."""
+    return msgspec.structs.replace(
+        settings,
+        instruments=tuple(each for each in settings.instruments if each.symbol in hello.instruments),
+        accounts=tuple(each for each in settings.accounts if each.name in hello.accounts),
+        sessions=tuple(each for each in settings.sessions if each.name in hello.sessions),
+    )
 
 
 def _listen(path: Path) -> socket.socket:

@@ -72,6 +72,11 @@ quickfix_change(Message.cpp
         throw InvalidMessage(\"Data field does not end where its length field says\");
       }
       soh = valueStart + dataLength;")
+# A tag with zeros before it is the same tag for QuickFIX and another one for whoever reads the text (the gate, the peer's
+# own records): FIX writes tags without them.
+quickfix_change(Message.cpp
+  "if (!IntConvertor::convert(tagStart, equalSign, field)) {"
+  "if (*tagStart == '0' || !IntConvertor::convert(tagStart, equalSign, field)) {")
 # A dictionary computes the order of a group's fields at its first use, without a lock; ours are shared by IO threads.
 quickfix_change(DataDictionary.cpp "#include <fstream>" "#include <fstream>\n#include <mutex>")
 quickfix_change(DataDictionary.cpp

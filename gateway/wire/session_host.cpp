@@ -195,6 +195,7 @@ void SessionHost::onEvent(const std::string& text) {
   } else if (text.compare(0, taken.size(), taken) == 0) {
     uint64_t number = 0;
     if (parse_number(std::string_view(text).substr(taken.size()), number)) ahead_.erase(number);
+    suspicious_ = true;  // its bytes were looked at when it came, and what was found is forgotten
   }
 }
 

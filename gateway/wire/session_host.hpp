@@ -206,7 +206,7 @@ class SessionHost final : public FIX::Application,
   uint64_t reserved_through_, reserve_serial_ = 0;
   uint64_t reported_target_;           // what Python knows of the expected inbound number
   bool logon_reported_ = false, logout_received_ = false, in_logon_ = false, kill_ = false;
-  bool suspicious_ = false;            // the message has bytes that only data fields may have
+  bool suspicious_ = false;            // the message has bytes that only data fields may have, or may have them
   bool slow_ = false;                  // market data is being dropped until half of its bound is free
   std::string cause_, last_event_, cut_after_call_, log_out_after_call_;
   // The last message that was numbered, until Session sends it: everything else that it sends is a retransmission.

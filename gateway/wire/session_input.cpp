@@ -109,8 +109,7 @@ std::string SessionHost::prepare_logon(const std::string& logon) {
 }
 
 void SessionHost::check_text(const FIX::Message& message) const {
-  // Messages out of Session's queue were looked at when they came, but the flag is of the newest one.
-  if (!suspicious_ && ahead_.empty()) return;
+  if (!suspicious_) return;
   const Dictionaries& dictionaries = *entry_->dictionaries;
   check_fields(message.getHeader(), dictionaries);
   check_fields(message, dictionaries);
