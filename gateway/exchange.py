@@ -24,7 +24,7 @@ from gateway.inbound import (
 )
 from gateway.market_data import MarketData
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
-from gateway.rejects import BUSINESS_NOT_AUTHORIZED, business_reject
+from gateway.rejects import business_reject
 from gateway.relay import GatewayEngine
 from gateway.reports import BUSINESS_MESSAGE_REJECT, EXECUTION_REPORT, ReportWriter
 from gateway.resends import Resends
@@ -40,6 +40,7 @@ from matching.codec import encode_commands, encode_event_counts, encode_events
 from matching.commands import CancelSessionOrders, Command, ContinueWork, EndTradingDay, RequestTransfer, SetAcceptance
 from matching.events import Event, Execution, InstrumentDefined
 from matching.journal import Batch
+from matching.refusals import NOT_AUTHORIZED
 
 POLL_TIMEOUT_MS: Final = 200
 """Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
@@ -292,7 +293,7 @@ class Exchange:
             session.version,
             ref_seq_num=msg_seq_num,
             ref_msg_type=msg_type,
-            reason=BUSINESS_NOT_AUTHORIZED,
+            code=NOT_AUTHORIZED,
             text=text,
             ref_id=ref_id,
         )

@@ -7,6 +7,7 @@ lost. Source: the enumerations of FIX42.xml, FIX44.xml and FIX50SP2.xml as Quick
 from typing import Final
 
 from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, Version
+from matching.refusals import business_reject_reason
 
 ORD_REJ_REASONS: Final[dict[Version, frozenset[int]]] = {
     FIX42: frozenset(range(9)),
@@ -36,10 +37,9 @@ ORD_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 0, FIX44: 99, FIX44_EXTEND
 CXL_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 2, FIX44: 99, FIX44_EXTENDED: 99, FIX50SP2: 99}
 
 BUSINESS_OTHER: Final = 0
-BUSINESS_UNKNOWN_ID: Final = 1
-BUSINESS_NOT_AVAILABLE: Final = 4
-BUSINESS_NOT_AUTHORIZED: Final = 6
-BUSINESS_THROTTLED: Final = 8
+ERROR_CODE_TAG: Final = 5950
+"""Our own field ErrorCode: the code of matching.refusals, where the session takes what the stock files do not know."""
+SOH_FREE: Final = str.maketrans({"\x01": " ", "\n": " ", "\r": " "})
 
 
 def ord_rej_reason(reason: int, version: Version) -> int:
@@ -61,10 +61,21 @@ def cxl_rej_reason(reason: int, version: Version) -> int:
     return reason if reason in CXL_REJ_REASONS[version] else CXL_REJ_FALLBACK[version]
 
 
+def explanation(code: int, text: str, version: Version) -> str:
+    """Return Text(58) that begins with the code of a refusal, and ErrorCode(5950) for sessions that take it; code 0:
+    no refusal, the text alone.
+    """
+    if not code:
+        return f"58={text.translate(SOH_FREE)}\x01" if text else ""
+    own = f"{ERROR_CODE_TAG}={code}\x01" if version == FIX44_EXTENDED else ""
+    return f"58={code}: {text.translate(SOH_FREE)}\x01{own}"
+
+
 def business_reject(
-    version: Version, *, ref_seq_num: int, ref_msg_type: str, reason: int, text: str, ref_id: str = ""
+    version: Version, *, ref_seq_num: int, ref_msg_type: str, code: int, text: str, ref_id: str = ""
 ) -> str:
-    """Return the body of a BusinessMessageReject(j)."""
+    """Return the body of a BusinessMessageReject(j). `code` is that of matching.refusals."""
+    reason = business_reject_reason(code)
     known = reason if reason in BUSINESS_REJECT_REASONS[version] else BUSINESS_OTHER
     ref = f"379={ref_id}\x01" if ref_id else ""
-    return f"45={ref_seq_num}\x01372={ref_msg_type}\x01{ref}380={known}\x0158={text}\x01"
+    return f"45={ref_seq_num}\x01372={ref_msg_type}\x01{ref}380={known}\x01{explanation(code, text, version)}"

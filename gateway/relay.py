@@ -147,7 +147,12 @@ class RelayEngine:
             self._answered_here(command)
             out.append(
                 MessageUnavailable(
-                    command.session_id, command.msg_seq_num, command.ref_msg_type, command.ref_id, command.text
+                    command.session_id,
+                    command.msg_seq_num,
+                    command.ref_msg_type,
+                    command.ref_id,
+                    command.text,
+                    command.code,
                 )
             )
 

@@ -11,16 +11,16 @@ from typing import Final
 
 from gateway.decimals import ScaledTexts, average_text
 from gateway.rejects import (
-    BUSINESS_NOT_AVAILABLE,
-    BUSINESS_THROTTLED,
     business_reject,
     cxl_rej_reason,
     exec_restatement_reason,
+    explanation,
     ord_rej_reason,
 )
 from gateway.sessions import FIX42, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
 from matching.events import CancelRejected, Execution, MessageThrottled, MessageUnavailable, OrderRefused
 from matching.instrument import Instrument
+from matching.refusals import SHARD_NOT_AVAILABLE, THROTTLED_SESSION
 from matching.types import (
     EXEC_REJECTED,
     EXEC_REPLACED,
@@ -41,7 +41,6 @@ TRANS_TYPE_NEW: Final = "20=0\x01"
 TRANS_TYPE_STATUS: Final = "20=3\x01"
 WITH_TRADE_FIELDS: Final = (FIX44_EXTENDED, FIX50SP2)
 """Versions whose dictionary has TrdMatchID(880) and AggressorIndicator(1057) in an ExecutionReport."""
-SOH_FREE: Final = str.maketrans({"\x01": " ", "\n": " ", "\r": " "})
 
 
 def transact_time(time_ns: int) -> str:
@@ -128,7 +127,7 @@ class ReportWriter:
     def _explanation(self, event: Execution, version: Version) -> str:
         """Return what a report says beyond the order itself: reason, text, and the id of a status request."""
         reason = f"103={ord_rej_reason(event.reason, version)}\x01" if event.exec_type == EXEC_REJECTED else ""
-        text = f"58={event.text.translate(SOH_FREE)}\x01" if event.text else ""
+        text = explanation(event.code, event.text, version)
         restatement = exec_restatement_reason(event.exec_restatement_reason, version)
         restated = f"378={restatement}\x01" if restatement else ""
         request = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id and version != FIX42 else ""
@@ -156,7 +155,7 @@ class ReportWriter:
         return (
             f"37=NONE\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139=8\x01{cl_ord_id}{account}"
             f"{symbol}{side}{qty}{ord_type}{price}{tif}151=0\x0114=0\x016=0\x01"
-            f"103={ord_rej_reason(event.reason, version)}\x0158={event.text.translate(SOH_FREE)}\x01"
+            f"103={ord_rej_reason(event.reason, version)}\x01{explanation(event.code, event.text, version)}"
             f"{request}{self._clock}"
         )
 
@@ -167,7 +166,7 @@ class ReportWriter:
         return (
             f"37={order_id}\x0111={event.cl_ord_id}\x0141={event.orig_cl_ord_id or 'NONE'}\x0139={event.ord_status}\x01"
             f"{account}434={event.response_to}\x01102={cxl_rej_reason(event.reason, version)}\x01"
-            f"58={event.text.translate(SOH_FREE)}\x01{self._clock}"
+            f"{explanation(event.code, event.text, version)}{self._clock}"
         )
 
     def message(self, event: object, session: GatewaySession) -> tuple[str, str] | None:
@@ -184,12 +183,17 @@ class ReportWriter:
                 version,
                 ref_seq_num=event.msg_seq_num,
                 ref_msg_type=event.ref_msg_type,
-                reason=BUSINESS_THROTTLED if isinstance(event, MessageThrottled) else BUSINESS_NOT_AVAILABLE,
+                code=event.code or _former_code(event),
                 text=event.text,
                 ref_id=event.ref_id,
             )
             return BUSINESS_MESSAGE_REJECT, body
         return None
+
+
+def _former_code(event: MessageThrottled | MessageUnavailable) -> int:
+    """Return the code of a refusal that was journaled before refusals had codes."""
+    return THROTTLED_SESSION if isinstance(event, MessageThrottled) else SHARD_NOT_AVAILABLE
 
 
 def _fix42_types(event: Execution) -> tuple[str, str]:

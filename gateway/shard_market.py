@@ -17,6 +17,7 @@ from gateway.shard_frames import Hello
 from gateway.shard_link import Connection, ShardLink
 from gateway.shard_watch import ShardWatch
 from gateway.storage import COMMIT_GIVE_UP_S
+from matching import refusals
 from matching.commands import (
     CancelOrder,
     CancelSessionOrders,
@@ -35,7 +36,7 @@ from matching.commands import (
     TransferOut,
 )
 from matching.engine import SHARD_ID_SHIFT
-from matching.types import REJECT_OTHER, RESPONSE_TO_CANCEL
+from matching.types import RESPONSE_TO_CANCEL
 
 Routed: TypeAlias = NewOrder | CancelOrder | ReplaceOrder | RequestStatus | RefuseOrder | RefuseCancel
 ROUTED: Final = (NewOrder, CancelOrder, ReplaceOrder, RequestStatus, RefuseOrder, RefuseCancel)
@@ -261,7 +262,7 @@ class ShardMarket:
             if command.poss_resend:
                 # The first one may be live: nothing may be said of the order itself.
                 ids = (command.session_id, command.epoch, command.msg_seq_num)
-                return RefuseMessage(*ids, NEW_ORDER_SINGLE, command.cl_ord_id, text)
+                return RefuseMessage(*ids, NEW_ORDER_SINGLE, command.cl_ord_id, text, refusals.SHARD_NOT_AVAILABLE)
             return command if isinstance(command, RefuseOrder) else self._refused_order(command, text)
         ref_id = command.cl_ord_id
         if isinstance(command, RequestStatus):
@@ -271,7 +272,8 @@ class ShardMarket:
             ref_msg_type = ORDER_CANCEL_REQUEST if is_cancel else ORDER_CANCEL_REPLACE_REQUEST
         else:
             ref_msg_type = MSG_TYPES[type(command)]
-        return RefuseMessage(command.session_id, command.epoch, command.msg_seq_num, ref_msg_type, ref_id, text)
+        ids = (command.session_id, command.epoch, command.msg_seq_num)
+        return RefuseMessage(*ids, ref_msg_type, ref_id, text, refusals.SHARD_NOT_AVAILABLE)
 
     def _refused_order(self, command: NewOrder, text: str) -> RefuseOrder:
         instrument = self._relay.instruments[command.instrument_id]
@@ -288,8 +290,9 @@ class ShardMarket:
             command.time_in_force,
             e8_text(command.price * instrument.tick_e8) if command.price else "",
             e8_text(command.qty * instrument.lot_e8),
-            REJECT_OTHER,
+            refusals.ord_rej_reason(refusals.MARKET_NOT_AVAILABLE),
             text,
+            refusals.MARKET_NOT_AVAILABLE,
         )
 
     # -- reading ------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, Final
 from gateway.decimals import e8_text
 from gateway.inbound import NONE_OF_THEM, NOT_OFFERED_NAMES
 from gateway.sessions import GatewaySession
+from matching import refusals
 from matching.commands import (
     CancelOrder,
     Command,
@@ -21,19 +22,13 @@ from matching.commands import (
     RequestStatus,
 )
 from matching.instrument import Instrument
+from matching.refusals import Refusal
 from matching.types import (
     BUY,
-    CANCEL_OTHER,
     CL_ORD_ID_CHARS_MAX,
     DAY,
     LIMIT,
     MARKET,
-    REJECT_INCORRECT_QUANTITY,
-    REJECT_INVALID_PRICE_INCREMENT,
-    REJECT_OTHER,
-    REJECT_UNKNOWN_ACCOUNT,
-    REJECT_UNKNOWN_SYMBOL,
-    REJECT_UNSUPPORTED_CHARACTERISTIC,
     RESPONSE_TO_CANCEL,
     RESPONSE_TO_REPLACE,
     SELL,
@@ -131,7 +126,7 @@ class Translator:
         cl_ord_id, account, symbol, side, ord_type, price, qty, tif, exec_inst = values[:9]
         terms = (side, ord_type, price, qty, tif, exec_inst, values[9:])
         fault = self._fault(session, symbol, account, cl_ord_id or "", terms)
-        reason, text = fault or (REJECT_OTHER, "the order cannot be expressed in ticks and lots")
+        code, text = fault or (refusals.NOT_EXPRESSIBLE, "the order cannot be expressed in ticks and lots")
         return RefuseOrder(
             session.session_id,
             session.epoch,
@@ -145,8 +140,9 @@ class Translator:
             tif or "",
             _text(price),
             _text(qty),
-            reason,
+            refusals.ord_rej_reason(code),
             text,
+            code,
         )
 
     def _fault(
@@ -156,32 +152,34 @@ class Translator:
         account: str | None,
         cl_ord_id: str,
         terms: tuple[Any, ...],
-    ) -> tuple[int, str] | None:
-        """Return OrdRejReason(103) and text of the first fault, in the order in which this function looks, or None."""
+    ) -> Refusal | None:
+        """Return code and text of the first fault, in the order in which this function looks, or None."""
         side, ord_type, price, qty, tif, exec_inst, extras = terms
         instrument = self._instruments.get(symbol or "")
         if not cl_ord_id:
-            return REJECT_OTHER, "ClOrdID(11) is absent"
+            return refusals.CL_ORD_ID_ABSENT, "ClOrdID(11) is absent"
         if len(cl_ord_id) > CL_ORD_ID_CHARS_MAX:
-            return REJECT_OTHER, f"ClOrdID(11) has {len(cl_ord_id)} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
+            text = f"ClOrdID(11) has {len(cl_ord_id)} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
+            return refusals.CL_ORD_ID_TOO_LONG, text
         if instrument is None:
-            return REJECT_UNKNOWN_SYMBOL, f"Symbol(55) {symbol or 'absent'} is not traded here"
+            return refusals.UNKNOWN_SYMBOL, f"Symbol(55) {symbol or 'absent'} is not traded here"
         if account not in session.accounts:
-            return REJECT_UNKNOWN_ACCOUNT, f"Account(1) {account} is not one of {session.target_comp_id}"
+            return refusals.UNKNOWN_ACCOUNT, f"Account(1) {account} is not one of {session.target_comp_id}"
         if side not in (BUY, SELL):
-            return REJECT_UNSUPPORTED_CHARACTERISTIC, f"Side(54) {side} is not offered, allowed: 1, 2"
+            return refusals.SIDE_NOT_OFFERED, f"Side(54) {side} is not offered, allowed: 1, 2"
         if ord_type not in (MARKET, LIMIT):
-            return REJECT_UNSUPPORTED_CHARACTERISTIC, f"OrdType(40) {ord_type} is not offered, allowed: 1, 2"
+            return refusals.ORD_TYPE_NOT_OFFERED, f"OrdType(40) {ord_type} is not offered, allowed: 1, 2"
         if tif is not None and tif not in TIMES_IN_FORCE:
-            return REJECT_UNSUPPORTED_CHARACTERISTIC, f"TimeInForce(59) {tif} is not offered, allowed: 0, 1, 3, 4"
+            text = f"TimeInForce(59) {tif} is not offered, allowed: 0, 1, 3, 4"
+            return refusals.TIME_IN_FORCE_NOT_OFFERED, text
         if exec_inst is not None and (exec_inst != POST_ONLY or ord_type == MARKET):
             return (
-                REJECT_UNSUPPORTED_CHARACTERISTIC,
+                refusals.EXEC_INST_NOT_OFFERED,
                 f"ExecInst(18) {exec_inst} with OrdType(40) {ord_type} is not offered, allowed: 6 on a limit order",
             )
         unoffered = _unoffered(extras, instrument)
         if unoffered is not None:
-            return REJECT_UNSUPPORTED_CHARACTERISTIC, unoffered
+            return refusals.TERM_NOT_OFFERED, unoffered
         return _qty_fault(qty, instrument) or _price_fault(price, ord_type, instrument)
 
     def cancel_order(
@@ -190,17 +188,11 @@ class Translator:
         """Return CancelOrder, or RefuseCancel where ids are too long."""
         cl_ord_id, orig, order_id, symbol, side = values
         if not cl_ord_id or len(cl_ord_id) > CL_ORD_ID_CHARS_MAX or len(orig or "") > CL_ORD_ID_CHARS_MAX:
-            return _refuse_cancel(
-                session, msg_seq_num, values, RESPONSE_TO_CANCEL, _id_length_text(cl_ord_id or "", orig or "")
-            )
+            fault = _id_length_fault(cl_ord_id or "", orig or "")
+            return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_CANCEL, fault)
         if side not in SIDES:
-            return _refuse_cancel(
-                session,
-                msg_seq_num,
-                values,
-                RESPONSE_TO_CANCEL,
-                f"Side(54) {side or 'absent'} is not offered, allowed: 1, 2",
-            )
+            fault = refusals.SIDE_NOT_OFFERED, f"Side(54) {side or 'absent'} is not offered, allowed: 1, 2"
+            return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_CANCEL, fault)
         return CancelOrder(
             session.session_id,
             session.epoch,
@@ -227,13 +219,12 @@ class Translator:
         (cl_ord_id, orig, order_id, symbol, side) = values[:5]
         (ord_type, price, qty, tif, exec_inst, account) = values[5:11]
         if len(orig or "") > CL_ORD_ID_CHARS_MAX:
-            return _refuse_cancel(
-                session, msg_seq_num, values, RESPONSE_TO_REPLACE, _id_length_text(cl_ord_id or "", orig or "")
-            )
+            too_long = _id_length_fault(cl_ord_id or "", orig or "")
+            return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_REPLACE, too_long)
         terms = (side, ord_type, price, qty, tif, exec_inst, values[11:])
         fault = self._fault(session, symbol, account, cl_ord_id or "", terms)
         if fault is not None:
-            return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_REPLACE, fault[1])
+            return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_REPLACE, fault)
         instrument = self._instruments[symbol]
         return ReplaceOrder(
             session.session_id,
@@ -276,36 +267,36 @@ def _unoffered(extras: tuple[str | None, ...], instrument: Instrument) -> str | 
     return None
 
 
-def _qty_fault(qty_e8: int | str | None, instrument: Instrument) -> tuple[int, str] | None:
+def _qty_fault(qty_e8: int | str | None, instrument: Instrument) -> Refusal | None:
     if qty_e8 is None:
-        return REJECT_INCORRECT_QUANTITY, "OrderQty(38) is absent"
+        return refusals.QTY_ABSENT, "OrderQty(38) is absent"
     if isinstance(qty_e8, str) or qty_e8 > VALUE_E8_MAX:
-        return REJECT_INCORRECT_QUANTITY, f"OrderQty(38) {_text(qty_e8)} is not a number that can be traded"
+        return refusals.QTY_NO_NUMBER, f"OrderQty(38) {_text(qty_e8)} is not a number that can be traded"
     if qty_e8 <= 0:
-        return REJECT_INCORRECT_QUANTITY, f"OrderQty(38) {_text(qty_e8)} is not positive"
+        return refusals.QTY_NOT_POSITIVE, f"OrderQty(38) {_text(qty_e8)} is not positive"
     if qty_e8 % instrument.lot_e8:
         return (
-            REJECT_INCORRECT_QUANTITY,
+            refusals.QTY_OFF_LOT,
             f"OrderQty(38) {_text(qty_e8)} is not a multiple of the lot {_text(instrument.lot_e8)} "
             f"of {instrument.symbol}",
         )
     return None
 
 
-def _price_fault(price_e8: int | str | None, ord_type: str, instrument: Instrument) -> tuple[int, str] | None:
+def _price_fault(price_e8: int | str | None, ord_type: str, instrument: Instrument) -> Refusal | None:
     if ord_type == MARKET:
         if price_e8 is None:
             return None
-        return REJECT_UNSUPPORTED_CHARACTERISTIC, f"Price(44) {_text(price_e8)} on a market order"
+        return refusals.PRICE_ON_MARKET_ORDER, f"Price(44) {_text(price_e8)} on a market order"
     if price_e8 is None:
-        return REJECT_UNSUPPORTED_CHARACTERISTIC, "Price(44) is absent on a limit order"
+        return refusals.PRICE_ABSENT, "Price(44) is absent on a limit order"
     if isinstance(price_e8, str) or price_e8 > VALUE_E8_MAX:
-        return REJECT_INVALID_PRICE_INCREMENT, f"Price(44) {_text(price_e8)} is not a number that can be traded"
+        return refusals.PRICE_NO_NUMBER, f"Price(44) {_text(price_e8)} is not a number that can be traded"
     if price_e8 <= 0:
-        return REJECT_INVALID_PRICE_INCREMENT, f"Price(44) {_text(price_e8)} is not positive"
+        return refusals.PRICE_NOT_POSITIVE, f"Price(44) {_text(price_e8)} is not positive"
     if price_e8 % instrument.tick_e8:
         return (
-            REJECT_INVALID_PRICE_INCREMENT,
+            refusals.PRICE_OFF_TICK,
             f"Price(44) {_text(price_e8)} is not a multiple of the tick {_text(instrument.tick_e8)} "
             f"of {instrument.symbol}",
         )
@@ -313,8 +304,9 @@ def _price_fault(price_e8: int | str | None, ord_type: str, instrument: Instrume
 
 
 def _refuse_cancel(
-    session: GatewaySession, msg_seq_num: int, values: tuple[Any, ...], response_to: Response, text: str
+    session: GatewaySession, msg_seq_num: int, values: tuple[Any, ...], response_to: Response, fault: Refusal
 ) -> RefuseCancel:
+    code, text = fault
     return RefuseCancel(
         session.session_id,
         session.epoch,
@@ -323,17 +315,19 @@ def _refuse_cancel(
         values[1] or "",
         order_id_of(values[2]),
         response_to,
-        CANCEL_OTHER,
+        refusals.cxl_rej_reason(code),
         text,
         values[3] or "",
+        code,
     )
 
 
-def _id_length_text(cl_ord_id: str, orig_cl_ord_id: str) -> str:
+def _id_length_fault(cl_ord_id: str, orig_cl_ord_id: str) -> Refusal:
     if not cl_ord_id:
-        return "ClOrdID(11) is absent"
+        return refusals.CL_ORD_ID_ABSENT, "ClOrdID(11) is absent"
     longest = max(len(cl_ord_id), len(orig_cl_ord_id))
-    return f"ClOrdID(11) or OrigClOrdID(41) has {longest} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
+    text = f"ClOrdID(11) or OrigClOrdID(41) has {longest} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
+    return refusals.CL_ORD_ID_TOO_LONG, text
 
 
 def _text(value: int | str | None) -> str:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from matching.terms import Terms
 from matching.types import (
     InstrumentKind,
     KillScope,
@@ -36,6 +37,7 @@ class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     price: int
     qty: int
     post_only: bool = False
+    terms: Terms | None = None
 
 
 class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
@@ -71,12 +73,14 @@ class ReplaceOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3
     qty: int
     post_only: bool = False
     poss_resend: bool = False
+    terms: Terms | None = None
 
 
 class RefuseOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
     """An order that translation could not express; journaled so that its refusal has an ExecID and its ClOrdID is used.
 
-    `account`, `symbol`, `price` and `qty` echo the peer's text; `reason` is OrdRejReason(103).
+    `account`, `symbol`, `price` and `qty` echo the peer's text; `reason` is OrdRejReason(103), `code` that of
+    matching.refusals.
     """
 
     session_id: int
@@ -93,6 +97,7 @@ class RefuseOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4)
     qty: str
     reason: int
     text: str
+    code: int = 0
 
 
 class RefuseCancel(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5):
@@ -110,6 +115,7 @@ class RefuseCancel(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5
     reason: int
     text: str
     symbol: str = ""
+    code: int = 0
 
 
 class RequestStatus(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=6):
@@ -327,6 +333,7 @@ class RefuseMessage(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     ref_msg_type: str
     ref_id: str
     text: str
+    code: int = 0
 
 
 Command: TypeAlias = (

@@ -15,6 +15,7 @@ from matching.commands import NewOrder
 from matching.events import Event, Execution, MessageThrottled
 from matching.order import Member, Order, Session
 from matching.order_states import AFTER_CANCEL, AFTER_EXPIRE, AFTER_FILL, AFTER_PARTIAL_FILL
+from matching.refusals import DUPLICATE_ORDER, Refusal, ord_rej_reason
 from matching.risk_seam import Risk
 from matching.types import (
     BUY,
@@ -28,7 +29,6 @@ from matching.types import (
     FILL_OR_KILL,
     GOOD_TILL_CANCEL,
     MARKET,
-    REJECT_DUPLICATE_ORDER,
     STATUS_NEW,
     STATUS_REJECTED,
     ExecType,
@@ -89,7 +89,8 @@ class OrderDesk:
         if risk.has_throttles:
             throttled = risk.admit(session_id, exposure, time_ns)
             if throttled:
-                out.append(MessageThrottled(session_id, command.msg_seq_num, "D", cl_ord_id, throttled))
+                code, text = throttled
+                out.append(MessageThrottled(session_id, command.msg_seq_num, "D", cl_ord_id, text, code))
                 return
         member = session.member
         if cl_ord_id in member.used or cl_ord_id in member.refused:
@@ -198,13 +199,14 @@ class OrderDesk:
         order.cum_qty, order.cum_value = cum_qty, cum_value
         self.last_exec_id, self.last_trade_id = exec_id, trade_id
 
-    def _rejection(self, command: NewOrder, refusal: tuple[int, str]) -> Execution:
+    def _rejection(self, command: NewOrder, refusal: Refusal) -> Execution:
         self.last_exec_id += 1
-        reason, text = refusal
+        code, text = refusal
         return Execution(
             self.last_exec_id, EXEC_REJECTED, STATUS_REJECTED, 0, command.session_id, command.cl_ord_id, "",
             command.account_id, command.instrument_id, command.side, command.ord_type, command.time_in_force,
-            command.price, command.qty, 0, 0, 0, reason=reason, text=text,
+            command.price, command.qty, 0, 0, 0, reason=ord_rej_reason(code), text=text, code=code,
+            terms=command.terms,
         )  # fmt: skip
 
     def _repeat(self, command: NewOrder, session: Session, out: list[Event]) -> None:
@@ -212,7 +214,7 @@ class OrderDesk:
         if command.poss_resend:
             self.tell_status(session, command.cl_ord_id, "", out)
         else:
-            out.append(self._rejection(command, (REJECT_DUPLICATE_ORDER, used_before(command.cl_ord_id))))
+            out.append(self._rejection(command, (DUPLICATE_ORDER, used_before(command.cl_ord_id))))
 
     # -- status -------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from matching.terms import Terms
 from matching.types import ExecType, OrdStatus, OrdType, Response, Side, TimeInForce, TradingPhase
 
 
@@ -16,7 +17,8 @@ class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
 
     `exec_id` is unique in the shard; `order_id` 0 is OrderID(37)=NONE (a refused order). `cum_value` is the sum of fill
     price times fill quantity in ticks times lots: AvgPx(6) is `cum_value / cum_qty` ticks. `last_price`, `last_qty`,
-    `trade_id` and `is_aggressor` are of a fill. `reason` is OrdRejReason(103) of a refusal. `prior_price` and
+    `trade_id` and `is_aggressor` are of a fill. `reason` is OrdRejReason(103) of a refusal, `code` its code in
+    matching.refusals; `terms` are what the order has beyond a plain one. `prior_price` and
     `prior_leaves` are what a replaced order had before, so that depth can be folded from events alone.
     """
 
@@ -47,6 +49,8 @@ class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     prior_leaves: int = 0
     ord_status_req_id: str = ""
     exec_restatement_reason: int = 0
+    code: int = 0
+    terms: Terms | None = None
 
 
 class OrderRefused(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
@@ -66,6 +70,7 @@ class OrderRefused(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2
     text: str
     exec_type: ExecType = "8"
     ord_status_req_id: str = ""
+    code: int = 0
 
 
 class CancelRejected(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):
@@ -80,6 +85,7 @@ class CancelRejected(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
     reason: int
     text: str
     account_id: int = 0
+    code: int = 0
 
 
 class MessageThrottled(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4):
@@ -90,6 +96,7 @@ class MessageThrottled(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     ref_msg_type: str
     ref_id: str
     text: str
+    code: int = 0
 
 
 class InstrumentDefined(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=10):
@@ -221,6 +228,7 @@ class MessageUnavailable(msgspec.Struct, frozen=True, array_like=True, gc=False,
     ref_msg_type: str
     ref_id: str
     text: str
+    code: int = 0
 
 
 Event: TypeAlias = (

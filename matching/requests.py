@@ -6,20 +6,18 @@ precedence of refusals is the order of the code in `_request_fault` and `_replac
 
 from typing import TypeAlias
 
+from matching import refusals
 from matching.book import BookSide
 from matching.commands import CancelOrder, RefuseCancel, RefuseOrder, ReplaceOrder, RequestStatus
 from matching.desk import NO_ACCOUNT, OrderDesk, used_before
 from matching.events import CancelRejected, Event, MessageThrottled, OrderRefused
 from matching.order import Member, Order, Session
 from matching.order_states import AFTER_CANCEL, AFTER_REPLACE
+from matching.refusals import Refusal
 from matching.risk_seam import Risk
 from matching.texts import decimal_text
 from matching.types import (
     BUY,
-    CANCEL_DUPLICATE_CL_ORD_ID,
-    CANCEL_OTHER,
-    CANCEL_TOO_LATE,
-    CANCEL_UNKNOWN_ORDER,
     CL_ORD_ID_CHARS_MAX,
     DAY,
     E8,
@@ -28,8 +26,6 @@ from matching.types import (
     EXEC_STATUS,
     GOOD_TILL_CANCEL,
     LIMIT,
-    REJECT_DUPLICATE_ORDER,
-    REJECT_UNKNOWN_ORDER,
     RESPONSE_TO_CANCEL,
     RESPONSE_TO_REPLACE,
     STATUS_REJECTED,
@@ -54,11 +50,8 @@ class Requests:
     def cancel(self, command: CancelOrder, time_ns: int, out: list[Event]) -> None:
         """Cancel an order of the member, entered by whichever of its sessions."""
         session = self.desk.sessions[command.session_id]
-        if self.risk.has_throttles:
-            throttled = self.risk.admit_cancel(command.session_id, time_ns)
-            if throttled:
-                out.append(MessageThrottled(command.session_id, command.msg_seq_num, "F", command.cl_ord_id, throttled))
-                return
+        if self._is_cancel_throttled(command, time_ns, out):
+            return
         cl_ord_id = command.cl_ord_id
         if command.poss_resend and self._is_known(session, cl_ord_id, out):
             return
@@ -143,13 +136,11 @@ class Requests:
         """Reject a cancel or replace that translation could not express, with the true state of its order."""
         session = self.desk.sessions[command.session_id]
         if command.response_to == RESPONSE_TO_CANCEL:
-            throttled = self.risk.admit_cancel(command.session_id, time_ns)
-            if throttled:
-                out.append(MessageThrottled(command.session_id, command.msg_seq_num, "F", command.cl_ord_id, throttled))
+            if self._is_cancel_throttled(command, time_ns, out):
                 return
         elif self._is_throttled(command.session_id, command.msg_seq_num, "G", command.cl_ord_id, time_ns, out):
             return
-        fault = command.reason, command.text
+        fault = command.code, command.text
         self._reject(command, command.response_to, self._find(session, command), fault, out)
 
     def _find(self, session: Session, command: CancelRequest) -> Order | None:
@@ -168,38 +159,41 @@ class Requests:
 
     def _request_fault(
         self, session: Session, command: CancelOrder | ReplaceOrder, order: Order | None
-    ) -> tuple[int, str] | None:
-        """Return CxlRejReason(102) and text where a cancel or replace cannot be obeyed, in order of precedence."""
+    ) -> Refusal | None:
+        """Return code and text where a cancel or replace cannot be obeyed, in order of precedence."""
         cl_ord_id = command.cl_ord_id
         member = session.member
         if cl_ord_id in member.used or cl_ord_id in member.refused:
-            return CANCEL_DUPLICATE_CL_ORD_ID, used_before(cl_ord_id)
+            return refusals.CANCEL_DUPLICATE_CL_ORD_ID, used_before(cl_ord_id)
         if order is None:
             named = f"OrderID(37) O{command.order_id}" if command.order_id else f"ClOrdID {command.orig_cl_ord_id}"
-            return CANCEL_UNKNOWN_ORDER, f"no order of {member.comp_id} on this trading day has {named}"
+            return refusals.CANCEL_UNKNOWN_ORDER, f"no order of {member.comp_id} on this trading day has {named}"
         if command.side != order.side:
-            return CANCEL_OTHER, f"Side(54) {command.side} found, order O{order.order_id} has {order.side}"
+            return refusals.OTHER_SIDE, f"Side(54) {command.side} found, order O{order.order_id} has {order.side}"
         if command.instrument_id and command.instrument_id != order.instrument_id:
             expected = self.desk.books[order.instrument_id].instrument.symbol
             found = self.desk.books.get(command.instrument_id)
             symbol = "an unknown one" if found is None else found.instrument.symbol
-            return CANCEL_OTHER, f"Symbol(55) {symbol} found, order O{order.order_id} has {expected}"
+            return refusals.OTHER_SYMBOL, f"Symbol(55) {symbol} found, order O{order.order_id} has {expected}"
         if not order.is_open():
-            return CANCEL_TOO_LATE, f"order O{order.order_id} is closed with OrdStatus(39) {order.status}"
+            return refusals.CLOSED_ORDER, f"order O{order.order_id} is closed with OrdStatus(39) {order.status}"
         return None
 
-    def _replace_fault(self, command: ReplaceOrder, order: Order) -> tuple[int, str] | None:
-        """Return CxlRejReason(102) and text where an open order cannot take these terms, in order of precedence."""
+    def _replace_fault(self, command: ReplaceOrder, order: Order) -> Refusal | None:
+        """Return code and text where an open order cannot take these terms, in order of precedence."""
         time_in_force = command.time_in_force
         if command.ord_type != LIMIT:
-            return CANCEL_OTHER, f"OrdType(40) {command.ord_type} found, a resting order stays limit ({LIMIT})"
+            text = f"OrdType(40) {command.ord_type} found, a resting order stays limit ({LIMIT})"
+            return refusals.ORD_TYPE_NOT_REPLACEABLE, text
         if time_in_force != DAY and time_in_force != GOOD_TILL_CANCEL:
             allowed = f"Day ({DAY}) or GTC ({GOOD_TILL_CANCEL})"
-            return CANCEL_OTHER, f"TimeInForce(59) {time_in_force} found, a resting order may be replaced to {allowed}"
+            text = f"TimeInForce(59) {time_in_force} found, a resting order may be replaced to {allowed}"
+            return refusals.TIME_IN_FORCE_NOT_REPLACEABLE, text
         if command.qty <= order.cum_qty:
             filled = self._qty_text(order, order.cum_qty)
             found = self._qty_text(order, command.qty)
-            return CANCEL_TOO_LATE, f"OrderQty(38) {found} is not above CumQty(14) {filled} of order O{order.order_id}"
+            text = f"OrderQty(38) {found} is not above CumQty(14) {filled} of order O{order.order_id}"
+            return refusals.QTY_NOT_ABOVE_FILLED, text
         taken_price = 0
         if command.post_only:
             opposite, limit_key = self._opposite(order.instrument_id, order.side, command.price)
@@ -208,7 +202,7 @@ class Requests:
                 taken_price = best.price
         refusal = self.desk.works.blocks(command.session_id, order.account_id) if self.desk.works.pending else None
         if refusal is None:
-            refusal = self.risk.check_replace(
+            return self.risk.check_replace(
                 command.session_id,
                 order.exposure,
                 order.side,
@@ -219,7 +213,7 @@ class Requests:
                 order.price,
                 order.leaves_qty,
             )
-        return None if refusal is None else (CANCEL_OTHER, refusal[1])
+        return refusal
 
     def _qty_text(self, order: Order, qty: int) -> str:
         return decimal_text(qty * self.desk.books[order.instrument_id].instrument.lot_e8, E8)
@@ -234,11 +228,11 @@ class Requests:
         command: CancelRequest,
         response_to: Response,
         order: Order | None,
-        fault: tuple[int, str],
+        fault: Refusal,
         out: list[Event],
     ) -> None:
         """Reject a cancel or replace, to the session that asked, with the order's true status."""
-        reason, text = fault
+        code, text = fault
         out.append(
             CancelRejected(
                 command.session_id,
@@ -247,9 +241,10 @@ class Requests:
                 command.orig_cl_ord_id,
                 STATUS_REJECTED if order is None else order.status,
                 response_to,
-                reason,
+                refusals.cxl_rej_reason(code),
                 text,
                 0 if order is None else order.account_id,
+                code,
             )
         )
 
@@ -279,10 +274,11 @@ class Requests:
                     "",
                     "",
                     "",
-                    REJECT_UNKNOWN_ORDER,
+                    refusals.ord_rej_reason(refusals.UNKNOWN_ORDER),
                     "unknown order",
                     EXEC_STATUS,
                     command.ord_status_req_id,
+                    refusals.UNKNOWN_ORDER,
                 )
             )
 
@@ -303,6 +299,7 @@ class Requests:
             self.desk.tell_status(session, cl_ord_id, "", out)
             return
         self.desk.last_exec_id += 1
+        code = refusals.DUPLICATE_ORDER if known else command.code
         event = OrderRefused(
             self.desk.last_exec_id,
             command.session_id,
@@ -314,8 +311,9 @@ class Requests:
             command.time_in_force,
             command.price,
             command.qty,
-            REJECT_DUPLICATE_ORDER if known else command.reason,
+            refusals.ord_rej_reason(code) if known else command.reason,
             used_before(cl_ord_id) if known else command.text,
+            code=code,
         )
         if not known and len(cl_ord_id) <= CL_ORD_ID_CHARS_MAX:
             # A longer one is refused each time for its length; it is not worth the memory of a day.
@@ -334,7 +332,16 @@ class Requests:
         exposure: int = NO_ACCOUNT,
     ) -> bool:
         """Take a token for a message that is no cancel, or say that there is none."""
-        throttled = self.risk.admit(session_id, exposure, time_ns) if self.risk.has_throttles else ""
-        if throttled:
-            out.append(MessageThrottled(session_id, msg_seq_num, ref_msg_type, cl_ord_id, throttled))
-        return bool(throttled)
+        throttled = self.risk.admit(session_id, exposure, time_ns) if self.risk.has_throttles else None
+        if throttled is not None:
+            code, text = throttled
+            out.append(MessageThrottled(session_id, msg_seq_num, ref_msg_type, cl_ord_id, text, code))
+        return throttled is not None
+
+    def _is_cancel_throttled(self, command: CancelOrder | RefuseCancel, time_ns: int, out: list[Event]) -> bool:
+        """Take a token for a cancel, or say that there is none."""
+        throttled = self.risk.admit_cancel(command.session_id, time_ns) if self.risk.has_throttles else None
+        if throttled is not None:
+            code, text = throttled
+            out.append(MessageThrottled(command.session_id, command.msg_seq_num, "F", command.cl_ord_id, text, code))
+        return throttled is not None

@@ -20,10 +20,9 @@ from matching.commands import (
     TransferOut,
 )
 from matching.instrument import Instrument
+from matching.refusals import Refusal
 from matching.types import Side
 
-Refusal: TypeAlias = tuple[int, str]
-"""OrdRejReason(103) and a text that names the limit, the value found and the bound allowed."""
 OpenOrder: TypeAlias = tuple[int, int, Side, int, int]
 """Account id, instrument id, side, price and leaves of an open order."""
 
@@ -64,11 +63,11 @@ class Risk(Protocol):
     def exposure(self, account_id: int, instrument_id: int) -> int:
         """Return the handle of an account in an instrument, the same one for ever."""
 
-    def admit(self, session_id: int, exposure: int, time_ns: int) -> str:
+    def admit(self, session_id: int, exposure: int, time_ns: int) -> Refusal | None:
         """Take a token of the session and, unless `exposure` is -1, of its account; return why there is none."""
 
-    def admit_cancel(self, session_id: int, time_ns: int) -> str:
-        """Take a token of the session's bucket of cancels; the reason when it has none left."""
+    def admit_cancel(self, session_id: int, time_ns: int) -> Refusal | None:
+        """Take a token of the session's bucket of cancels; return why there is none."""
 
     def check(
         self, session_id: int, exposure: int, side: Side, price: int, qty: int, taken_price: int

@@ -10,17 +10,24 @@ Side: TypeAlias = Literal["1", "2"]
 BUY: Final = "1"
 SELL: Final = "2"
 
-OrdType: TypeAlias = Literal["1", "2"]
+OrdType: TypeAlias = Literal["1", "2", "3", "4", "J", "P"]
 MARKET: Final = "1"
 LIMIT: Final = "2"
+STOP: Final = "3"
+STOP_LIMIT: Final = "4"
+MARKET_IF_TOUCHED: Final = "J"
+PEGGED: Final = "P"
 
-TimeInForce: TypeAlias = Literal["0", "1", "3", "4"]
+TimeInForce: TypeAlias = Literal["0", "1", "2", "3", "4", "6", "7"]
 DAY: Final = "0"
 GOOD_TILL_CANCEL: Final = "1"
+AT_THE_OPENING: Final = "2"
 IMMEDIATE_OR_CANCEL: Final = "3"
 FILL_OR_KILL: Final = "4"
+GOOD_TILL_DATE: Final = "6"
+AT_THE_CLOSE: Final = "7"
 
-ExecType: TypeAlias = Literal["0", "4", "5", "8", "C", "D", "F", "I"]
+ExecType: TypeAlias = Literal["0", "4", "5", "8", "C", "D", "F", "I", "L"]
 EXEC_NEW: Final = "0"
 EXEC_CANCELED: Final = "4"
 EXEC_REPLACED: Final = "5"
@@ -29,6 +36,7 @@ EXEC_EXPIRED: Final = "C"
 EXEC_RESTATED: Final = "D"
 EXEC_TRADE: Final = "F"
 EXEC_STATUS: Final = "I"
+EXEC_TRIGGERED: Final = "L"
 
 OrdStatus: TypeAlias = Literal["0", "1", "2", "4", "8", "C"]
 STATUS_NEW: Final = "0"
@@ -47,27 +55,6 @@ RESPONSE_TO_REPLACE: Final = "2"
 
 SeqNum = NewType("SeqNum", int)
 """Number of a command in its shard, from 1, without gap."""
-
-# OrdRejReason(103) of FIX 4.4; the gateway maps them to the version of the session.
-REJECT_BROKER_OPTION: Final = 0
-REJECT_UNKNOWN_SYMBOL: Final = 1
-REJECT_EXCHANGE_CLOSED: Final = 2
-REJECT_EXCEEDS_LIMIT: Final = 3
-REJECT_UNKNOWN_ORDER: Final = 5
-REJECT_DUPLICATE_ORDER: Final = 6
-REJECT_UNSUPPORTED_CHARACTERISTIC: Final = 11
-REJECT_INCORRECT_QUANTITY: Final = 13
-REJECT_UNKNOWN_ACCOUNT: Final = 15
-REJECT_PRICE_EXCEEDS_BAND: Final = 16
-REJECT_INVALID_PRICE_INCREMENT: Final = 18
-REJECT_OTHER: Final = 99
-
-# CxlRejReason(102) of FIX 4.4.
-CANCEL_TOO_LATE: Final = 0
-CANCEL_UNKNOWN_ORDER: Final = 1
-CANCEL_BROKER_OPTION: Final = 2
-CANCEL_DUPLICATE_CL_ORD_ID: Final = 6
-CANCEL_OTHER: Final = 99
 
 CL_ORD_ID_CHARS_MAX: Final = 64
 """Longest ClOrdID(11) that is taken; every order of the day keeps its text in memory and in each report."""

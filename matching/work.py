@@ -7,7 +7,8 @@ A piece of work knows its orders from its first moment on, blocks its scope unti
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
-from matching.types import REJECT_EXCHANGE_CLOSED, REJECT_OTHER
+from matching import refusals
+from matching.refusals import Refusal
 
 ORDERS_PER_STEP_MAX: Final = 500
 RESTATED_CONNECTION_LOSS: Final = 12
@@ -61,17 +62,17 @@ class WorkQueue:
     def __init__(self) -> None:
         self.pending: list[Work] = []
 
-    def blocks(self, session_id: int, account_id: int) -> tuple[int, str] | None:
+    def blocks(self, session_id: int, account_id: int) -> Refusal | None:
         """Return the refusal of a new order or replace while unfinished work blocks its scope."""
         for work in self.pending:
             if work.blocks(session_id, account_id):
                 if work.kind == "end trading day":
                     return (
-                        REJECT_EXCHANGE_CLOSED,
+                        refusals.TRADING_DAY_ENDING,
                         f"trading day {work.target_id} is ending, {work.left()} orders are left",
                     )
                 scope = work.kind.removeprefix("cancel ")
-                return REJECT_OTHER, f"open orders of the {scope} are being canceled, {work.left()} are left"
+                return refusals.BEING_CANCELED, f"open orders of the {scope} are being canceled, {work.left()} are left"
         return None
 
     def left(self) -> int:

@@ -8,16 +8,9 @@ is refused.
 
 from typing import Final
 
-from matching.types import (
-    BUY,
-    REJECT_BROKER_OPTION,
-    REJECT_EXCEEDS_LIMIT,
-    REJECT_EXCHANGE_CLOSED,
-    REJECT_INCORRECT_QUANTITY,
-    REJECT_OTHER,
-    REJECT_PRICE_EXCEEDS_BAND,
-    Side,
-)
+from matching import refusals
+from matching.refusals import Refusal
+from matching.types import BUY, Side
 from risk.accounts import Exposure, Ledger
 from risk.texts import cash_text, price_text, qty_text
 
@@ -68,8 +61,8 @@ def check_order(
     leaves_qty: int,
     prior_price: int = 0,
     prior_leaves: int = 0,
-) -> tuple[int, str] | None:
-    """Return OrdRejReason(103) and Text(58) of the first check that fails, or None.
+) -> Refusal | None:
+    """Return code and Text(58) of the first check that fails, or None.
 
     `qty` is OrderQty(38), all of it, `leaves_qty` what would be open. `taken_price` is where a post-only order would
     take, 0 for any other. `prior_leaves` is what a replaced order has open, at `prior_price`; 0 for a new order.
@@ -113,72 +106,76 @@ def check_order(
     return None
 
 
-def check_gates(gates: Gates, account: Ledger, session_id: int) -> tuple[int, str] | None:
+def check_gates(gates: Gates, account: Ledger, session_id: int) -> Refusal | None:
     """Refuse where a kill switch is engaged or orders are not accepted."""
     if gates.market_killed:
-        return REJECT_BROKER_OPTION, f"kill switch of the market is engaged: {gates.market_killed}"
+        return refusals.KILL_SWITCH_OF_MARKET, f"kill switch of the market is engaged: {gates.market_killed}"
     if account.killed:
-        return REJECT_BROKER_OPTION, f"kill switch of account {account.name} is engaged: {account.killed}"
+        return refusals.KILL_SWITCH_OF_ACCOUNT, f"kill switch of account {account.name} is engaged: {account.killed}"
     if session_id in gates.sessions_killed:
-        return REJECT_BROKER_OPTION, f"kill switch of this session is engaged: {gates.sessions_killed[session_id]}"
+        reason = gates.sessions_killed[session_id]
+        return refusals.KILL_SWITCH_OF_SESSION, f"kill switch of this session is engaged: {reason}"
     if not gates.accepting:
-        return REJECT_EXCHANGE_CLOSED, f"the exchange accepts no orders: {gates.acceptance_reason}"
+        return refusals.NOT_ACCEPTING, f"the exchange accepts no orders: {gates.acceptance_reason}"
     return None
 
 
-def refuse_phase(exposure: Exposure) -> tuple[int, str]:
+def refuse_phase(exposure: Exposure) -> Refusal:
     """The trading phase takes no orders."""
     instrument = exposure.instrument
     text = f"trading phase of {instrument.symbol} is {instrument.phase}, orders are accepted in continuous trading"
-    return REJECT_EXCHANGE_CLOSED, text
+    return refusals.TRADING_PHASE, text
 
 
-def refuse_order_qty(exposure: Exposure, qty: int) -> tuple[int, str]:
+def refuse_order_qty(exposure: Exposure, qty: int) -> Refusal:
     """The quantity is not positive, or above the limit."""
     instrument = exposure.instrument
     value = qty_text(instrument, qty)
     if qty <= 0:
         text = f"OrderQty(38) {value} is below the least quantity {qty_text(instrument, 1)} of {instrument.symbol}"
-        return REJECT_INCORRECT_QUANTITY, text
+        return refusals.QTY_NOT_POSITIVE, text
     bound = qty_text(instrument, exposure.order_qty_max)
     whose = whose_limit(exposure, "order_qty_max")
-    return REJECT_EXCEEDS_LIMIT, f"OrderQty(38) {value} exceeds order_qty_max {bound} {whose}"
+    return refusals.ORDER_QTY_MAX, f"OrderQty(38) {value} exceeds order_qty_max {bound} {whose}"
 
 
-def refuse_price(exposure: Exposure, price: int) -> tuple[int, str]:
+def refuse_price(exposure: Exposure, price: int) -> Refusal:
     """The price lies outside the band, or there is no band."""
     instrument = exposure.instrument
     if instrument.reference_price == 0:
         text = f"{instrument.symbol} has no reference price, so that no price lies within its price band"
-        return REJECT_PRICE_EXCEEDS_BAND, text
+        return refusals.NO_REFERENCE_PRICE, text
     low, high = price_text(instrument, instrument.band_low), price_text(instrument, instrument.band_high)
     text = f"Price(44) {price_text(instrument, price)} is outside the price band {low} to {high} of {instrument.symbol}"
-    return REJECT_PRICE_EXCEEDS_BAND, text
+    return refusals.PRICE_BAND, text
 
 
-def refuse_order_value(exposure: Exposure, value: int) -> tuple[int, str]:
+def refuse_order_value(exposure: Exposure, value: int) -> Refusal:
     """Price times quantity is above the limit."""
     currency = exposure.instrument.currency
     bound = cash_text(currency, exposure.order_value_max)
     whose = whose_limit(exposure, "order_value_max")
     text = f"order value {cash_text(currency, value)} exceeds order_value_max {bound} {whose}"
-    return REJECT_EXCEEDS_LIMIT, text
+    return refusals.ORDER_VALUE_MAX, text
 
 
-def refuse_open_orders(exposure: Exposure) -> tuple[int, str]:
+def refuse_open_orders(exposure: Exposure) -> Refusal:
     """One more open order in the instrument would be above the limit."""
     where = f"of account {exposure.account.name} in {exposure.instrument.symbol}"
     text = f"open orders {exposure.open_orders + 1} would exceed open_orders_max {exposure.open_orders_max} {where}"
-    return REJECT_EXCEEDS_LIMIT, text
+    return refusals.OPEN_ORDERS_MAX, text
 
 
-def refuse_open_orders_of_account(account: Ledger) -> tuple[int, str]:
+def refuse_open_orders_of_account(account: Ledger) -> Refusal:
     """One more open order over all instruments would be above the limit."""
     bound = f"open_orders_max {account.open_orders_max} of account {account.name}"
-    return REJECT_EXCEEDS_LIMIT, f"open orders {account.open_orders + 1} would exceed {bound} over all instruments"
+    return (
+        refusals.OPEN_ORDERS_MAX_OF_ACCOUNT,
+        f"open orders {account.open_orders + 1} would exceed {bound} over all instruments",
+    )
 
 
-def refuse_position(exposure: Exposure, side: Side, reached: int) -> tuple[int, str]:
+def refuse_position(exposure: Exposure, side: Side, reached: int) -> Refusal:
     """The position, all open orders of the side filled, would be above the limit."""
     instrument = exposure.instrument
     direction = "long" if side == BUY else "short"
@@ -186,33 +183,33 @@ def refuse_position(exposure: Exposure, side: Side, reached: int) -> tuple[int, 
     whose = whose_limit(exposure, "position_max")
     value = qty_text(instrument, reached)
     text = f"{direction} position {value} with open orders would exceed position_max {bound} {whose}"
-    return REJECT_EXCEEDS_LIMIT, text
+    return refusals.POSITION_MAX, text
 
 
-def refuse_post_only(exposure: Exposure, price: int, taken_price: int) -> tuple[int, str]:
+def refuse_post_only(exposure: Exposure, price: int, taken_price: int) -> Refusal:
     """A post-only order would take."""
     instrument = exposure.instrument
     best = price_text(instrument, taken_price)
     text = f"post-only order at Price(44) {price_text(instrument, price)} would take the best opposite price {best}"
-    return REJECT_OTHER, text
+    return refusals.POST_ONLY_WOULD_TAKE, text
 
 
-def refuse_cash(exposure: Exposure, needed: int) -> tuple[int, str]:
+def refuse_cash(exposure: Exposure, needed: int) -> Refusal:
     """The hold of the order is above the available cash."""
     cash, currency = exposure.cash, exposure.instrument.currency
     available = cash_text(currency, cash.amount - cash.held)
     text = (
         f"order needs {cash_text(currency, needed)}, available cash of account {exposure.account.name} is {available}"
     )
-    return REJECT_EXCEEDS_LIMIT, text
+    return refusals.CASH, text
 
 
-def refuse_shares(exposure: Exposure, needed: int) -> tuple[int, str]:
+def refuse_shares(exposure: Exposure, needed: int) -> Refusal:
     """A spot sell needs more shares than are available."""
     position, instrument = exposure.position, exposure.instrument
     available = qty_text(instrument, position.amount - position.held)
     whose = f"{instrument.symbol} of account {exposure.account.name}"
-    return REJECT_EXCEEDS_LIMIT, f"order needs {qty_text(instrument, needed)} {whose}, available are {available}"
+    return refusals.SHARES, f"order needs {qty_text(instrument, needed)} {whose}, available are {available}"
 
 
 def whose_limit(exposure: Exposure, name: str) -> str:

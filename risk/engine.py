@@ -7,6 +7,7 @@ It refuses and keeps account, and matches nothing. Every posting has two sides, 
 from collections.abc import Iterable
 from typing import Final
 
+from matching import refusals
 from matching.commands import (
     DefineAccount,
     DefineSession,
@@ -18,6 +19,7 @@ from matching.commands import (
     TransferOut,
 )
 from matching.instrument import Instrument
+from matching.refusals import Refusal
 from matching.types import BUY, Side
 from risk import audit, records
 from risk.accounts import AMOUNT_MAX, Balance, Exposure, Ledger
@@ -132,7 +134,7 @@ class RiskEngine:
         of_accounts = any(ledger.bucket is not None for ledger in self.ledgers.values())
         self.has_throttles = bool(self.session_buckets or self.cancel_buckets or of_accounts)
 
-    def admit(self, session_id: int, exposure: int, time_ns: int) -> str:
+    def admit(self, session_id: int, exposure: int, time_ns: int) -> Refusal | None:
         of_session = self.session_buckets.get(session_id)
         of_account = self.exposures[exposure].account.bucket if exposure >= 0 else None
         if of_session is not None:
@@ -140,28 +142,31 @@ class RiskEngine:
             if of_session.time_ns != time_ns:
                 of_session.refill(time_ns)
             if of_session.level < TOKEN:
-                return f"more than {of_session.rate} messages a second, burst {of_session.burst}, from this session"
+                bound = f"{of_session.rate} messages a second, burst {of_session.burst}"
+                return refusals.THROTTLED_SESSION, f"more than {bound}, from this session"
         if of_account is not None:
             if of_account.time_ns != time_ns:
                 of_account.refill(time_ns)
             if of_account.level < TOKEN:
                 name = self.exposures[exposure].account.name
-                return f"more than {of_account.rate} messages a second, burst {of_account.burst}, for account {name}"
+                bound = f"{of_account.rate} messages a second, burst {of_account.burst}"
+                return refusals.THROTTLED_ACCOUNT, f"more than {bound}, for account {name}"
             of_account.level -= TOKEN
         if of_session is not None:
             of_session.level -= TOKEN
-        return ""
+        return None
 
-    def admit_cancel(self, session_id: int, time_ns: int) -> str:
+    def admit_cancel(self, session_id: int, time_ns: int) -> Refusal | None:
         bucket = self.cancel_buckets.get(session_id)
         if bucket is None:
-            return ""
+            return None
         if bucket.time_ns != time_ns:
             bucket.refill(time_ns)
         if bucket.level < TOKEN:
-            return f"more than {bucket.rate} cancels a second, burst {bucket.burst}, from this session"
+            bound = f"{bucket.rate} cancels a second, burst {bucket.burst}"
+            return refusals.THROTTLED_CANCELS, f"more than {bound}, from this session"
         bucket.level -= TOKEN
-        return ""
+        return None
 
     # -- the order path -----------------------------------------------------------------------------------------------
 
@@ -175,7 +180,7 @@ class RiskEngine:
 
     def check(
         self, session_id: int, exposure: int, side: Side, price: int, qty: int, taken_price: int
-    ) -> tuple[int, str] | None:
+    ) -> Refusal | None:
         return check_order(self.gates, self.exposures[exposure], session_id, side, price, qty, taken_price, qty)
 
     def check_replace(
@@ -189,7 +194,7 @@ class RiskEngine:
         leaves_qty: int,
         prior_price: int,
         prior_leaves: int,
-    ) -> tuple[int, str] | None:
+    ) -> Refusal | None:
         line = self.exposures[exposure]
         return check_order(
             self.gates, line, session_id, side, price, qty, taken_price, leaves_qty, prior_price, prior_leaves

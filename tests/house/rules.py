@@ -16,7 +16,15 @@ ROOMS: Final = ("matching", "risk", "config", "gateway")
 """Imports run one way: each room may import itself and those before it."""
 
 RISK_READS: Final = frozenset(
-    {"matching.types", "matching.commands", "matching.events", "matching.instrument", "matching.texts"}
+    {
+        "matching.types",
+        "matching.commands",
+        "matching.events",
+        "matching.instrument",
+        "matching.refusals",
+        "matching.terms",
+        "matching.texts",
+    }
 )
 """What `risk` may know of `matching`: its vocabulary, never its machinery."""
 

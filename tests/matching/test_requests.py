@@ -57,7 +57,7 @@ def test_cancel_from_another_session_of_the_comp_id_is_reported_to_the_entering_
 def test_cancel_of_an_unknown_order_is_rejected(exchange: Harness) -> None:
     (event,) = exchange.apply(cancel("c", "never"))
     assert isinstance(event, CancelRejected)
-    assert event == CancelRejected(TRADER, 0, "c", "never", "8", "1", 1, event.text, 0)
+    assert event == CancelRejected(TRADER, 0, "c", "never", "8", "1", 1, event.text, 0, 20101)
     assert text_of([event]) == "no order of TRADER1 on this trading day has ClOrdID never"
 
 

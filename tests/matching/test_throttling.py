@@ -1,5 +1,6 @@
 """Throttles at the desk: too much is refused before anything else is looked at, and nothing else changes."""
 
+from matching import refusals
 from matching.commands import RefuseCancel, RefuseOrder
 from matching.events import MessageThrottled
 from tests.matching.harness import ACC2, MAKER, TRADER, Harness, brief, buy, cancel, replace, status
@@ -12,7 +13,7 @@ def test_message_over_the_burst_is_refused_and_its_cl_ord_id_stays_free() -> Non
     events = exchange.apply(buy("a", 1, 9_900), buy("b", 1, 9_900), buy("c", 1, 9_900))
     assert [row[0] for row in brief(events)] == ["a", "b", "MessageThrottled"]
     text = "more than 10 messages a second, burst 2, from this session"
-    assert events[-1] == MessageThrottled(TRADER, 7, "D", "c", text)
+    assert events[-1] == MessageThrottled(TRADER, 7, "D", "c", text, refusals.THROTTLED_SESSION)
     exchange.time_ns += SECOND // 10
     assert brief(exchange.apply(buy("c", 1, 9_900))) == [("c", "0", "0", 1, 0)]
     assert brief(exchange.apply(buy("d", 1, 9_900))) == [("MessageThrottled",)]
@@ -40,7 +41,7 @@ def test_cancels_have_a_bucket_of_their_own() -> None:
     events = exchange.apply(cancel("x", "a"), cancel("y", "b"), RefuseCancel(TRADER, 1, 7, "z", "b", 0, "1", 99, "bad"))
     assert brief(events) == [("x", "4", "4", 0, 0), ("MessageThrottled",), ("MessageThrottled",)]
     assert events[1] == MessageThrottled(
-        TRADER, 7, "F", "y", "more than 1 cancels a second, burst 1, from this session"
+        TRADER, 7, "F", "y", "more than 1 cancels a second, burst 1, from this session", refusals.THROTTLED_CANCELS
     )
 
 

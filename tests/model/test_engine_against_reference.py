@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from matching import work
+from matching import refusals, work
 from matching.engine import Engine
-from matching.events import Event
+from matching.events import CancelRejected, Event, Execution, MessageThrottled, OrderRefused
 from risk.engine import RiskEngine
 from tests.model.flow import Flow, definitions
 from tests.model.reference_exchange import ReferenceExchange
@@ -25,8 +25,20 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def without_text(events: list[Event]) -> list[Event]:
-    """Return the events with empty texts; a text itself is for people."""
-    return [msgspec.structs.replace(event, text="") if "text" in event.__struct_fields__ else event for event in events]
+    """Return the events with empty texts, which are for people, and without codes, which have to agree with reasons."""
+    return [_without_text(event) for event in events]
+
+
+def _without_text(event: Event) -> Event:
+    if isinstance(event, Execution | OrderRefused | CancelRejected | MessageThrottled):
+        if event.code:
+            assert event.code in refusals.TABLE
+            of_cancel = isinstance(event, CancelRejected)
+            if not isinstance(event, MessageThrottled):
+                reason = (refusals.cxl_rej_reason if of_cancel else refusals.ord_rej_reason)(event.code)
+                assert reason == event.reason, event
+        return msgspec.structs.replace(event, text="", code=0)
+    return msgspec.structs.replace(event, text="") if "text" in event.__struct_fields__ else event
 
 
 def compare(flow: Flow, steps: int) -> Engine:

@@ -1,0 +1,158 @@
+"""Refusals: the stable numeric code of every one, with its meaning and what to do about it. The one table of them.
+
+A code says its FIX value: 1rrnn is OrdRejReason(103) rr, 2rrnn is CxlRejReason(102) rr, 3rrnn is
+BusinessRejectReason(380) rr, of FIX.4.4; `gateway.rejects` turns those values into what other versions know. A refused
+replace is CxlRejReason(102)=99 with the code of the order check that refused it. A code is never given to another
+refusal; one that is not used any more stays in the table.
+"""
+
+from typing import Final, NamedTuple, TypeAlias
+
+Refusal: TypeAlias = tuple[int, str]
+"""A code of the table, and a text that names the limit, the value found and the bound allowed."""
+
+KILL_SWITCH_OF_MARKET: Final = 10001
+KILL_SWITCH_OF_ACCOUNT: Final = 10002
+KILL_SWITCH_OF_SESSION: Final = 10003
+UNKNOWN_SYMBOL: Final = 10101
+NOT_ACCEPTING: Final = 10201
+TRADING_PHASE: Final = 10202
+TRADING_DAY_ENDING: Final = 10203
+ORDER_QTY_MAX: Final = 10301
+ORDER_VALUE_MAX: Final = 10302
+OPEN_ORDERS_MAX: Final = 10303
+OPEN_ORDERS_MAX_OF_ACCOUNT: Final = 10304
+POSITION_MAX: Final = 10305
+CASH: Final = 10306
+SHARES: Final = 10307
+UNKNOWN_ORDER: Final = 10501
+DUPLICATE_ORDER: Final = 10601
+SIDE_NOT_OFFERED: Final = 11101
+ORD_TYPE_NOT_OFFERED: Final = 11102
+TIME_IN_FORCE_NOT_OFFERED: Final = 11103
+EXEC_INST_NOT_OFFERED: Final = 11104
+TERM_NOT_OFFERED: Final = 11105
+PRICE_ON_MARKET_ORDER: Final = 11106
+PRICE_ABSENT: Final = 11107
+QTY_ABSENT: Final = 11301
+QTY_NO_NUMBER: Final = 11302
+QTY_NOT_POSITIVE: Final = 11303
+QTY_OFF_LOT: Final = 11304
+UNKNOWN_ACCOUNT: Final = 11501
+PRICE_BAND: Final = 11601
+NO_REFERENCE_PRICE: Final = 11602
+PRICE_NO_NUMBER: Final = 11801
+PRICE_NOT_POSITIVE: Final = 11802
+PRICE_OFF_TICK: Final = 11803
+NOT_EXPRESSIBLE: Final = 19900
+CL_ORD_ID_ABSENT: Final = 19901
+CL_ORD_ID_TOO_LONG: Final = 19902
+POST_ONLY_WOULD_TAKE: Final = 19903
+BEING_CANCELED: Final = 19904
+MARKET_NOT_AVAILABLE: Final = 19905
+
+CLOSED_ORDER: Final = 20001
+QTY_NOT_ABOVE_FILLED: Final = 20002
+CANCEL_UNKNOWN_ORDER: Final = 20101
+CANCEL_DUPLICATE_CL_ORD_ID: Final = 20601
+OTHER_SIDE: Final = 29901
+OTHER_SYMBOL: Final = 29902
+ORD_TYPE_NOT_REPLACEABLE: Final = 29903
+TIME_IN_FORCE_NOT_REPLACEABLE: Final = 29904
+
+SHARD_NOT_AVAILABLE: Final = 30401
+NOT_AUTHORIZED: Final = 30601
+THROTTLED_SESSION: Final = 30801
+THROTTLED_ACCOUNT: Final = 30802
+THROTTLED_CANCELS: Final = 30803
+
+
+class Row(NamedTuple):
+    """What a code means, and what its reader can do."""
+
+    meaning: str
+    remedy: str
+
+
+TABLE: Final[dict[int, Row]] = {
+    KILL_SWITCH_OF_MARKET: Row("the market's kill switch is engaged", "wait until the operator releases it"),
+    KILL_SWITCH_OF_ACCOUNT: Row("the account's kill switch is engaged", "ask the operator; cancels pass"),
+    KILL_SWITCH_OF_SESSION: Row("the session's kill switch is engaged", "ask the operator; cancels pass"),
+    UNKNOWN_SYMBOL: Row("Symbol(55) is not traded here", "use a symbol of the instrument list"),
+    NOT_ACCEPTING: Row("the exchange accepts no orders at the moment", "send it again later; cancels pass"),
+    TRADING_PHASE: Row("the trading phase takes no such order", "wait for a phase that does"),
+    TRADING_DAY_ENDING: Row("the trading day is ending", "send it again after the end of the day"),
+    ORDER_QTY_MAX: Row("OrderQty(38) is above the limit", "send less, or ask for a higher limit"),
+    ORDER_VALUE_MAX: Row("price times quantity is above the limit", "send less, or ask for a higher limit"),
+    OPEN_ORDERS_MAX: Row("too many open orders in the instrument", "cancel one first"),
+    OPEN_ORDERS_MAX_OF_ACCOUNT: Row("too many open orders of the account", "cancel one first"),
+    POSITION_MAX: Row("position and open orders would be above the limit", "send less, or reduce the position"),
+    CASH: Row("the order needs more cash than is available", "send less, or deposit"),
+    SHARES: Row("the order needs more shares than are available", "send less, or deposit"),
+    UNKNOWN_ORDER: Row("no such order of this CompID on this trading day", "ask by the order's ClOrdID or OrderID"),
+    DUPLICATE_ORDER: Row("ClOrdID(11) was used on this trading day", "use a new one; PossResend(97)=Y asks its status"),
+    SIDE_NOT_OFFERED: Row("Side(54) is not offered", "use 1 or 2"),
+    ORD_TYPE_NOT_OFFERED: Row("OrdType(40) is not offered", "use one that the rules of engagement list"),
+    TIME_IN_FORCE_NOT_OFFERED: Row("TimeInForce(59) is not offered", "use one that the rules of engagement list"),
+    EXEC_INST_NOT_OFFERED: Row("ExecInst(18) is not offered on this order", "leave it out"),
+    TERM_NOT_OFFERED: Row("a term that would change the order's meaning is not offered", "leave the field out"),
+    PRICE_ON_MARKET_ORDER: Row("a market order has a Price(44)", "leave it out, or send a limit order"),
+    PRICE_ABSENT: Row("a limit order has no Price(44)", "send one"),
+    QTY_ABSENT: Row("OrderQty(38) is absent", "send it"),
+    QTY_NO_NUMBER: Row("OrderQty(38) is no number that can be traded", "send a plain decimal"),
+    QTY_NOT_POSITIVE: Row("OrderQty(38) is not positive", "send at least one lot"),
+    QTY_OFF_LOT: Row("OrderQty(38) is no multiple of the lot", "round to the lot"),
+    UNKNOWN_ACCOUNT: Row("Account(1) is not one of the session's", "use an account of the session"),
+    PRICE_BAND: Row("Price(44) lies outside the price band", "send a price inside it"),
+    NO_REFERENCE_PRICE: Row("the instrument has no reference price yet", "wait until the operator sets it"),
+    PRICE_NO_NUMBER: Row("Price(44) is no number that can be traded", "send a plain decimal"),
+    PRICE_NOT_POSITIVE: Row("Price(44) is not positive", "send at least one tick"),
+    PRICE_OFF_TICK: Row("Price(44) is no multiple of the tick", "round to the tick"),
+    NOT_EXPRESSIBLE: Row("the order cannot be expressed in ticks and lots", "compare it with the rules of engagement"),
+    CL_ORD_ID_ABSENT: Row("ClOrdID(11) is absent", "send one"),
+    CL_ORD_ID_TOO_LONG: Row("ClOrdID(11) is too long", "use at most 64 characters"),
+    POST_ONLY_WOULD_TAKE: Row("a post-only order would take", "send a price behind the best opposite one"),
+    BEING_CANCELED: Row("open orders of the scope are being canceled", "send it again when that is done"),
+    MARKET_NOT_AVAILABLE: Row("the instrument's market is down", "send it again when it is back"),
+    CLOSED_ORDER: Row("the order is closed; OrdStatus(39) says how", "nothing is left to do"),
+    QTY_NOT_ABOVE_FILLED: Row("the new OrderQty(38) is not above what is filled", "cancel instead"),
+    CANCEL_UNKNOWN_ORDER: Row("no such order of this CompID on this trading day", "name its ClOrdID or OrderID"),
+    CANCEL_DUPLICATE_CL_ORD_ID: Row("ClOrdID(11) was used on this trading day", "use a new one"),
+    OTHER_SIDE: Row("Side(54) is not the order's", "send the order's own side"),
+    OTHER_SYMBOL: Row("Symbol(55) is not the order's", "send the order's own symbol"),
+    ORD_TYPE_NOT_REPLACEABLE: Row("OrdType(40) cannot become this one", "cancel, and send a new order"),
+    TIME_IN_FORCE_NOT_REPLACEABLE: Row("TimeInForce(59) cannot become this one", "cancel, and send a new order"),
+    SHARD_NOT_AVAILABLE: Row("the market that the message is about is down", "send it again when it is back"),
+    NOT_AUTHORIZED: Row("the message is not for a session with this Role", "use a session of the right role"),
+    THROTTLED_SESSION: Row("more messages a second than the session may send", "slow down; cancels have a bucket"),
+    THROTTLED_ACCOUNT: Row("more messages a second than the account may send", "slow down"),
+    THROTTLED_CANCELS: Row("more cancels a second than the session may send", "slow down"),
+}
+
+CXL_REJ_OTHER: Final = 99
+
+
+def ord_rej_reason(code: int) -> int:
+    """Return OrdRejReason(103) of the code of an order's refusal, as FIX.4.4 has it."""
+    assert code // 10_000 == 1, f"{code} is no code of an order's refusal"
+    return code // 100 % 100
+
+
+def cxl_rej_reason(code: int) -> int:
+    """Return CxlRejReason(102) of the code of a refused cancel or replace, as FIX.4.4 has it."""
+    return code // 100 % 100 if code // 10_000 == 2 else CXL_REJ_OTHER
+
+
+def business_reject_reason(code: int) -> int:
+    """Return BusinessRejectReason(380) of the code of a BusinessMessageReject(j), as FIX.4.4 has it."""
+    assert code // 10_000 == 3, f"{code} is no code of a business reject"
+    return code // 100 % 100
+
+
+def as_markdown() -> str:
+    """Return the table as Markdown, a row per code."""
+    fields = {1: "OrdRejReason(103)", 2: "CxlRejReason(102)", 3: "BusinessRejectReason(380)"}
+    lines = ["| code | FIX.4.4 | meaning | what to do |", "|---|---|---|---|"]
+    for code, row in sorted(TABLE.items()):
+        lines.append(f"| {code} | {fields[code // 10_000]}={code // 100 % 100} | {row.meaning} | {row.remedy} |")
+    return "\n".join(lines) + "\n"

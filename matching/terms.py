@@ -1,0 +1,37 @@
+"""Terms: what an order may have beyond a plain market or limit order, which has none and costs nothing for it."""
+
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+TriggerPrice: TypeAlias = Literal["last", "mark"]
+Peg: TypeAlias = Literal["", "best", "mid", "opposite", "trail"]
+SelfMatchMode: TypeAlias = Literal["", "newest", "oldest", "both", "decrement"]
+
+
+class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Prices are ticks, quantities lots. 0, "" and False: the order does not have it.
+
+    `stop_price` is StopPx(99) of a stop (triggered as the price moves through it against the book's calm: up for a
+    buy, down for a sell) and of a market-if-touched order (the other way round), on the price that `trigger` names.
+    `peg` says what a pegged order follows: the best price of its own side, the middle of the book, the best opposite
+    price, or, for a trailing stop, the last price at the distance `offset`; `offset` is added to the price followed.
+    `display_qty` is DisplayQty(1138), MaxFloor(111) before FIX.5.0: what of an iceberg is shown. `expire_ns` is
+    ExpireTime(126) of a Good Till Date order, in nanoseconds since the epoch. `reduce_only`: it never opens or
+    enlarges a position. `self_match_id` is SelfMatchPreventionID(2362): two orders of the same id never trade;
+    `self_match_mode` says which of them gives way when this one is the aggressor.
+    """
+
+    stop_price: int = 0
+    trigger: TriggerPrice = "last"
+    peg: Peg = ""
+    offset: int = 0
+    display_qty: int = 0
+    expire_ns: int = 0
+    reduce_only: bool = False
+    self_match_id: str = ""
+    self_match_mode: SelfMatchMode = ""
+
+
+PLAIN: Final = Terms()
+"""What no order carries: an order without terms has None."""
