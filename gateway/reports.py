@@ -11,7 +11,6 @@ from typing import Final
 
 from gateway.decimals import ScaledTexts, average_text
 from gateway.rejects import (
-    BUSINESS_NOT_AVAILABLE,
     BUSINESS_THROTTLED,
     business_reject,
     cxl_rej_reason,
@@ -184,7 +183,7 @@ class ReportWriter:
                 version,
                 ref_seq_num=event.msg_seq_num,
                 ref_msg_type=event.ref_msg_type,
-                reason=BUSINESS_THROTTLED if isinstance(event, MessageThrottled) else BUSINESS_NOT_AVAILABLE,
+                reason=BUSINESS_THROTTLED if isinstance(event, MessageThrottled) else event.reason,
                 text=event.text,
                 ref_id=event.ref_id,
             )

@@ -214,13 +214,23 @@ class TransferredIn(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
 
 
 class MessageUnavailable(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=33):
-    """A request that cannot be obeyed at the moment; nothing has changed: BusinessMessageReject(j), reason 4."""
+    """A request that is not obeyed here; nothing has changed: BusinessMessageReject(j). `reason` is
+    BusinessRejectReason(380), 4: not available at the moment.
+    """
 
     session_id: int
     msg_seq_num: int
     ref_msg_type: str
     ref_id: str
     text: str
+    reason: int = 4
+
+
+class ShardsInstructed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=34):
+    """A gateway's own: an instruction is kept under this id until `shards` have confirmed it."""
+
+    instruction_id: int
+    shards: tuple[str, ...]
 
 
 Event: TypeAlias = (
@@ -241,6 +251,7 @@ Event: TypeAlias = (
     | WorkLeft
     | CommandRefused
     | MessageUnavailable
+    | ShardsInstructed
     | TransferredOut
     | TransferredIn
 )

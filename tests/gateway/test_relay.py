@@ -3,7 +3,8 @@
 import random
 
 from gateway.answers import Answers
-from gateway.relay import DONE, REFUSED, UNDER_WAY, RelayEngine
+from gateway.relay import RelayEngine
+from gateway.shard_transfers import DONE, REFUSED, UNDER_WAY
 from gateway.start_up import new_relay
 from matching.codec import encode_events
 from matching.commands import Command, DefineShard, RefuseMessage, RelayBatch, RequestTransfer
@@ -45,14 +46,14 @@ def test_a_number_is_answered_by_its_shard_or_here_and_a_new_epoch_begins_anew()
 
 def test_a_transfer_goes_from_step_to_step_and_is_taken_up_again_after_a_restart() -> None:
     relay, _ = relay_with(TRANSFER)
-    assert restored(relay).due == ["T1"]
+    assert restored(relay).transfers.due == ["T1"]
     events: list[Event] = []
     relay.apply(4, 4, batch("a", 1, TransferredOut(1, "USD", 5, "T1", "b", "me", "", 95)), events)
-    assert relay.transfers["T1"].state == UNDER_WAY
-    assert restored(relay).due == ["T1"]
+    assert relay.transfers.by_id["T1"].state == UNDER_WAY
+    assert restored(relay).transfers.due == ["T1"]
     relay.apply(5, 5, batch("b", 1, TransferredIn(1, "USD", 5, "T1", "a", "me", "", 5)), events)
-    assert relay.transfers["T1"].state == DONE
-    assert restored(relay).due == []
+    assert relay.transfers.by_id["T1"].state == DONE
+    assert restored(relay).transfers.due == []
 
 
 def test_a_refused_transfer_and_another_of_the_same_id_are_named() -> None:
@@ -63,7 +64,7 @@ def test_a_refused_transfer_and_another_of_the_same_id_are_named() -> None:
         RelayBatch("a", 1, 1, (), b"", (("T1", "not enough"),)),
     )
     assert [type(event) for event in events] == [CommandRefused]
-    assert (relay.transfers["T1"].state, relay.transfers["T1"].text) == (REFUSED, "not enough")
+    assert (relay.transfers.by_id["T1"].state, relay.transfers.by_id["T1"].text) == (REFUSED, "not enough")
 
 
 def test_a_shard_keeps_its_id_and_its_instruments() -> None:
