@@ -14,10 +14,11 @@ from matching.commands import CancelSessionOrders, Command
 
 
 class EpochGate:
-    """Commands of sessions whose epoch is not in the journal yet; they wait in their order.
+    """Commands of sessions whose epoch is not in the journal yet, or has no number there; they wait in their order.
 
-    A gateway that is killed before the commit of an epoch begins another one of the same number: had a shard seen
-    messages of the first, it would take those of the second for them.
+    A gateway that is killed before the commit of an epoch begins another one of the same number, and a reset of a
+    session that has used no number begins none: had a shard seen messages of the first, it would take those of the
+    second for them.
     """
 
     def __init__(self, sessions: SessionBook, answers: Answers) -> None:
@@ -40,8 +41,7 @@ class EpochGate:
     def _holds(self, command: Command) -> bool:
         """Keep a command whose time has not come; return whether it was kept."""
         if isinstance(command, ROUTED):
-            is_early = command.epoch > self._sessions.by_id[command.session_id].state.epoch
-            if not is_early and command.session_id not in self._waiting:
+            if command.session_id not in self._waiting and self._is_begun(command.session_id, command.epoch):
                 return False
             self._answers.sent(command.session_id, command.epoch, command.msg_seq_num)
         elif not (isinstance(command, CancelSessionOrders) and command.session_id in self._waiting):
@@ -50,10 +50,15 @@ class EpochGate:
         return True
 
     def _is_open(self, session_id: int) -> bool:
-        """Whether the epoch of the first that waits has been committed."""
+        """Whether what waits first may be let through."""
         first = self._waiting[session_id][0]
         assert isinstance(first, ROUTED), "only what has an epoch begins to wait"
-        return first.epoch <= self._sessions.by_id[session_id].state.epoch
+        return self._is_begun(session_id, first.epoch)
+
+    def _is_begun(self, session_id: int, epoch: int) -> bool:
+        """Whether the journal holds a number of that epoch, as that of the Logon that began it, or a later epoch."""
+        state = self._sessions.by_id[session_id].state
+        return epoch < state.epoch or (epoch == state.epoch and (state.next_sender > 1 or state.next_target > 1))
 
     def is_empty(self) -> bool:
         """Whether nothing waits."""
