@@ -76,6 +76,7 @@ class ShardExchange:
         self._status_at = 0.0
         self._stopping = False
         self._retained_from = 0
+        self._refused: tuple[list[Command], str] = [], ""
         self.statistics = LoopStatistics()
         self.stored_through = 0
         """The last batch that the gateway has committed to its own journal: what came later must be kept for it."""
@@ -183,10 +184,15 @@ class ShardExchange:
         """Make the gateway's configuration part of the state, in batches of its own; raise FrameError where the engine
         refuses some of it.
         """
-        self._commands += self._configure(hello)
-        refused = [event for event in self._apply_all(0) if isinstance(event, CommandRefused)]
-        if refused:
-            raise FrameError("; ".join(f"{event.command}: {event.text}" for event in refused))
+        commands = self._configure(hello)
+        if not commands or commands != self._refused[0]:
+            self._commands += commands
+            refused = [event for event in self._apply_all(0) if isinstance(event, CommandRefused)]
+            # What is refused is commanded again at each hello; it is journaled once.
+            left = self._configure(hello) if refused else []
+            self._refused = left, "; ".join(f"{event.command}: {event.text}" for event in refused)
+        if self._refused[1]:
+            raise FrameError(self._refused[1])
 
     def _welcome(self, refused: str) -> Welcome:
         last = self._journal.last.batch_seq

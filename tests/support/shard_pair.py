@@ -53,6 +53,7 @@ class ShardSide:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
+        self.configured: list[Command] = []
         self.path = folder / f"{name}.sock"
         self.journal = Journal.open(folder / name, durability="async", map_bytes=1 << 26)
         self.engine = new_engine()
@@ -78,10 +79,10 @@ class ShardSide:
 
     def _configure(self, hello: Hello) -> list[Command]:
         if self.engine.shard_id:
-            return []
+            return self.configured
         instrument = INSTRUMENTS[self.name]
         money = Deposit(1, "USD", CASH, "opening")
-        return [DefineShard(self.name, hello.shard_id), instrument, *SHARED, money]
+        return [DefineShard(self.name, hello.shard_id), instrument, *SHARED, money, *self.configured]
 
     def connection(self) -> socket.socket:
         """Return a new connection to it."""
