@@ -2,13 +2,35 @@
 
 import random
 
+import msgspec
+import pytest
+
 from gateway.answers import Answers
 from gateway.relay import RelayEngine
 from gateway.shard_transfers import DONE, REFUSED, UNDER_WAY
 from gateway.start_up import new_relay
 from matching.codec import encode_events
-from matching.commands import Command, DefineShard, RefuseMessage, RelayBatch, RequestTransfer
-from matching.events import CommandRefused, Event, InstrumentDefined, TransferredIn, TransferredOut
+from matching.commands import (
+    Command,
+    DefineInstrument,
+    DefineSession,
+    DefineShard,
+    InstructShards,
+    RefuseMessage,
+    RelayBatch,
+    RequestTransfer,
+    SetKillSwitch,
+)
+from matching.events import (
+    CommandRefused,
+    Event,
+    Execution,
+    InstrumentDefined,
+    TradingDayEnded,
+    TransferredIn,
+    TransferredOut,
+)
+from matching.types import ExecType
 
 TRANSFER = RequestTransfer(1, "USD", 5, "T1", "a", "b", "me", "")
 
@@ -73,6 +95,45 @@ def test_a_shard_keeps_its_id_and_its_instruments() -> None:
     for engine in (relay, restored(relay)):
         assert engine.shards["a"].shard_id == 1
         assert (engine.homes, engine.shards["b"].batch_seq) == ({"AAPL": "b"}, 4)
+
+
+def test_a_state_of_version_1_is_read_and_has_no_instructions() -> None:
+    relay, _ = relay_with(TRANSFER, batch("a", 4, InstrumentDefined(1, "AAPL"), answered=((7, 2, 10),)))
+    fields = msgspec.msgpack.decode(relay.snapshot())
+    other = new_relay()
+    other.load(msgspec.msgpack.encode([1, *fields[1:7]]))
+    assert other.snapshot() == relay.snapshot()
+    with pytest.raises(ValueError, match="version 1 to 2, found 3"):
+        other.load(msgspec.msgpack.encode([3, *fields[1:]]))
+
+
+def test_instructions_and_names_are_part_of_a_snapshot() -> None:
+    kill = SetKillSwitch("market", 0, True, "me", "drill")
+    rejected = execution("r", 0, "8", 0)
+    said = (execution("o", 1 << 48 | 5, "0", 9), execution("n", 1 << 48 | 5, "5", 9, orig="o"), rejected)
+    relay, _ = relay_with(
+        DefineInstrument(1, "AAPL", "spot", "USD", 1, 1, 1, 1, 1),
+        DefineSession(7, "FIX.4.4:OUTCRY->T7", "T7", 0, 0, 0, 0),
+        InstructShards(("a", "b"), kill),
+        RelayBatch("a", 1, 1, (), encode_events(list(said)), (), ("",)),
+    )
+    for engine in (relay, restored(relay)):
+        assert (engine.instructions.unconfirmed(1), engine.instructions.for_shard("b")) == (["b"], [kill])
+        assert [engine.names.shard_id("T7", name) for name in ("o", "n", "r", "x")] == [1, 1, 1, 0]
+        ended: list[Command] = [
+            RelayBatch("a", 2, 1, (), encode_events([TradingDayEnded(20260101)])),
+            DefineShard("c", 3),
+        ]
+        for command in ended:
+            engine.apply(engine.statistics()["seq"] + 1, 9, command, [])
+        assert [engine.names.shard_id("T7", name) for name in ("o", "n", "r")] == [1, 1, 0]
+        assert engine.instructions.for_shard("c") == [kill]
+
+
+def execution(cl_ord_id: str, order_id: int, exec_type: ExecType, leaves_qty: int, *, orig: str = "") -> Execution:
+    """Return a step in the life of an order of session 7."""
+    terms = (1, 1, "1", "2", "1", 100, 9)
+    return Execution(1, exec_type, "0", order_id, 7, cl_ord_id, orig, *terms, leaves_qty, 0, 0)  # type: ignore[arg-type]
 
 
 def test_numbers_are_journaled_as_far_as_everything_before_them_is_answered() -> None:
