@@ -25,7 +25,8 @@ from gateway.shard_process import SOCKET_NAME
 
 SHARDS_FOLDER: Final = "shards"
 LOOK_SECONDS: Final = 0.1
-SETTINGS_NAME: Final = "settings.json"
+SETTINGS_NAME: Final = ".settings.json"
+"""No shard can have this name, which begins with neither letter nor digit."""
 START_SECONDS: Final = 60.0
 START_GRACE_SECONDS: Final = 5.0
 CONNECT_SECONDS_MAX: Final = 5.0

@@ -146,6 +146,14 @@ def test_instructions_that_wait_are_bounded() -> None:
     gateway.close()
 
 
+def test_an_instrument_that_no_shard_has_is_nobodys_to_halt() -> None:
+    gateway = GatewaySide()
+    halts = [SetTradingPhase(instrument_id, "halted", "me", "") for instrument_id in (1, 2, 3)]
+    assert [gateway.market.concerned(halt) for halt in halts] == [("a",), ("b",), ()]
+    assert gateway.market.concerned(KILL) == ("a", "b")
+    gateway.close()
+
+
 # -- what waits, and what is refused ----------------------------------------------------------------------------------
 
 
