@@ -21,12 +21,17 @@ SETTINGS_MODE: Final = 0o600
 
 
 def leave_settings(settings: Settings, path: Path) -> None:
-    """Write the settings for the shards, without passwords, to a file that nobody sees half written."""
-    content = msgspec.structs.replace(settings, passwords={}, notes=())
+    """Write the settings for the shards, without passwords, to a file that nobody sees half written.
+
+    One that has them already is left as it is: a start needs no room on the disk for it.
+    """
+    content = msgspec.json.encode(msgspec.structs.replace(settings, passwords={}, notes=()), enc_hook=_path_text)
+    if path.exists() and path.read_bytes() == content:
+        return
     temporary = path.with_name(path.name + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, SETTINGS_MODE)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(content, enc_hook=_path_text))
+        file.write(content)
     temporary.replace(path)
 
 

@@ -136,8 +136,9 @@ class ShardMarket:
         self._repeats.logged_on(session_id)
 
     def is_answered(self) -> bool:
-        """Whether no shard that is up owes an answer."""
-        return self._gate.is_empty() and not any(link.is_up and link.unanswered for link in self.links.values())
+        """Whether no shard that is up, and says something, owes an answer."""
+        owing = (link for link in self.links.values() if link.is_up and not link.is_silent and link.unanswered)
+        return self._gate.is_empty() and next(owing, None) is None
 
     def down(self) -> list[tuple[str, bool]]:
         """Return the shards that cannot be sent anything, and whether they are connected."""
