@@ -25,7 +25,9 @@ help: ## this list
 
 # --- set-up: each step leaves a stamp, so that nothing is done twice -------------------------------------------------
 
-setup: $(MADE)/certificate ## set everything up, build, do not start
+CERTIFICATE := $(MADE)/certificate-$(subst /,-,$(CONFIG))
+
+setup: $(CERTIFICATE) ## set everything up, build, do not start
 
 $(MADE)/python: .ci/system
 	@echo "[1/4] system packages and $(VENV)"
@@ -55,9 +57,9 @@ $(MADE)/build: $(MADE)/packages pyproject.toml $(NATIVE)
 	fi
 	touch $@
 
-$(MADE)/certificate: $(MADE)/build
+$(CERTIFICATE): $(MADE)/build
 	@echo "[4/4] a certificate for the demo"
-	$(BIN)/python -m gateway.certificates $(CONFIG)/certs
+	$(BIN)/python -m gateway.certificates --config $(CONFIG)
 	touch $@
 
 # --- running ---------------------------------------------------------------------------------------------------------
@@ -155,4 +157,4 @@ wheel-test: wheel ## install the wheel into a new environment and start it
 	echo "the wheel installs and starts"
 
 clean: ## remove what was built; the journal in data/ stays
-	@rm -rf build dist $(VENV) $(CACHE) $(CONFIG)/certs .mypy_cache .ruff_cache .hypothesis
+	@rm -rf build dist $(VENV) $(CACHE) config/certs .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,8 @@ PROCESS_DESCRIPTORS: Final = 64
 DESCRIPTORS_PER_IO_THREAD: Final = 2
 DESCRIPTORS_PER_SESSION: Final = 2
 """The connection of a session, and the one before it, which may still be closing."""
+DESCRIPTORS_PER_SHARD: Final = 3
+"""The connection to a shard in a process of its own, the next one, and a handle of its process while it is ended."""
 
 
 def hard_limit() -> int | None:
@@ -20,12 +22,13 @@ def hard_limit() -> int | None:
     return None if hard == resource.RLIM_INFINITY else hard
 
 
-def descriptors_needed(*, connections_max: int, listeners: int, io_threads: int, sessions: int) -> int:
-    """Return how many descriptors the exchange has open when every bound is reached."""
+def descriptors_needed(*, connections_max: int, listeners: int, io_threads: int, sessions: int, shards: int) -> int:
+    """Return how many descriptors the exchange has open when every bound is reached; one shard is in its process."""
     return (
         PROCESS_DESCRIPTORS
         + connections_max
         + listeners
         + DESCRIPTORS_PER_IO_THREAD * io_threads
         + DESCRIPTORS_PER_SESSION * sessions
+        + (DESCRIPTORS_PER_SHARD * shards if shards > 1 else 0)
     )

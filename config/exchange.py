@@ -161,7 +161,7 @@ def read_exchange(data: bytes, *, config_dir: Path, log: FaultLog) -> ExchangeSe
     _check_relations(sections, log)
     if not file.readable:
         return None
-    _check_descriptors(top, sections["logon"], listeners=len(tables), log=log)
+    _check_descriptors(top, sections["logon"], listeners=len(tables), shards=len(shards), log=log)
     parts: dict[str, Any] = {name: kind(**sections[name].with_defaults()) for name, kind in _SECTIONS.items()}
     return ExchangeSettings(
         **top.with_defaults(),
@@ -291,12 +291,14 @@ def _check_relations(sections: dict[str, Table], log: FaultLog) -> None:
         log.add(FILE, day.line("time_zone"), "time_zone", found=quote(day["time_zone"]), allowed=allowed)
 
 
-def _check_descriptors(top: Table, logon: Table, *, listeners: int, log: FaultLog) -> None:
+def _check_descriptors(top: Table, logon: Table, *, listeners: int, shards: int, log: FaultLog) -> None:
     """Refuse connections that the hard limit of open files leaves no room for; sessions come on top of them."""
     hard = hard_limit()
     if hard is None or not (top.has("io_threads") and logon.has("connections_max")):
         return
-    rest = descriptors_needed(connections_max=0, listeners=listeners, io_threads=top["io_threads"], sessions=0)
+    rest = descriptors_needed(
+        connections_max=0, listeners=listeners, io_threads=top["io_threads"], sessions=0, shards=shards
+    )
     if logon["connections_max"] > hard - rest:
         allowed = f"at most {max(hard - rest, 0)}, since the hard limit of open files (RLIMIT_NOFILE) is {hard}"
         line = logon.line("connections_max")

@@ -158,7 +158,11 @@ def _check_descriptors(exchange: ExchangeSettings, sessions: int, log: FaultLog)
         return
     connections = exchange.logon.connections_max
     rest = descriptors_needed(
-        connections_max=connections, listeners=len(exchange.listeners), io_threads=exchange.io_threads, sessions=0
+        connections_max=connections,
+        listeners=len(exchange.listeners),
+        io_threads=exchange.io_threads,
+        sessions=0,
+        shards=len(exchange.shards),
     )
     sessions_max = max(hard - rest, 0) // DESCRIPTORS_PER_SESSION
     if sessions > sessions_max:

@@ -1,6 +1,13 @@
-"""The part of a configuration that is one shard's: what its engine is configured with, and that it stays there."""
+"""The part of a configuration that is one shard's: what its engine is configured with, and that it stays there.
 
+Shards are configured by what their gateway has read at its start, which it leaves for them in a file. The files of the
+configuration are the gateway's to read: a change that is half done reaches no shard.
+"""
+
+import os
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
@@ -9,6 +16,42 @@ from config.exchange import FILE as EXCHANGE
 from config.faults import ConfigFaults, FaultLog, quote
 from config.instruments import FILE as INSTRUMENTS
 from config.settings import Settings
+
+SETTINGS_MODE: Final = 0o600
+
+
+def leave_settings(settings: Settings, path: Path) -> None:
+    """Write the settings for the shards, without passwords, to a file that nobody sees half written.
+
+    One that has them already is left as it is: a start needs no room on the disk for it.
+    """
+    content = msgspec.json.encode(msgspec.structs.replace(settings, passwords={}, notes=()), enc_hook=_path_text)
+    if path.exists() and path.read_bytes() == content:
+        return
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, SETTINGS_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    temporary.replace(path)
+
+
+def left_settings(path: Path) -> Settings:
+    """Return what `leave_settings` has written.
+
+    Raises:
+        OSError, msgspec.DecodeError: there is no such file, or it is of another release.
+    """
+    return msgspec.json.decode(path.read_bytes(), type=Settings, dec_hook=_path_of)
+
+
+def _path_text(value: object) -> str:
+    assert isinstance(value, Path), f"settings have no {type(value).__name__}"
+    return os.fspath(value)
+
+
+def _path_of(kind: type, value: Any) -> Path:
+    assert kind is Path, f"settings have no {kind.__name__}"
+    return Path(value)
 
 
 def shard_settings(

@@ -24,6 +24,8 @@ from gateway.wire import Wire
 HASHES_AT_ONCE: Final = 2
 FAILURES_KEPT_MAX: Final = 10_000
 FAILURE_FORGOTTEN_S: Final = 300.0
+SIGNED_NUMBER: Final = 2
+"""Place of MsgSeqNum(34) in what a Logon signs: SendingTime, MsgType, MsgSeqNum, SenderCompID, TargetCompID."""
 REFUSED_TEXT: Final = "Logon refused"
 
 log = structlog.get_logger("admission")
@@ -65,12 +67,23 @@ class Account:
 
 
 class Admission:
-    """Threads that judge logon attempts. `accounts` maps session ids; it may be replaced while running."""
+    """Threads that judge logon attempts. `accounts` maps session ids; it may be replaced while running.
 
-    def __init__(self, wire: Wire, accounts: Mapping[int, Account], bounds: LogonSettings) -> None:
+    `logon_numbers` is given the MsgSeqNum(34) of each Logon that is accepted, the highest of a session, before the
+    session hears of it.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        accounts: Mapping[int, Account],
+        bounds: LogonSettings,
+        logon_numbers: dict[int, int] | None = None,
+    ) -> None:
         self._wire = wire
         self._bounds = bounds
         self.accounts = accounts
+        self._logon_numbers = {} if logon_numbers is None else logon_numbers
         self._failures = Failures()
         self._lock = threading.Lock()
         self._refusals: list[tuple[float, int]] = []
@@ -89,7 +102,8 @@ class Admission:
         """End after the attempts at hand."""
         self._stop.set()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -116,6 +130,8 @@ class Admission:
         finally:
             delay = self._record(keys, accepted=accepted)
             if accepted:
+                number = int(signed_text.split("\x01")[SIGNED_NUMBER])
+                self._logon_numbers[session_id] = max(self._logon_numbers.get(session_id, 0), number)
                 self._wire.admit(attempt_id, True, "")
             else:
                 log.warning("logon refused", session=account.name if account else session_id, peer=peer, delay_s=delay)

@@ -1,11 +1,13 @@
 """The demo's TLS certificate: made once, for this machine alone, signed by itself. Never replaces a file that is there.
 
 python -m gateway.certificates FOLDER
+python -m gateway.certificates --config FOLDER    where the configuration in FOLDER looks for it
 """
 
 import ipaddress
 import os
 import sys
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -35,6 +37,24 @@ def make_demo_certificate(folder: Path) -> bool:
     _write(key_path, private, mode=0o600)
     _write(certificate_path, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
     return True
+
+
+def named_folders(config_dir: Path) -> list[Path]:
+    """Return the folders in which listeners of a configuration look for the demo's certificate and its key, by name.
+
+    Files of other names are an operator's own. A file that cannot be read names nothing here: the exchange says why.
+    """
+    try:
+        listeners = tomllib.loads((config_dir / "exchange.toml").read_text(encoding="utf-8")).get("listener", [])
+        named = {(Path(each["certificate"]), Path(each["private_key"])) for each in listeners if each.get("tls")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    folders = {
+        certificate.parent
+        for certificate, key in named
+        if (certificate.name, key.name, certificate.parent) == (CERTIFICATE_FILE, KEY_FILE, key.parent)
+    }
+    return sorted((config_dir / folder).resolve() for folder in folders)
 
 
 def _signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
@@ -67,13 +87,17 @@ def _write(path: Path, data: bytes, *, mode: int) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Make the certificate in the folder named; 0 also where it was there already."""
-    if len(arguments) != 1:
-        print("usage: python -m gateway.certificates FOLDER", file=sys.stderr)
+    """Make the certificate in the folders named; 0 also where it was there already."""
+    if len(arguments) == 2 and arguments[0] == "--config":
+        folders = named_folders(Path(arguments[1]))
+    elif len(arguments) == 1 and not arguments[0].startswith("-"):
+        folders = [Path(arguments[0])]
+    else:
+        print("usage: python -m gateway.certificates FOLDER, or --config FOLDER", file=sys.stderr)
         return 2
-    folder = Path(arguments[0])
-    if make_demo_certificate(folder):
-        print(f"  made {folder / CERTIFICATE_FILE} for localhost, valid for {VALID_DAYS} days")
+    for folder in folders:
+        if make_demo_certificate(folder):
+            print(f"  made {folder / CERTIFICATE_FILE} for localhost, valid for {VALID_DAYS} days")
     return 0
 
 

@@ -18,6 +18,7 @@ def needed_by(settings: Settings) -> int:
         listeners=len(exchange.listeners),
         io_threads=exchange.io_threads,
         sessions=len(settings.sessions),
+        shards=len(exchange.shards),
     )
 
 

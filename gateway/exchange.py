@@ -25,10 +25,11 @@ from gateway.inbound import (
 from gateway.market_data import MarketData
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
 from gateway.rejects import business_reject
-from gateway.relay import GatewayEngine
+from gateway.relay import GatewayEngine, RelayEngine
 from gateway.reports import BUSINESS_MESSAGE_REJECT, EXECUTION_REPORT, ReportWriter
 from gateway.resends import Resends
 from gateway.sessions import GatewaySession, SessionBook
+from gateway.shard_instructions import INSTRUCTIONS
 from gateway.shard_link import Connection
 from gateway.shard_market import ShardMarket
 from gateway.statistics import LoopStatistics
@@ -37,8 +38,17 @@ from gateway.translation import Translator
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wire
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
-from matching.commands import CancelSessionOrders, Command, ContinueWork, EndTradingDay, RequestTransfer, SetAcceptance
-from matching.events import Event, Execution, InstrumentDefined
+from matching.commands import (
+    CancelSessionOrders,
+    Command,
+    ContinueWork,
+    EndTradingDay,
+    Instruction,
+    InstructShards,
+    RefuseMessage,
+    SetAcceptance,
+)
+from matching.events import CommandRefused, Event, Execution, InstrumentDefined, ShardsInstructed
 from matching.journal import Batch
 from matching.refusals import NOT_AUTHORIZED
 
@@ -254,6 +264,8 @@ class Exchange:
         elif kind == LOGON:
             session.logged_on, session.epoch, session.peer = True, item[2], item[3]
             self.drop_copies.logged_on(session)
+            if self._market is not None:
+                self._market.logged_on(session.session_id)
             log.info("logon", session=session.name, peer=session.peer, epoch=session.epoch)
         elif kind == LOGOUT:
             log.info("logout", session=session.name, clean=item[3], cause=item[4])
@@ -289,6 +301,11 @@ class Exchange:
 
     def _not_authorized(self, session: GatewaySession, msg_seq_num: int, msg_type: str, ref_id: str) -> None:
         text = f"MsgType(35) {msg_type} is not for a session with Role {session.role}"
+        if self._market is not None:
+            # What is answered behind a number without an answer is remembered, as every answer there.
+            ids = (session.session_id, session.epoch, msg_seq_num)
+            self._commands.append(RefuseMessage(*ids, msg_type, ref_id, text, NOT_AUTHORIZED))
+            return
         body = business_reject(
             session.version,
             ref_seq_num=msg_seq_num,
@@ -312,7 +329,7 @@ class Exchange:
         return self._market.down() if self._market is not None else []
 
     def shards_hung(self) -> list[str]:
-        """Return the shards that are up and have said nothing for too long; see `ShardMarket.hung`."""
+        """Return the shards that have said nothing for too long; see `ShardMarket.hung`."""
         return self._market.hung() if self._market is not None else []
 
     def connect_shard(self, name: str, connection: Connection) -> None:
@@ -330,11 +347,30 @@ class Exchange:
         What shards have to obey is sent to them, and their events are not waited for.
         """
         assert not self._commands, "operations run between batches"
-        if self._market is not None and not isinstance(command, SetAcceptance | RequestTransfer):
-            self._market.operate(command)
-            if not isinstance(command, EndTradingDay):
-                return []
+        if self._market is not None and isinstance(command, INSTRUCTIONS):
+            return self._instruct(self._market, command)
         return self._apply_commands([command])
+
+    def _instruct(self, market: ShardMarket, instruction: Instruction) -> list[Event]:
+        """Journal what shards are to be told; they are told when that is committed."""
+        shards = market.concerned(instruction)
+        if not shards:
+            return [CommandRefused(type(instruction).__name__, "no shard has this instrument")]
+        batch_seq = self._pipeline.next_batch_seq
+        own = [instruction] if isinstance(instruction, EndTradingDay) else []
+        events = self._apply_commands([InstructShards(shards, instruction), *own])
+        for event in events:
+            if isinstance(event, ShardsInstructed):
+                market.instruct(event.instruction_id, shards, instruction, batch_seq)
+        return events
+
+    def instruction_state(self, instruction_id: int) -> tuple[bool, list[str], str]:
+        """Return whether an instruction is committed, the shards that have not confirmed it, and what was refused."""
+        relay = self._engine
+        assert self._market is not None, "there are shards"
+        assert isinstance(relay, RelayEngine), "a market of shards has a relay"
+        refusal = relay.instructions.refusals.get(instruction_id, "")
+        return self._market.is_committed(instruction_id), relay.instructions.unconfirmed(instruction_id), refusal
 
     # -- one batch ----------------------------------------------------------------------------------------------------
 

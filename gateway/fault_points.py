@@ -29,12 +29,15 @@ STEP_FAULT_POINTS: Final = ("stage.after", "release.each")
 """Passed when the IO threads have the messages of a batch, and after each of them that was told to release."""
 RESET_FAULT_POINT: Final = "anew.before"
 """Passed before reports of an ended epoch are staged anew."""
+SHARDS_SENT: Final = "shards.sent"
+"""Passed by the gateway of shards when it has sent them something, before the commit of what it took with that."""
 START_FAULT_POINTS: Final = (*RECOVERY_FAULT_POINTS, "configure.before", "configure.after")
 """Passed between the start of the process and the first connection that it accepts."""
 FAULT_POINTS: Final = (
     *BATCH_FAULT_POINTS,
     *STEP_FAULT_POINTS,
     RESET_FAULT_POINT,
+    SHARDS_SENT,
     *START_FAULT_POINTS,
     *RETAIN_FAULT_POINTS,
     *SNAPSHOT_FAULT_POINTS,

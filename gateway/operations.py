@@ -15,19 +15,21 @@ from typing import Any, Final
 from config.settings import Settings
 from gateway.admin import AdminError, Operation
 from gateway.exchange import Exchange
-from gateway.relay import OPEN_STATES, REFUSED, STUCK, RelayEngine
+from gateway.relay import RelayEngine
 from gateway.sessions import GatewaySession, SessionBook
+from gateway.shard_transfers import FAILED_STATES, OPEN_STATES, STUCK
 from gateway.snapshotter import Snapshotter
 from gateway.start_up import Started, is_sharded
 from gateway.wire import Wire
 from gateway.wire_setup import start_message_log
 from matching.clock import Clock
 from matching.commands import Command, RequestTransfer, SetKillSwitch, SetTradingPhase
-from matching.events import CommandRefused
+from matching.events import CommandRefused, ShardsInstructed
 from matching.shard import ShardThread
 from matching.types import MICRO, KillScope, TradingPhase
 
 TRANSFER_WAIT_S: Final = 5.0
+INSTRUCTION_WAIT_S: Final = 2.0
 TRANSFER_LOOK_S: Final = 0.01
 
 
@@ -80,10 +82,33 @@ class Operations:
 
     async def _command(self, command: Command) -> dict[str, Any]:
         events = await self._on_matching_thread(lambda: self._exchange.command(command))
+        result: dict[str, Any] = {"events": len(events)}
         for event in events:
             if isinstance(event, CommandRefused):
                 raise AdminError(f"{event.command}: {event.text}")
-        return {"events": len(events)}
+            if isinstance(event, ShardsInstructed):
+                result["unconfirmed"] = await self._confirmed(event.instruction_id)
+        return result
+
+    async def _confirmed(self, instruction_id: int) -> list[str]:
+        """Wait a moment for the shards to confirm an instruction; return the names of those that have not.
+
+        Raises:
+            AdminError: a shard refuses it, or it is not in the journal yet, so that nobody knows whether it will be.
+        """
+        until = time.monotonic() + INSTRUCTION_WAIT_S
+        while True:
+            is_committed, unconfirmed, refusal = await self._on_matching_thread(
+                lambda: self._exchange.instruction_state(instruction_id)
+            )
+            if (is_committed and not unconfirmed) or time.monotonic() > until:
+                break
+            await asyncio.sleep(TRANSFER_LOOK_S)
+        if not is_committed:
+            raise AdminError(f"not in the journal after {INSTRUCTION_WAIT_S:.0f} seconds; no shard has been told")
+        if refusal:
+            raise AdminError(refusal)
+        return list(unconfirmed)
 
     def _session(self, name: str) -> GatewaySession:
         session = self._sessions.by_name(name)
@@ -124,7 +149,8 @@ class Operations:
         engine = self._started.engine
         if not isinstance(engine, RelayEngine):
             return None
-        return {key: each.state for key, each in engine.transfers.items() if each.state in (*OPEN_STATES, STUCK)}
+        shown = (*OPEN_STATES, STUCK)
+        return {key: each.state for key, each in engine.transfers.by_id.items() if each.state in shown}
 
     def _embedded_shard(self) -> dict[str, Any]:
         return {
@@ -198,12 +224,12 @@ class Operations:
         until = time.monotonic() + TRANSFER_WAIT_S
         while True:
             state, text = await self._on_matching_thread(
-                lambda: (engine.transfers[transfer_id].state, engine.transfers[transfer_id].text)
+                lambda: (engine.transfers.by_id[transfer_id].state, engine.transfers.by_id[transfer_id].text)
             )
             if state not in OPEN_STATES or time.monotonic() > until:
                 break
             await asyncio.sleep(TRANSFER_LOOK_S)
-        if state in (REFUSED, STUCK):
+        if state in FAILED_STATES:
             raise AdminError(f"transfer {transfer_id} is {state}: {text}")
         return {"transfer_id": transfer_id, "state": state}
 

@@ -13,12 +13,18 @@ from typing import Final, TypeAlias
 import msgspec
 
 from gateway.depth_view import BID, OFFER, DepthView
+from gateway.shard_instructions import Instructed, Instructions
+from gateway.shard_names import NamesRecord, OrderNames
+from gateway.shard_transfers import Transfer, Transfers
 from matching.book import Depth
 from matching.codec import decode_events
 from matching.commands import (
     CancelOrder,
     Command,
     DefineShard,
+    ForgetNumbers,
+    Instruction,
+    InstructShards,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
@@ -34,6 +40,9 @@ from matching.events import (
     Execution,
     InstrumentDefined,
     MessageUnavailable,
+    OrderRefused,
+    ShardsInstructed,
+    TradingDayEnded,
     TransferredIn,
     TransferredOut,
 )
@@ -41,16 +50,13 @@ from matching.instrument import Instrument
 from matching.order import Account, Session
 from matching.risk_seam import Risk
 
-RELAY_STATE_VERSION: Final = 1
-REQUESTED: Final = "requested"
-UNDER_WAY: Final = "under way"
-DONE: Final = "done"
-REFUSED: Final = "refused"
-STUCK: Final = "taken but not given"
-"""The giving shard has let go what the taking one refuses: for an operator to look at."""
-OPEN_STATES: Final = (REQUESTED, UNDER_WAY)
+RELAY_STATE_VERSION: Final = 2
+"""Version that this program writes. Version 1 has no instructions and no names, and is read."""
+REFUSED_NUMBERS_LOOK: Final = 4_096
+"""From so many numbers of a session on it is looked at which of them cannot come again."""
 NUMBERED: Final = (RefuseOrder, RefuseCancel, CancelOrder, ReplaceOrder, RequestStatus)
 """Commands of a peer that the gateway answers itself."""
+OWN: Final = (DefineShard, RequestTransfer, RefuseMessage, InstructShards, ForgetNumbers)
 
 
 class ShardCursor:
@@ -64,22 +70,15 @@ class ShardCursor:
         self.answered: dict[int, tuple[int, int]] = {}
 
 
-class Transfer(msgspec.Struct, array_like=True):
-    """A transfer between shards and how far it is: see REQUESTED and the states after it."""
-
-    command: RequestTransfer
-    state: str
-    text: str = ""
-
-
 class _Refused:
-    """The numbers of one session's epoch that were answered here."""
+    """The numbers of one session's epoch that were answered here. `look_at`: how many are worth a look."""
 
-    __slots__ = ("epoch", "numbers")
+    __slots__ = ("epoch", "look_at", "numbers")
 
     def __init__(self, epoch: int, numbers: Iterable[int] = ()) -> None:
         self.epoch = epoch
         self.numbers = set(numbers)
+        self.look_at = max(REFUSED_NUMBERS_LOOK, 2 * len(self.numbers))
 
 
 class _Shard(msgspec.Struct, array_like=True):
@@ -92,7 +91,9 @@ class _Shard(msgspec.Struct, array_like=True):
 
 
 class _State(msgspec.Struct, array_like=True):
-    """`refused`: session id, epoch, numbers. `depths`: instrument id, bids, asks. All ascending."""
+    """`refused`: session id, epoch, numbers. `depths`: instrument id, bids, asks. `engaged`: kill switches. All
+    ascending.
+    """
 
     version: int
     local: bytes
@@ -101,6 +102,11 @@ class _State(msgspec.Struct, array_like=True):
     depths: list[tuple[int, list[tuple[int, int, int]], list[tuple[int, int, int]]]]
     transfers: list[Transfer]
     homes: list[tuple[str, str]]
+    last_instruction_id: int = 0
+    instructions: list[Instructed] = []
+    engaged: list[Instruction] = []
+    names: list[NamesRecord] = []
+    open_orders: list[int] = []
 
 
 _decoder: Final = msgspec.msgpack.Decoder(_State)
@@ -116,9 +122,11 @@ class RelayEngine:
         self._refused: dict[int, _Refused] = {}
         self.homes: dict[str, str] = {}
         """The shard of every instrument that a shard has said to have, by symbol."""
-        self.transfers: dict[str, Transfer] = {}
-        self.due: list[str] = []
-        """Transfers whose next step is to be sent: no part of the state, a step may be sent once too often."""
+        self.transfers = Transfers()
+        self.instructions = Instructions()
+        self.names = OrderNames()
+        self.crowded: dict[int, None] = {}
+        """Sessions of which many numbers were answered here: no part of the state, it asks for ForgetNumbers."""
         self._depths: dict[int, DepthView] = {}
 
     # -- commands -----------------------------------------------------------------------------------------------------
@@ -130,7 +138,7 @@ class RelayEngine:
             # The definitions' engine counts every command.
             self._local.seq, self._local.time_ns = seq, time_ns
             return
-        if isinstance(command, DefineShard | RequestTransfer | RefuseMessage):
+        if isinstance(command, OWN):
             self._apply_own(command, out)
             self._local.seq, self._local.time_ns = seq, time_ns
             return
@@ -138,23 +146,33 @@ class RelayEngine:
             self._answered_here(command)
         self._local.apply(seq, time_ns, command, out)
 
-    def _apply_own(self, command: DefineShard | RequestTransfer | RefuseMessage, out: list[Event]) -> None:
+    def _apply_own(
+        self,
+        command: DefineShard | RequestTransfer | RefuseMessage | InstructShards | ForgetNumbers,
+        out: list[Event],
+    ) -> None:
         if isinstance(command, DefineShard):
             self._define_shard(command, out)
         elif isinstance(command, RequestTransfer):
-            self._request_transfer(command, out)
+            fault = self.transfers.request(command)
+            if fault:
+                out.append(CommandRefused("RequestTransfer", fault))
+        elif isinstance(command, InstructShards):
+            self._instruct(command, out)
+        elif isinstance(command, ForgetNumbers):
+            self._forget_numbers(command)
         else:
             self._answered_here(command)
-            out.append(
-                MessageUnavailable(
-                    command.session_id,
-                    command.msg_seq_num,
-                    command.ref_msg_type,
-                    command.ref_id,
-                    command.text,
-                    command.code,
-                )
-            )
+            ids = (command.session_id, command.msg_seq_num)
+            out.append(MessageUnavailable(*ids, command.ref_msg_type, command.ref_id, command.text, command.code))
+
+    def _instruct(self, command: InstructShards, out: list[Event]) -> None:
+        instruction_id = self.instructions.instruct(command.shards, command.instruction)
+        if instruction_id:
+            out.append(ShardsInstructed(instruction_id, command.shards))
+        else:
+            text = f"{len(self.instructions.waiting)} instructions wait for shards that are down"
+            out.append(CommandRefused(type(command.instruction).__name__, text))
 
     def _answered_here(
         self, command: RefuseOrder | RefuseCancel | RefuseMessage | CancelOrder | ReplaceOrder | RequestStatus
@@ -163,6 +181,15 @@ class RelayEngine:
         if refused is None or refused.epoch != command.epoch:
             refused = self._refused[command.session_id] = _Refused(command.epoch)
         refused.numbers.add(command.msg_seq_num)
+        if len(refused.numbers) >= refused.look_at:
+            self.crowded[command.session_id] = None
+
+    def _forget_numbers(self, command: ForgetNumbers) -> None:
+        refused = self._refused.get(command.session_id)
+        if refused is not None and refused.epoch == command.epoch:
+            left = [number for number in refused.numbers if number >= command.below]
+            self._refused[command.session_id] = _Refused(command.epoch, left)
+        self.crowded.pop(command.session_id, None)
 
     def _define_shard(self, command: DefineShard, out: list[Event]) -> None:
         known = self.shards.get(command.name)
@@ -170,26 +197,7 @@ class RelayEngine:
             out.append(CommandRefused("DefineShard", f"shard {command.name} has the id {known.shard_id}"))
         elif known is None:
             self.shards[command.name] = ShardCursor(command.shard_id)
-
-    def _request_transfer(self, command: RequestTransfer, out: list[Event]) -> None:
-        known = self.transfers.get(command.transfer_id)
-        if known is not None and known.command != msgspec.structs.replace(
-            command, by=known.command.by, reason=known.command.reason
-        ):
-            out.append(CommandRefused("RequestTransfer", f"transfer {command.transfer_id} is another: {known.command}"))
-        elif known is None:
-            self.transfers[command.transfer_id] = Transfer(command, REQUESTED)
-            self.due.append(command.transfer_id)
-
-    def _move(self, shard: str, event: TransferredOut | TransferredIn) -> None:
-        transfer = self.transfers.get(event.transfer_id)
-        if transfer is None:
-            return
-        if isinstance(event, TransferredOut) and transfer.state == REQUESTED and shard == transfer.command.from_shard:
-            transfer.state = UNDER_WAY
-            self.due.append(event.transfer_id)
-        elif isinstance(event, TransferredIn) and transfer.state == UNDER_WAY and shard == transfer.command.to_shard:
-            transfer.state = DONE
+            self.instructions.add_shard(command.name)
 
     def _take(self, command: RelayBatch, out: list[Event]) -> None:
         cursor = self.shards[command.shard]
@@ -199,6 +207,7 @@ class RelayEngine:
             cursor.answered[session_id] = (epoch, msg_seq_num)
         events = decode_events(command.events) if command.events else []
         depths = self._depths
+        sessions = self._local.sessions
         touched: set[int] = set()
         for event in events:
             if type(event) is Execution and event.instrument_id:
@@ -207,18 +216,26 @@ class RelayEngine:
                     view = depths[event.instrument_id] = DepthView(0, (), ())
                 view.fold(event)
                 touched.add(event.instrument_id)
-            elif isinstance(event, InstrumentDefined):
-                self.homes[event.symbol] = command.shard
-            elif isinstance(event, TransferredOut | TransferredIn):
-                self._move(command.shard, event)
+                self.names.fold(sessions[event.session_id].comp_id, event, cursor.shard_id)
+            else:
+                self._note(command.shard, event)
         for transfer_id, text in command.refused_transfers:
-            transfer = self.transfers.get(transfer_id)
-            if transfer is not None and transfer.state in OPEN_STATES:
-                transfer.state = REFUSED if transfer.state == REQUESTED else STUCK
-                transfer.text = text
+            self.transfers.refused(command.shard, transfer_id, text)
+        self.instructions.obeyed(command.shard, command.obeyed)
         for instrument_id in touched:
             depths[instrument_id].take_changes()
         out += events
+
+    def _note(self, shard: str, event: Event) -> None:
+        """Take what a shard has said beside the steps of orders."""
+        if isinstance(event, OrderRefused):
+            self.names.refused(self._local.sessions[event.session_id].comp_id, event, self.shards[shard].shard_id)
+        elif isinstance(event, InstrumentDefined):
+            self.homes[event.symbol] = shard
+        elif isinstance(event, TransferredOut | TransferredIn):
+            self.transfers.posted(shard, event)
+        elif isinstance(event, TradingDayEnded):
+            self.names.end_day(self.shards[shard].shard_id)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -229,6 +246,18 @@ class RelayEngine:
         """
         known, highest = self.shards[shard].answered.get(session_id, (0, 0))
         return (known == epoch and msg_seq_num <= highest) or self.is_answered_here(session_id, epoch, msg_seq_num)
+
+    def numbers_to_forget(self, session_id: int, epoch: int, next_target: int) -> ForgetNumbers | None:
+        """Return the command that forgets what cannot come again, where the journal expects `next_target`.
+
+        Where that is nothing, as a lower number has no answer yet, it is looked at again when there are twice as many.
+        """
+        self.crowded.pop(session_id, None)
+        refused = self._refused[session_id]
+        if refused.epoch == epoch and min(refused.numbers) < next_target:
+            return ForgetNumbers(session_id, epoch, next_target)
+        refused.look_at = 2 * len(refused.numbers)
+        return None
 
     def is_answered_here(self, session_id: int, epoch: int, msg_seq_num: int) -> bool:
         """Tell whether the gateway itself has answered a message already."""
@@ -298,8 +327,12 @@ class RelayEngine:
             ],
             [(session_id, each.epoch, sorted(each.numbers)) for session_id, each in sorted(self._refused.items())],
             [(instrument_id, *self.depth(instrument_id, 0)) for instrument_id in sorted(self._depths)],
-            [self.transfers[key] for key in sorted(self.transfers)],
+            [self.transfers.by_id[key] for key in sorted(self.transfers.by_id)],
             sorted(self.homes.items()),
+            self.instructions.last_id,
+            list(self.instructions.waiting.values()),
+            self.instructions.engaged(),
+            *self.names.records(),
         )
         return _encoder.encode(state)
 
@@ -310,16 +343,18 @@ class RelayEngine:
             ValueError, msgspec.DecodeError: the bytes are not a state of this version.
         """
         state = _decoder.decode(data)
-        if state.version != RELAY_STATE_VERSION:
-            raise ValueError(f"expected the state of a relay of version {RELAY_STATE_VERSION}, found {state.version}")
+        if not 1 <= state.version <= RELAY_STATE_VERSION:
+            found = f"found {state.version}"
+            raise ValueError(f"expected the state of a relay of version 1 to {RELAY_STATE_VERSION}, {found}")
         self._local.load(state.local)
         for shard in state.shards:
             cursor = self.shards[shard.name] = ShardCursor(shard.shard_id, shard.batch_seq)
             cursor.answered = {session_id: (epoch, number) for session_id, epoch, number in shard.answered}
         self._refused = {session_id: _Refused(epoch, numbers) for session_id, epoch, numbers in state.refused}
         self.homes = dict(state.homes)
-        self.transfers = {each.command.transfer_id: each for each in state.transfers}
-        self.due = [key for key, each in self.transfers.items() if each.state in OPEN_STATES]
+        self.transfers = Transfers(state.transfers)
+        self.instructions = Instructions(state.last_instruction_id, state.instructions, state.engaged)
+        self.names.load(state.names, state.open_orders)
         self._depths = {instrument_id: DepthView(0, bids, asks) for instrument_id, bids, asks in state.depths}
 
     def state_hash(self) -> bytes:

@@ -57,7 +57,6 @@ EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 LOGOUT_WAIT_S: Final = 3.0
-SHARD_START_SECONDS: Final = 60.0
 STOP_TEXT: Final = "Exchange is stopping"
 
 log = structlog.get_logger("server")
@@ -114,6 +113,7 @@ class Server:
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
         self._watch: ShardWatch | None = None
+        self._logon_numbers: dict[int, int] = {}
 
     async def run(self) -> int:
         """Start, serve, stop; return the exit code."""
@@ -134,7 +134,8 @@ class Server:
         exchange = self._build_exchange(wire, started, sessions)
         if not is_sharded(self._settings):
             exchange.begin_with(orders_without_owner(self._settings, started, sessions))
-        admission = Admission(wire, admission_accounts(self._settings, sessions), settings.logon)
+        accounts = admission_accounts(self._settings, sessions)
+        admission = Admission(wire, accounts, settings.logon, self._logon_numbers)
         factory = RELAY_FACTORY if is_sharded(self._settings) else ENGINE_FACTORY
         snapshotter = Snapshotter(self._data_dir, settings.snapshot, factory)
         shard = self._start_matching(exchange, started, loop)
@@ -152,15 +153,18 @@ class Server:
             clock=self._clock,
         )
         admin = AdminServer(self._data_dir / settings.admin.socket, operations.table())
-        await admin.start()
-        keeper = await self._start_shards(exchange)
-        admission.start()
-        wire.start()
-        snapshotter.start()
-        timers.start()
-        print_banner(self._settings, ports, started)
-        print("ready", flush=True)
+        keeper = self._build_keeper(exchange)
         try:
+            await admin.start()
+            if keeper is not None:
+                await self._start_shards(keeper)
+            if not self._stop.is_set():
+                admission.start()
+                wire.start()
+                snapshotter.start()
+                timers.start()
+                print_banner(self._settings, ports, started)
+                print("ready", flush=True)
             await self._stop.wait()
         finally:
             timers.stop()
@@ -181,23 +185,47 @@ class Server:
             return EXIT_FAILED
         return EXIT_OK
 
-    async def _start_shards(self, exchange: Exchange) -> ShardKeeper | None:
-        """Start the shards' processes and wait until they are up; those that are not yet are tried again for ever."""
-        if self._watch is None:
+    def _build_keeper(self, exchange: Exchange) -> ShardKeeper | None:
+        if not is_sharded(self._settings):
             return None
+        return ShardKeeper(self._settings, self._data_dir, exchange, self._shard_fault)
+
+    async def _start_shards(self, keeper: ShardKeeper) -> None:
+        """Start the shards' processes and let those that can come up; the others are tried again for ever.
+
+        Returns at once when the exchange is to stop; its end is looked at by `run` alone.
+        """
+        assert self._watch is not None, "a market of shards has a watch"
         self._watch.start()
-        names = [shard.name for shard in self._settings.exchange.shards]
-        keeper = ShardKeeper(self._settings.config_dir, self._data_dir, exchange, names, self._shard_fault)
-        for name in await keeper.start(SHARD_START_SECONDS):
-            log.error("a shard is not up; orders for it are refused until it is", shard=name)
-        return keeper
+        await keeper.start()
+        up = asyncio.ensure_future(keeper.are_up())
+        stop = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait((up, stop), return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not up.done():
+            up.cancel()
+        elif up.exception() is not None:
+            if not isinstance(up.exception(), ExchangeEndedError):
+                up.result()
+            # The matching thread has ended, and has said why, or is about to.
+            await self._stop.wait()
+        else:
+            for name in up.result():
+                log.error("a shard is not up; orders for it are refused until it is", shard=name)
 
     def _build_market(self, wire: Wire, started: Started, sessions: SessionBook) -> ShardMarket | None:
         if not isinstance(started.engine, RelayEngine):
             return None
         self._watch = ShardWatch(wire.wake)
         shard_of_symbol = {instrument.symbol: instrument.shard for instrument in self._settings.instruments}
-        return ShardMarket(started.engine, sessions, shard_of_symbol, self._watch)
+        return ShardMarket(
+            started.engine,
+            sessions,
+            shard_of_symbol,
+            self._watch,
+            logon_numbers=self._logon_numbers,
+            fault_point=self._passes,
+        )
 
     def _build_exchange(self, wire: Wire, started: Started, sessions: SessionBook) -> Exchange:
         settings = self._settings.exchange
@@ -247,7 +275,7 @@ class Server:
     async def _stop_in_order(self, wire: Wire, exchange: Exchange, sessions: SessionBook, shard: ShardThread) -> None:
         """No new orders, Logout to all, everything committed and sent, then the matching thread ends."""
         wire.stop_accepting()
-        if self._failure is None:
+        if self._failure is None and shard.is_alive():
             await self._close_acceptance(exchange)
             for session in sessions:
                 if session.logged_on:

@@ -2,9 +2,11 @@
 
 Frames of commands come from the gateway's process over a stream socket. A batch is answered when it is committed,
 never before, as the journal holds it; a gateway that comes anew says which batch it stored last and is given all that
-came after. One gateway at a time: a new connection takes the place of the old one. Owner: the shard's matching thread.
+came after. One gateway at a time: a new one takes the place of the old one when it has said who it is. Owner: the
+shard's matching thread.
 """
 
+import contextlib
 import os
 import select
 import socket
@@ -15,7 +17,8 @@ from typing import Final
 import structlog
 
 from gateway.pipeline import PendingBatch
-from gateway.shard_frames import Hello, Welcome, batch_frame, decode_hello, json_frame
+from gateway.shard_frames import PROTOCOL_VERSION, Hello, Welcome, batch_frame, json_frame
+from gateway.shard_visitors import Visitor, Visitors
 from gateway.statistics import LoopStatistics
 from gateway.storage import Storage
 from matching import frames
@@ -23,7 +26,7 @@ from matching.clock import Clock
 from matching.codec import decode_commands, encode_commands, encode_event_counts, encode_events
 from matching.commands import Command, ContinueWork
 from matching.engine import Engine
-from matching.events import Event
+from matching.events import CommandRefused, Event
 from matching.frames import Frame, FrameDecoder, FrameError
 from matching.journal import Batch, Journal, JournalError
 
@@ -63,6 +66,7 @@ class ShardExchange:
         self._clock = clock
         self._configure = configure
         self._fault_point = fault_point
+        self._visitors = Visitors(self._refuse)
         self._connection: socket.socket | None = None
         self._decoder = FrameDecoder()
         self._unsent = bytearray()
@@ -72,9 +76,10 @@ class ShardExchange:
         self._status_at = 0.0
         self._stopping = False
         self._retained_from = 0
+        self._refused: tuple[list[Command], str] = [], ""
         self.statistics = LoopStatistics()
         self.stored_through = 0
-        """The last batch that the gateway has in its own journal: what came later must be kept for it."""
+        """The last batch that the gateway has committed to its own journal: what came later must be kept for it."""
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -83,6 +88,7 @@ class ShardExchange:
         while not self._stopping:
             self.turn(POLL_MS)
         self._drop("the shard is stopping")
+        self._visitors.close()
 
     @property
     def is_connected(self) -> bool:
@@ -122,25 +128,80 @@ class ShardExchange:
         return self._engine.has_work or (behind and len(self._unsent) < UNSENT_BYTES_MAX // 2)
 
     def _wait(self, timeout_ms: int) -> bool:
-        """Wait for input; take a new connection. Returns whether the connection has something to read."""
+        """Wait for input; hear new connections. Returns whether the gateway's has something to read."""
         poller = select.poll()
         poller.register(self._listener, select.POLLIN)
+        for visitor in self._visitors.connections:
+            poller.register(visitor, select.POLLIN)
         connection = self._connection
         if connection is not None:
             poller.register(connection, select.POLLIN | (select.POLLOUT if self._unsent else 0))
         readable = False
         for number, what in poller.poll(timeout_ms):
             if number == self._listener.fileno():
-                self._accept()
-            elif connection is self._connection and what & ~select.POLLOUT:
+                self._visitors.accept(self._listener)
+            elif connection is not None and number == connection.fileno() and what & ~select.POLLOUT:
                 readable = True
+        for newcomer, hello, rest in self._visitors.listen():
+            self._greet(newcomer, hello, rest)
         return readable and self._connection is connection
 
-    def _accept(self) -> None:
-        connection, _ = self._listener.accept()
+    def _greet(self, visitor: Visitor, hello: Hello, rest: list[Frame]) -> None:
+        """Let a gateway that has said who it is take the place of the one before it, unless it cannot be served."""
+        try:
+            # What the one before it has sent is in the journal when this one hears how far that goes.
+            self._apply_all(0)
+            self._check(hello)
+            self._configure_as(hello)
+        except FrameError as error:
+            log.error("a gateway is refused", reason=str(error))
+            self._refuse(visitor.connection, str(error))
+            visitor.connection.close()
+            return
         self._drop("a gateway has connected anew")
-        connection.setblocking(False)
-        self._connection = connection
+        self._connection = visitor.connection
+        self._decoder = visitor.decoder
+        last = self._journal.last.batch_seq
+        self.stored_through = hello.committed_through
+        self._send(json_frame(frames.WELCOME, self._welcome("")))
+        self._next_to_send = hello.received_through + 1
+        log.info("gateway connected", received_through=hello.received_through, last=last)
+        try:
+            for frame in rest:
+                self._take(frame)
+        except FrameError as error:
+            self._drop(str(error))
+
+    def _check(self, hello: Hello) -> None:
+        """Raise FrameError where the gateway cannot be given what it lacks, or has what is not of this shard."""
+        last, base = self._journal.last.batch_seq, self._journal.base.batch_seq
+        if hello.received_through > last:
+            raise FrameError(f"the gateway has stored batch {hello.received_through}, this shard ends at {last}")
+        if hello.received_through < base:
+            raise FrameError(f"batch {hello.received_through + 1} was deleted: the gateway was away for too long")
+
+    def _configure_as(self, hello: Hello) -> None:
+        """Make the gateway's configuration part of the state, in batches of its own; raise FrameError where the engine
+        refuses some of it.
+        """
+        commands = self._configure(hello)
+        if not commands or commands != self._refused[0]:
+            self._commands += commands
+            refused = [event for event in self._apply_all(0) if isinstance(event, CommandRefused)]
+            # What is refused is commanded again at each hello; it is journaled once.
+            left = self._configure(hello) if refused else []
+            self._refused = left, "; ".join(f"{event.command}: {event.text}" for event in refused)
+        if self._refused[1]:
+            raise FrameError(self._refused[1])
+
+    def _welcome(self, refused: str) -> Welcome:
+        last = self._journal.last.batch_seq
+        return Welcome(os.getpid(), self._engine.shard_id, last, PROTOCOL_VERSION, refused)
+
+    def _refuse(self, connection: socket.socket, reason: str) -> None:
+        """Say why a connection is refused, as far as it takes that at once."""
+        with contextlib.suppress(OSError):
+            connection.send(json_frame(frames.WELCOME, self._welcome(reason)))
 
     def _drop(self, cause: str) -> None:
         if self._connection is not None:
@@ -173,41 +234,24 @@ class ShardExchange:
 
     def _take(self, frame: Frame) -> None:
         kind = frame.header.kind
-        if kind == frames.HELLO:
-            self._hello(decode_hello(frame))
-        elif kind == frames.COMMANDS:
-            if not self._next_to_send:
-                raise FrameError("commands came before a hello")
-            self.stored_through = max(self.stored_through, frame.header.batch_seq)
-            self._commands += decode_commands(frame.commands)
-        else:
-            raise FrameError(f"a shard takes no frame of kind {kind}")
-
-    def _hello(self, hello: Hello) -> None:
-        """Make the configuration part of the state, then answer with all that the gateway has not stored."""
-        # What came before it is in the journal when the gateway hears how far that goes.
-        self._apply_all(0)
-        last = self._journal.last.batch_seq
-        if hello.stored_through > last:
-            raise FrameError(f"the gateway has stored batch {hello.stored_through}, this shard ends at {last}")
-        if hello.stored_through < self._journal.base.batch_seq:
-            raise FrameError(f"batch {hello.stored_through + 1} was deleted: the gateway was away for too long")
-        self.stored_through = hello.stored_through
-        self._commands += self._configure(hello)
-        self._send(json_frame(frames.WELCOME, Welcome(os.getpid(), self._engine.shard_id, last)))
-        self._next_to_send = hello.stored_through + 1
-        log.info("gateway connected", stored_through=hello.stored_through, last=last)
+        if kind != frames.COMMANDS:
+            raise FrameError(f"a shard takes no frame of kind {kind} after the hello")
+        self.stored_through = max(self.stored_through, frame.header.batch_seq)
+        self._commands += decode_commands(frame.commands)
 
     # -- a batch ------------------------------------------------------------------------------------------------------
 
-    def _apply_all(self, oldest_ns: int) -> None:
+    def _apply_all(self, oldest_ns: int) -> list[Event]:
+        """Apply and commit all commands; return their events."""
+        events: list[Event] = []
         while self._commands:
             commands = self._commands[:COMMANDS_PER_BATCH_MAX]
             del self._commands[:COMMANDS_PER_BATCH_MAX]
-            self._apply(commands, oldest_ns)
+            events += self._apply(commands, oldest_ns)
             self._commit()
+        return events
 
-    def _apply(self, commands: list[Command], oldest_ns: int) -> None:
+    def _apply(self, commands: list[Command], oldest_ns: int) -> list[Event]:
         began = time.perf_counter_ns()
         last = self._journal.last
         time_ns = max(last.time_ns + 1, self._clock.now_ns())
@@ -230,9 +274,14 @@ class ShardExchange:
         )
         self._pending = [PendingBatch(batch, events=[], targets={}, oldest_ns=oldest_ns, drop_copy_cursors={})]
         self.statistics.busy(time.perf_counter_ns() - began)
+        return events
 
     def commit(self) -> tuple[list[PendingBatch], list[tuple[int, int]]]:
-        """Commit what is pending; called by the storage, again and again where the disk does not take it."""
+        """Commit what is pending; called by the storage, again and again where the disk does not take it.
+
+        Meanwhile the gateway hears that this process lives.
+        """
+        self._send_status()
         self._fault_point("commit.before")
         self._journal.append([pending.batch for pending in self._pending])
         self._fault_point("commit.after")
@@ -256,6 +305,9 @@ class ShardExchange:
             self._send(b"")
         if self._next_to_send and self._next_to_send <= self._journal.last.batch_seq:
             self._catch_up()
+        self._send_status()
+
+    def _send_status(self) -> None:
         now = time.monotonic()
         if now - self._status_at > STATUS_SECONDS:
             self._status_at = now

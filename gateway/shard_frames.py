@@ -2,7 +2,7 @@
 journal holds them.
 """
 
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -10,25 +10,38 @@ from matching import frames
 from matching.frames import Frame, FrameError
 
 ContentT = TypeVar("ContentT")
+PROTOCOL_VERSION: Final = 2
+"""What gateway and shard have to agree on. A shard may outlive its gateway, and the next may be of another release.
+Version 1 said no version.
+"""
 
 
 class Hello(msgspec.Struct):
-    """The gateway's first word: the last batch of the shard that it has stored, and the ids that all shards share."""
+    """The gateway's first word: the last batch of the shard that it has received, the last that it has committed to its
+    own journal, and the ids that all shards share.
+    """
 
     shard: str
     shard_id: int
-    stored_through: int
+    received_through: int
+    committed_through: int
     instruments: dict[str, int]
     accounts: dict[str, int]
     sessions: dict[str, int]
+    protocol: int = PROTOCOL_VERSION
 
 
 class Welcome(msgspec.Struct):
-    """The shard's answer; the batches after `Hello.stored_through` follow it, up to `last_batch_seq` and beyond."""
+    """The shard's answer; the batches after `Hello.received_through` follow it, up to `last_batch_seq` and beyond.
+
+    `refused`: why the shard does not take this gateway; then nothing follows.
+    """
 
     pid: int
     shard_id: int
     last_batch_seq: int
+    protocol: int = 1
+    refused: str = ""
 
 
 class _Batch(Protocol):
@@ -84,14 +97,17 @@ def json_frame(kind: int, content: msgspec.Struct | dict[str, Any]) -> bytes:
 
 
 def command_frame(commands: bytes, count: int, *, stored_through: int) -> bytes:
-    """Return a frame of commands for a shard; it says what the gateway has stored of the shard's batches."""
+    """Return a frame of commands for a shard; it says what the gateway has committed of the shard's batches."""
     return frames.encode_command_frame(
         batch_seq=stored_through, first_seq=0, time_ns=0, commands=commands, command_count=count
     )
 
 
 def decode_hello(frame: Frame) -> Hello:
-    """Raises FrameError where it is none."""
+    """Raises FrameError where it is none, or is of another version of the protocol."""
+    said = _decoded(frame, dict[str, Any]).get("protocol", 1)
+    if said != PROTOCOL_VERSION:
+        raise FrameError(f"the gateway speaks version {said} of the protocol, the shard version {PROTOCOL_VERSION}")
     return _decoded(frame, Hello)
 
 

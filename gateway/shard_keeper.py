@@ -18,12 +18,19 @@ from typing import Final
 
 import structlog
 
-from gateway.exchange import Exchange
+from config.settings import Settings
+from config.shards import leave_settings
+from gateway.exchange import Exchange, ExchangeEndedError
 from gateway.shard_process import SOCKET_NAME
 
 SHARDS_FOLDER: Final = "shards"
 LOOK_SECONDS: Final = 0.1
+SETTINGS_NAME: Final = ".settings.json"
+"""No shard can have this name, which begins with neither letter nor digit."""
+START_SECONDS: Final = 60.0
+START_GRACE_SECONDS: Final = 5.0
 CONNECT_SECONDS_MAX: Final = 5.0
+CONNECT_AGAIN_SECONDS: Final = 0.5
 START_AGAIN_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 10.0
 _CREDENTIALS: Final = struct.Struct("3i")
@@ -35,36 +42,50 @@ log = structlog.get_logger("shards")
 class ShardKeeper:
     """One process and one connection for each shard."""
 
-    def __init__(self, config_dir: Path, data_dir: Path, exchange: Exchange, names: list[str], fault: str = "") -> None:
-        self._config_dir = config_dir
+    def __init__(self, settings: Settings, data_dir: Path, exchange: Exchange, fault: str = "") -> None:
+        self._settings = settings
         self._folder = data_dir / SHARDS_FOLDER
         self._exchange = exchange
-        self._names = names
+        self._names = names = [shard.name for shard in settings.exchange.shards]
         self._fault_shard, _, self._fault = fault.partition("/")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._pids: dict[str, int] = {}
         self._started_at: dict[str, float] = {}
+        self._connected_at: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
         self.restarts = dict.fromkeys(names, 0)
 
-    async def start(self, seconds: float) -> list[str]:
-        """Begin to keep the shards; return the names of those that are not up after `seconds`."""
+    async def start(self) -> None:
+        """Begin to keep the shards."""
         for name in self._names:
-            folder = self._folder / name
-            folder.mkdir(parents=True, exist_ok=True)
+            (self._folder / name).mkdir(parents=True, exist_ok=True)
+        leave_settings(self._settings, self._folder / SETTINGS_NAME)
         self._task = asyncio.get_running_loop().create_task(self._run())
-        until = asyncio.get_running_loop().time() + seconds
-        while asyncio.get_running_loop().time() < until:
-            down = await self._down()
-            if not down:
-                return []
+
+    async def are_up(self) -> list[str]:
+        """Return when every shard is up, or when those that are not must not keep members out any longer; return those.
+
+        A shard whose process has ended once is not waited for, nor is one that is not up START_GRACE_SECONDS after the
+        last of the others. While none is up there is nobody to keep out: then they have START_SECONDS.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + START_SECONDS
+        known = len(self._names)
+        while True:
+            down = [name for name, _ in await self._down()]
+            if len(down) < known:
+                known = len(down)
+                until = loop.time() + START_GRACE_SECONDS
+            if loop.time() > until or all(self.restarts[name] for name in down):
+                return down
             await asyncio.sleep(LOOK_SECONDS)
-        return [name for name, _ in await self._down()]
 
     async def stop(self) -> None:
         """End all shards in order."""
         if self._task is not None:
             self._task.cancel()
+            # A process that is being started at this moment is there, and known, when the task has ended.
+            await asyncio.wait([self._task])
         await asyncio.gather(*(asyncio.to_thread(self._end, name) for name in self._names))
 
     def _kill(self, name: str) -> None:
@@ -106,7 +127,8 @@ class ShardKeeper:
             os.close(ended)
 
     async def _down(self) -> list[tuple[str, bool]]:
-        return await asyncio.wrap_future(self._exchange.submit(self._exchange.shards_down))
+        down = await asyncio.wrap_future(self._exchange.submit(self._exchange.shards_down))
+        return [(name, is_connected) for name, is_connected in down if name in self._names]
 
     async def _run(self) -> None:
         while True:
@@ -116,18 +138,23 @@ class ShardKeeper:
                         await self._bring_back(name)
                 for name in await asyncio.wrap_future(self._exchange.submit(self._exchange.shards_hung)):
                     self._kill(name)
+            except ExchangeEndedError:
+                return
             except Exception:
                 log.exception("looking after the shards failed")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _bring_back(self, name: str) -> None:
         """Connect to a shard; start its process where there is none."""
+        now = asyncio.get_running_loop().time()
+        if now - self._connected_at.get(name, -CONNECT_AGAIN_SECONDS) < CONNECT_AGAIN_SECONDS:
+            return
         connection = await self._connected(name)
         if connection is not None:
+            self._connected_at[name] = now
             await asyncio.wrap_future(self._exchange.submit(lambda: self._exchange.connect_shard(name, connection)))
             return
         process = self._processes.get(name)
-        now = asyncio.get_running_loop().time()
         if process is not None:
             if process.poll() is None:
                 return
@@ -153,7 +180,14 @@ class ShardKeeper:
 
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:
         folder = self._folder / name
-        arguments = ["--config", os.fspath(self._config_dir), "--data", os.fspath(folder), "--shard", name]
+        arguments = [
+            "--settings",
+            os.fspath(self._folder / SETTINGS_NAME),
+            "--data",
+            os.fspath(folder),
+            "--shard",
+            name,
+        ]
         if name == self._fault_shard and not self.restarts[name]:
             arguments += ["--fault-point", self._fault]
         log.info("shard starts", shard=name)

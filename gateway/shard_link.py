@@ -5,14 +5,17 @@ nothing: the next one begins with all that the shard has committed and this gate
 still without an answer is sent again, in the same order. So a shard never applies a command twice.
 """
 
+import itertools
 import socket
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import structlog
 
-from gateway.shard_frames import Hello, command_frame, decode_status, decode_welcome, json_frame
+from gateway.shard_frames import PROTOCOL_VERSION, Hello, command_frame, decode_status, decode_welcome, json_frame
+from gateway.shard_instructions import INSTRUCTIONS
 from matching import frames
 from matching.codec import decode_commands, decode_event_counts, decode_events, encode_commands
 from matching.commands import Command, RelayBatch, TransferIn, TransferOut
@@ -23,8 +26,15 @@ RECEIVE_BYTES: Final = 1 << 20
 RECEIVES_PER_TURN_MAX: Final = 4
 """At most 4 MB of one shard's batches are taken in one turn, so that the others and the wire have theirs."""
 
+SILENT_SECONDS: Final = 3.0
+"""A shard says something twice a second; after so long nobody is let wait for it any more."""
+HUNG_SECONDS: Final = 10.0
+"""After so long it is ended by force and started again; one whose disk does not take a commit still says so."""
+
 Connection: TypeAlias = socket.socket
 """A stream socket to a shard."""
+
+STEPS: Final = (TransferOut, TransferIn)
 
 log = structlog.get_logger("shard-link")
 
@@ -47,13 +57,16 @@ class ShardLink:
         self._caught_up_at: int | None = None
         self._received = 0
         self._heard_at = time.monotonic()
+        self._looked_at = self._heard_at
 
     def connect(self, connection: socket.socket, hello: Hello) -> None:
         """Begin a conversation; `is_up` follows when the shard has said what is missing here."""
-        self.drop("a new connection")
+        if self.connection is not None:
+            self.drop("a new connection")
         connection.setblocking(False)
         self.connection = connection
-        self._received = hello.stored_through
+        self._received = hello.received_through
+        self._heard_at = self._looked_at = time.monotonic()
         self._send(json_frame(frames.HELLO, hello))
 
     def drop(self, cause: str) -> None:
@@ -71,17 +84,28 @@ class ShardLink:
         if self.is_up:
             self._outgoing.append(command)
 
-    def flush(self, stored_through: int) -> None:
-        """Send what was submitted; `stored_through` is the last batch of the shard that the journal here holds."""
+    def flush(self, stored_through: int) -> bool:
+        """Send what was submitted, if anything; return whether something was.
+
+        `stored_through` is the last batch of the shard that the journal here holds.
+        """
         if self._outgoing:
             commands, self._outgoing = self._outgoing, []
             self._send(command_frame(encode_commands(commands), len(commands), stored_through=stored_through))
-        elif self._unsent:
+            return True
+        if self._unsent:
             self._send(b"")
+        return False
 
-    def silent_s(self) -> float:
-        """Seconds since anything came."""
-        return time.monotonic() - self._heard_at
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing has come for so long that it is not to be waited for."""
+        return self._looked_at - self._heard_at > SILENT_SECONDS
+
+    @property
+    def is_hung(self) -> bool:
+        """Whether nothing has come for so long, since a connection was made, that it never will."""
+        return self.connection is not None and self._looked_at - self._heard_at > HUNG_SECONDS
 
     def receive(self) -> list[tuple[RelayBatch, list[Command]]]:
         """Return the batches that have come, each with its commands."""
@@ -92,6 +116,8 @@ class ShardLink:
             try:
                 data = self.connection.recv(RECEIVE_BYTES)
             except BlockingIOError:
+                # Silence counts from here: what came while this process itself stood still was not silence.
+                self._looked_at = time.monotonic()
                 break
             except OSError as error:
                 self.drop(str(error))
@@ -99,7 +125,7 @@ class ShardLink:
             if not data:
                 self.drop("closed by the shard")
                 break
-            self._heard_at = time.monotonic()
+            self._heard_at = self._looked_at = time.monotonic()
             try:
                 for frame in self._decoder.feed(data):
                     self._take(frame, batches)
@@ -113,6 +139,9 @@ class ShardLink:
             batches.append(self._batch(frame))
         elif kind == frames.WELCOME:
             welcome = decode_welcome(frame)
+            if welcome.refused or welcome.protocol != PROTOCOL_VERSION:
+                other = f"it speaks version {welcome.protocol} of the protocol, the gateway version {PROTOCOL_VERSION}"
+                raise FrameError(f"refused by the shard: {welcome.refused}" if welcome.refused else other)
             self.pid = welcome.pid
             self._caught_up_at = welcome.last_batch_seq
             log.info("shard connected", shard=self.name, pid=self.pid, last=welcome.last_batch_seq)
@@ -132,15 +161,26 @@ class ShardLink:
         commands = decode_commands(frame.commands) if frame.commands else []
         answered: dict[int, tuple[int, int]] = {}
         unanswered = self.unanswered
-        for command in commands:
+        obeyed: list[int] = []
+        steps: list[int] = []
+        for at, command in enumerate(commands):
             if unanswered and unanswered[0] == command:
                 unanswered.popleft()
+                if isinstance(command, INSTRUCTIONS):
+                    obeyed.append(at)
+            if isinstance(command, STEPS):
+                steps.append(at)
             msg_seq_num = getattr(command, "msg_seq_num", 0)
             if msg_seq_num:
                 answered[command.session_id] = (command.epoch, msg_seq_num)  # type: ignore[union-attr]  # both are there
         highest = tuple((session_id, *numbers) for session_id, numbers in answered.items())
-        refused = refused_transfers(frame, commands)
-        return RelayBatch(self.name, header.batch_seq, header.time_ns, highest, frame.events, refused), commands
+        texts = refusals(frame, steps + obeyed) if steps or obeyed else []
+        ids = [command.transfer_id for at in steps if isinstance(command := commands[at], TransferOut | TransferIn)]
+        refused = tuple((transfer_id, text) for transfer_id, text in zip(ids, texts, strict=False) if text)
+        batch = RelayBatch(
+            self.name, header.batch_seq, header.time_ns, highest, frame.events, refused, tuple(texts[len(steps) :])
+        )
+        return batch, commands
 
     def _send(self, data: bytes) -> None:
         if self.connection is None:
@@ -156,16 +196,10 @@ class ShardLink:
             self.drop(str(error))
 
 
-def refused_transfers(frame: Frame, commands: list[Command]) -> tuple[tuple[str, str], ...]:
-    """Return the transfers whose step a shard refused, and why."""
-    steps = [(at, command) for at, command in enumerate(commands) if isinstance(command, TransferOut | TransferIn)]
-    if not steps:
-        return ()
+def refusals(frame: Frame, places: Sequence[int]) -> list[str]:
+    """Return, for the commands at these places of a batch, why each was refused, or nothing."""
     counts = decode_event_counts(frame.event_counts)
-    events = decode_events(frame.events)
-    refused: list[tuple[str, str]] = []
-    for at, step in steps:
-        begin = sum(counts[:at])
-        given = events[begin : begin + counts[at]]
-        refused += [(step.transfer_id, event.text) for event in given if isinstance(event, CommandRefused)]
-    return tuple(refused)
+    events = decode_events(frame.events) if frame.events else []
+    ends = list(itertools.accumulate(counts))
+    given = (events[ends[at] - counts[at] : ends[at]] for at in places)
+    return ["; ".join(event.text for event in each if isinstance(event, CommandRefused)) for each in given]

@@ -1,76 +1,79 @@
 """The market where it is matched in shards: which command goes to which shard, and what comes back. Owner: the matching
 thread.
 
-A message for a shard that cannot be reached is refused here and now, journaled like any other answer. Cancels of all
-orders of a session go to every shard, at once or when it is back.
+A message for a shard that cannot be reached is refused here and now, journaled like any other answer; what a shard has
+been given is its own to answer. Cancels of all orders of a session go to every shard, at once or when it is back; what
+operators say, when it is in the journal.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from gateway.answers import Answers
-from gateway.decimals import e8_text
-from gateway.inbound import NEW_ORDER_SINGLE, ORDER_CANCEL_REPLACE_REQUEST, ORDER_CANCEL_REQUEST, ORDER_STATUS_REQUEST
-from gateway.relay import REQUESTED, UNDER_WAY, RelayEngine
+from gateway.fault_points import SHARDS_SENT
+from gateway.relay import RelayEngine
 from gateway.sessions import SessionBook
 from gateway.shard_frames import Hello
 from gateway.shard_link import Connection, ShardLink
+from gateway.shard_numbers import EpochGate, Repeats
+from gateway.shard_refusals import ROUTED, Routed, refused_order, unavailable
 from gateway.shard_watch import ShardWatch
-from gateway.storage import COMMIT_GIVE_UP_S
-from matching import refusals
 from matching.commands import (
     CancelOrder,
     CancelSessionOrders,
     Command,
-    EndTradingDay,
+    Instruction,
     NewOrder,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
     ReplaceOrder,
     RequestStatus,
-    SetKillSwitch,
     SetReferencePrice,
     SetTradingPhase,
-    TransferIn,
-    TransferOut,
 )
 from matching.engine import SHARD_ID_SHIFT
-from matching.types import RESPONSE_TO_CANCEL
 
-Routed: TypeAlias = NewOrder | CancelOrder | ReplaceOrder | RequestStatus | RefuseOrder | RefuseCancel
-ROUTED: Final = (NewOrder, CancelOrder, ReplaceOrder, RequestStatus, RefuseOrder, RefuseCancel)
-MSG_TYPES: Final = {
-    CancelOrder: ORDER_CANCEL_REQUEST,
-    ReplaceOrder: ORDER_CANCEL_REPLACE_REQUEST,
-    RequestStatus: ORDER_STATUS_REQUEST,
-}
-HUNG_SECONDS: Final = COMMIT_GIVE_UP_S + 10.0
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
-BROADCAST: Final = (CancelSessionOrders, EndTradingDay, SetKillSwitch)
 
 
 class ShardMarket:
-    """All shards of the exchange. `shard_of_symbol` says where each instrument lives."""
+    """All shards of the exchange. `shard_of_symbol` says where each instrument lives, `logon_numbers` is that of
+    `Repeats`.
+    """
 
     def __init__(
-        self, relay: RelayEngine, sessions: SessionBook, shard_of_symbol: Mapping[str, str], watch: ShardWatch
+        self,
+        relay: RelayEngine,
+        sessions: SessionBook,
+        shard_of_symbol: Mapping[str, str],
+        watch: ShardWatch,
+        *,
+        logon_numbers: Mapping[int, int],
+        fault_point: Callable[[str], None],
     ) -> None:
         self._relay = relay
         self._sessions = sessions
         self._watch = watch
-        self._strangers: set[str] = set(relay.shards)
+        self._fault_point = fault_point
+        # An instrument that is configured no longer stays where its orders are.
+        homes = {**relay.homes, **shard_of_symbol}
+        names = [name for name in relay.shards if name in homes.values()]
+        self._strangers: set[str] = set(names)
         # A shard that this gateway has not heard of may have answered, to an earlier one, what a member sends again:
-        # until it is up for the first time, messages for it wait instead of being refused.
-        self._unheard: set[str] = set(relay.shards)
-        self._held: dict[str, list[Command]] = {name: [] for name in relay.shards}
-        self.links = {name: ShardLink(name, cursor.shard_id) for name, cursor in relay.shards.items()}
+        # until it is up for the first time, such messages wait for it instead of being refused.
+        self._unheard: set[str] = set(names)
+        self._held: dict[str, list[Command]] = {name: [] for name in names}
+        self.links = {name: ShardLink(name, relay.shards[name].shard_id) for name in names}
+        for link in self.links.values():
+            link.unanswered.extend(relay.instructions.for_shard(link.name))
         self._by_id = {link.shard_id: link for link in self.links.values()}
         self._by_instrument = {
-            instrument.instrument_id: self.links[shard_of_symbol[instrument.symbol]]
+            instrument.instrument_id: self.links[homes[instrument.symbol]]
             for instrument in relay.instruments.values()
-            if instrument.symbol in shard_of_symbol
+            if instrument.symbol in homes
         }
         self._by_symbol = {
             instrument.symbol: self._by_instrument[instrument.instrument_id]
@@ -78,8 +81,14 @@ class ShardMarket:
             if instrument.instrument_id in self._by_instrument
         }
         self.answers = Answers()
+        self._gate = EpochGate(sessions, self.answers)
+        self._repeats = Repeats(sessions, logon_numbers)
         self._orphans = self._without_owner()
-        self._due: list[tuple[int, str]] = []
+        self._steps_due: list[tuple[int, str]] = []
+        self._instructed: deque[tuple[int, int, Instruction, Sequence[str]]] = deque()
+        self._received: dict[str, deque[tuple[int, int]]] = {name: deque() for name in names}
+        self._committed = {name: relay.shards[name].batch_seq for name in names}
+        self._asked: dict[tuple[str, str], ShardLink] | None = None
 
     # -- connections --------------------------------------------------------------------------------------------------
 
@@ -91,7 +100,8 @@ class ShardMarket:
         hello = Hello(
             shard=name,
             shard_id=link.shard_id,
-            stored_through=cursor.batch_seq,
+            received_through=cursor.batch_seq,
+            committed_through=self._committed[name],
             instruments={each.symbol: each.instrument_id for each in relay.instruments.values()},
             accounts={each.name: each.account_id for each in relay.accounts.values()},
             sessions={each.name: each.session_id for each in relay.sessions.values()},
@@ -121,9 +131,14 @@ class ShardMarket:
         """Let the matching thread be woken by whatever a shard says from now on."""
         self._watch.arm()
 
+    def logged_on(self, session_id: int) -> None:
+        """Note a Logon; see `Repeats`."""
+        self._repeats.logged_on(session_id)
+
     def is_answered(self) -> bool:
-        """Whether no shard that is up owes an answer."""
-        return not any(link.is_up and link.unanswered for link in self.links.values())
+        """Whether no shard that is up, and says something, owes an answer."""
+        owing = (link for link in self.links.values() if link.is_up and not link.is_silent and link.unanswered)
+        return self._gate.is_empty() and next(owing, None) is None
 
     def down(self) -> list[tuple[str, bool]]:
         """Return the shards that cannot be sent anything, and whether they are connected."""
@@ -138,21 +153,47 @@ class ShardMarket:
         batches that shards have answered with. `begun` and `committed` are the gateway's last batches.
         """
         own: list[Command] = []
+        self._asked = None
+        # What has come from a shard counts from the next turn on, when the relay has it: so it is received last.
         self._route_held(own)
-        for command in commands:
+        for command in self._gate.let_through(commands):
             if isinstance(command, ROUTED):
                 self._route(command, own)
-            elif isinstance(command, BROADCAST):
-                self._broadcast(command, own)
-            else:
+            elif isinstance(command, CancelSessionOrders):
+                for link in self.links.values():
+                    self._submit(link, command)
+            elif not isinstance(command, RefuseMessage) or not self._is_answered_here(command):
                 own.append(command)
         for session_id, (epoch, next_target) in targets.items():
             self.answers.taken(session_id, epoch, next_target)
+        self._send_instructions(committed)
+        self._send_steps(begun, committed)
+        self._forget_numbers(own)
+        self._note_committed(begun, committed)
         self._receive(own)
-        self._send_transfers(begun, committed)
-        for link in self.links.values():
-            link.flush(self._relay.shards[link.name].batch_seq)
+        sent = [link.flush(self._committed[link.name]) for link in self.links.values()]
+        if any(sent):
+            self._fault_point(SHARDS_SENT)
         return own
+
+    def _is_answered_here(self, command: Routed | RefuseMessage) -> bool:
+        return self._relay.is_answered_here(command.session_id, command.epoch, command.msg_seq_num)
+
+    def _note_committed(self, begun: int, committed: int) -> None:
+        """Follow how far the batches of each shard are in the journal: what came later it must keep."""
+        for name, waiting in self._received.items():
+            batch_seq = self._relay.shards[name].batch_seq
+            if batch_seq > (waiting[-1][1] if waiting else self._committed[name]):
+                waiting.append((begun, batch_seq))
+            while waiting and waiting[0][0] <= committed:
+                self._committed[name] = waiting.popleft()[1]
+
+    def _forget_numbers(self, own: list[Command]) -> None:
+        for session_id in tuple(self._relay.crowded):
+            state = self._sessions.by_id[session_id].state
+            command = self._relay.numbers_to_forget(session_id, state.target_epoch, state.next_target)
+            if command is not None:
+                own.append(command)
 
     def _receive(self, own: list[Command]) -> None:
         for link in self.links.values():
@@ -164,67 +205,106 @@ class ShardMarket:
                         self.answers.answered(command.session_id, command.epoch, msg_seq_num)  # type: ignore[union-attr]
 
     def has_work(self) -> bool:
-        """Whether a step of a transfer waits for nothing but the next turn."""
-        return bool(self._relay.due or self._due)
+        """Whether something waits for nothing but a commit or the next turn."""
+        if self._relay.transfers.due or self._instructed or self._gate.has_work():
+            return True
+        return any(self._step_link(transfer_id) is not None for _, transfer_id in self._steps_due)
 
     def hung(self) -> list[str]:
-        """Return the shards that are up and have said nothing for longer than a disk may be retried."""
-        return [link.name for link in self.links.values() if link.is_up and link.silent_s() > HUNG_SECONDS]
+        """Return the shards that have said nothing, since they were connected, for longer than any shard may."""
+        return [link.name for link in self.links.values() if link.is_hung]
 
-    def _send_transfers(self, begun: int, committed: int) -> None:
-        """Send the next step of every transfer that has one in the journal; while its shard is down it waits there."""
-        due, self._relay.due = self._relay.due, []
-        self._due += [(begun, transfer_id) for transfer_id in due]
-        while self._due and self._due[0][0] <= committed:
-            _, transfer_id = self._due.pop(0)
-            transfer = self._relay.transfers[transfer_id]
-            request = transfer.command
-            terms = (request.account_id, request.asset, request.amount, request.transfer_id)
-            if transfer.state == REQUESTED:
-                step: Command = TransferOut(*terms, request.to_shard, request.by, request.reason)
-                self._submit(self.links[request.from_shard], step)
-            elif transfer.state == UNDER_WAY:
-                step = TransferIn(*terms, request.from_shard, request.by, request.reason)
-                self._submit(self.links[request.to_shard], step)
+    # -- transfers ----------------------------------------------------------------------------------------------------
 
-    def operate(self, command: Command) -> list[str]:
-        """Send an operator's command to the shards that it concerns; return their names."""
-        if isinstance(command, SetTradingPhase | SetReferencePrice):
-            links: Iterable[ShardLink] = (self._by_instrument[command.instrument_id],)
-        else:
-            links = self.links.values()
-        names = []
-        for link in links:
-            self._submit(link, command)
-            names.append(link.name)
-        return names
+    def _step_link(self, transfer_id: str) -> ShardLink | None:
+        """Return the shard that can be given the next step of a transfer now."""
+        step = self._relay.transfers.next_step(transfer_id)
+        link = self.links.get(step[0]) if step is not None else None
+        return link if link is not None and link.is_up and link.name not in self._unheard else None
 
-    def _broadcast(self, command: Command, own: list[Command]) -> None:
-        for link in self.links.values():
-            self._submit(link, command)
-        if isinstance(command, EndTradingDay):
-            own.append(command)
+    def _send_steps(self, begun: int, committed: int) -> None:
+        """Send the next step of every transfer that has one in the journal, once its shard is up.
+
+        Which step is next is known only when all that the shard has said is known: a step that was refused while this
+        gateway was not there must not be sent again, since by now the shard might take it.
+        """
+        transfers = self._relay.transfers
+        due, transfers.due = transfers.due, []
+        waiting: list[tuple[int, str]] = []
+        for batch_seq, transfer_id in [*self._steps_due, *((begun, each) for each in due)]:
+            step, link = transfers.next_step(transfer_id), self._step_link(transfer_id)
+            if step is None:
+                continue
+            if link is None or batch_seq > committed:
+                waiting.append((batch_seq, transfer_id))
+            else:
+                link.submit(step[1])
+        self._steps_due = waiting
+
+    # -- instructions -------------------------------------------------------------------------------------------------
+
+    def concerned(self, instruction: Instruction) -> tuple[str, ...]:
+        """Return the names of the shards that an instruction is for; none where no shard has the instrument."""
+        if isinstance(instruction, SetTradingPhase | SetReferencePrice):
+            link = self._by_instrument.get(instruction.instrument_id)
+            return (link.name,) if link is not None else ()
+        return tuple(self.links)
+
+    def instruct(self, instruction_id: int, shards: Sequence[str], instruction: Instruction, batch_seq: int) -> None:
+        """Send an instruction to shards when its batch is committed; to one that is down, when it is back."""
+        self._instructed.append((batch_seq, instruction_id, instruction, shards))
+
+    def is_committed(self, instruction_id: int) -> bool:
+        """Whether an instruction is in the journal, and under way."""
+        return all(each[1] != instruction_id for each in self._instructed)
+
+    def _send_instructions(self, committed: int) -> None:
+        while self._instructed and self._instructed[0][0] <= committed:
+            _, _, instruction, shards = self._instructed.popleft()
+            for name in shards:
+                self._submit(self.links[name], instruction)
+
+    # -- routing ------------------------------------------------------------------------------------------------------
 
     def _route(self, command: Routed, own: list[Command]) -> None:
-        link = self._link(command)
-        if self._relay.is_answered_here(command.session_id, command.epoch, command.msg_seq_num):
+        if self._is_answered_here(command):
             return
+        link = self._link(command)
         if link is None:
             # Nobody knows the order: the gateway's own engine says so.
             own.append(command)
         elif self._relay.is_answered(link.name, command.session_id, command.epoch, command.msg_seq_num):
             # Its reports are in the journal, and reach the peer by resend.
             return
-        elif isinstance(command, NewOrder) and not self._relay.accepting and link.name not in self._unheard:
-            own.append(self._refused_order(command, "new orders are not accepted at the moment"))
-        elif link.is_up and link.name not in self._unheard and len(link.unanswered) < UNANSWERED_MAX:
-            self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
-            link.submit(command)
-        elif link.name in self._unheard and len(self._held[link.name]) < UNANSWERED_MAX:
-            self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
+        elif link.name in self._unheard and self._repeats.is_possible(command) and self._has_room(link):
+            self._ask(link, command)
             self._held[link.name].append(command)
+        elif isinstance(command, NewOrder) and not self._relay.accepting:
+            own.append(refused_order(self._relay, command, "new orders are not accepted at the moment"))
+        elif cause := self._fault(link):
+            own.append(unavailable(self._relay, command, cause))
         else:
-            own.append(self._refusal(command, link))
+            self._ask(link, command)
+            link.submit(command)
+
+    def _ask(self, link: ShardLink, command: Routed) -> None:
+        """Note that a message is the shard's to answer."""
+        self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
+        if self._asked is not None:
+            self._asked[self._member(command), command.cl_ord_id] = link
+
+    def _has_room(self, link: ShardLink) -> bool:
+        return len(self._held[link.name]) < UNANSWERED_MAX
+
+    def _fault(self, link: ShardLink) -> str:
+        """Return why a shard cannot be given anything, or nothing. What it has been given is its own to answer."""
+        if not link.is_up or link.name in self._unheard:
+            return f"shard {link.name} is down"
+        if link.is_silent:
+            return f"shard {link.name} does not answer"
+        if len(link.unanswered) >= UNANSWERED_MAX:
+            return f"shard {link.name} has {UNANSWERED_MAX} messages to answer"
+        return ""
 
     def _submit(self, link: ShardLink, command: Command) -> None:
         """Send a command to a shard, behind whatever waits for it."""
@@ -249,51 +329,42 @@ class ShardMarket:
         """Return the shard that knows what a command is about; None where none can."""
         if isinstance(command, RefuseOrder):
             return self._by_symbol.get(command.symbol)
+        if isinstance(command, NewOrder):
+            return self._by_instrument.get(command.instrument_id)
+        by_order = self._by_id.get(command.order_id >> SHARD_ID_SHIFT) if command.order_id > 0 else None
         if isinstance(command, RequestStatus | RefuseCancel):
-            return self._by_id.get(command.order_id >> SHARD_ID_SHIFT) or self._by_symbol.get(command.symbol)
-        link = self._by_instrument.get(command.instrument_id)
-        if link is None and not isinstance(command, NewOrder) and command.order_id > 0:
-            link = self._by_id.get(command.order_id >> SHARD_ID_SHIFT)
-        return link
-
-    def _refusal(self, command: Routed, link: ShardLink) -> Command:
-        text = f"the market is not available at the moment: shard {link.name} is down"
-        if isinstance(command, NewOrder | RefuseOrder):
-            if command.poss_resend:
-                # The first one may be live: nothing may be said of the order itself.
-                ids = (command.session_id, command.epoch, command.msg_seq_num)
-                return RefuseMessage(*ids, NEW_ORDER_SINGLE, command.cl_ord_id, text, refusals.SHARD_NOT_AVAILABLE)
-            return command if isinstance(command, RefuseOrder) else self._refused_order(command, text)
-        ref_id = command.cl_ord_id
-        if isinstance(command, RequestStatus):
-            ref_id = command.ord_status_req_id or ref_id
-        if isinstance(command, RefuseCancel):
-            is_cancel = command.response_to == RESPONSE_TO_CANCEL
-            ref_msg_type = ORDER_CANCEL_REQUEST if is_cancel else ORDER_CANCEL_REPLACE_REQUEST
+            link = by_order or self._by_symbol.get(command.symbol)
         else:
-            ref_msg_type = MSG_TYPES[type(command)]
-        ids = (command.session_id, command.epoch, command.msg_seq_num)
-        return RefuseMessage(*ids, ref_msg_type, ref_id, text, refusals.SHARD_NOT_AVAILABLE)
+            link = self._by_instrument.get(command.instrument_id) or by_order
+        return self._link_by_name(command) if link is None and not command.order_id else link
 
-    def _refused_order(self, command: NewOrder, text: str) -> RefuseOrder:
-        instrument = self._relay.instruments[command.instrument_id]
-        return RefuseOrder(
-            command.session_id,
-            command.epoch,
-            command.msg_seq_num,
-            command.poss_resend,
-            command.cl_ord_id,
-            self._relay.accounts[command.account_id].name,
-            instrument.symbol,
-            command.side,
-            command.ord_type,
-            command.time_in_force,
-            e8_text(command.price * instrument.tick_e8) if command.price else "",
-            e8_text(command.qty * instrument.lot_e8),
-            refusals.ord_rej_reason(refusals.MARKET_NOT_AVAILABLE),
-            text,
-            refusals.MARKET_NOT_AVAILABLE,
-        )
+    def _link_by_name(self, command: CancelOrder | ReplaceOrder | RefuseCancel | RequestStatus) -> ShardLink | None:
+        """Return the shard that knows, or is about to know, the order by its ClOrdID alone."""
+        member = self._member(command)
+        if self._asked is None:
+            self._asked = self._all_asked()
+        names = [command.cl_ord_id]
+        if not isinstance(command, RequestStatus):
+            # A ClOrdID that was used before is told by the shard on which it was.
+            names.insert(0, command.orig_cl_ord_id)
+        for name in names:
+            link = self._by_id.get(self._relay.names.shard_id(member, name)) or self._asked.get((member, name))
+            if link is not None:
+                return link
+        return None
+
+    def _member(self, command: Routed) -> str:
+        return self._relay.sessions[command.session_id].comp_id
+
+    def _all_asked(self) -> dict[tuple[str, str], ShardLink]:
+        """Return the shard of every message that is not answered yet, by member and ClOrdID."""
+        return {
+            (self._member(command), command.cl_ord_id): link
+            for link in self.links.values()
+            for commands in (link.unanswered, self._held.get(link.name, ()))
+            for command in commands
+            if isinstance(command, NewOrder | CancelOrder | ReplaceOrder | RefuseOrder)
+        }
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -308,8 +379,10 @@ class ShardMarket:
                 "is_up": link.is_up,
                 "pid": link.pid if link.is_up else None,
                 "down_cause": None if link.is_up else link.down_cause,
+                "is_silent": link.is_silent,
                 "instruments": symbols[link.name],
                 "unanswered": len(link.unanswered),
+                "instructions_unconfirmed": len(self._relay.instructions.for_shard(link.name)),
                 "stored_through": self._relay.shards[link.name].batch_seq,
                 **link.status,
             }

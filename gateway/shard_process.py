@@ -20,8 +20,8 @@ import structlog
 
 from config.commands import configuration_commands
 from config.faults import ConfigFaults
-from config.settings import Settings, load
-from config.shards import shard_settings
+from config.settings import Settings
+from config.shards import left_settings, shard_settings
 from gateway.fault_points import JOURNAL_PREFIX, fault_point, no_fault
 from gateway.logs import configure_logs
 from gateway.shard_exchange import ShardExchange
@@ -49,8 +49,8 @@ log = structlog.get_logger("shard")
 class ShardProcess:
     """All parts of a shard's process. Owner: the main thread."""
 
-    def __init__(self, config_dir: Path, data_dir: Path, name: str, fault: str) -> None:
-        self._config_dir = config_dir
+    def __init__(self, settings_path: Path, data_dir: Path, name: str, fault: str) -> None:
+        self._settings_path = settings_path
         self._data_dir = data_dir
         self._name = name
         self._passes = fault_point(fault)
@@ -60,7 +60,7 @@ class ShardProcess:
 
     def run(self) -> int:
         """Recover, serve the gateway, stop; return the exit code."""
-        settings = load(self._config_dir)
+        settings = left_settings(self._settings_path)
         self._data_dir.mkdir(parents=True, exist_ok=True)
         configure_logs(settings.exchange.logs, self._data_dir)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -114,15 +114,16 @@ class ShardProcess:
         )
 
     def _configuration(self, hello: Hello, engine: Engine) -> list[Command]:
-        """Return what a gateway's hello changes: the files are read anew, the ids are the gateway's."""
+        """Return what a gateway's hello changes: the settings are those that it has left, the ids are its own."""
         try:
-            settings = shard_settings(
-                _known_to(hello, load(self._config_dir)), self._name, hello.instruments, hello.accounts
-            )
+            left = left_settings(self._settings_path)
+            settings = shard_settings(left, self._name, hello.instruments, hello.accounts)
             commands: list[Command] = [DefineShard(self._name, hello.shard_id)] if not engine.shard_id else []
             commands += configuration_commands(settings, engine, hello.sessions)
         except ConfigFaults as error:
             raise FrameError("; ".join(map(str, error.faults))) from error
+        except (OSError, msgspec.DecodeError) as error:
+            raise FrameError(f"{self._settings_path}: {error}") from error
         if not engine.accepting:
             commands.append(SetAcceptance(True, "the shard has started"))
         return commands
@@ -145,16 +146,6 @@ class ShardProcess:
                 exchange.retain_from(retention_bound(journal, snapshot_folder(self._data_dir), keep_from_ns=before_ns))
 
 
-def _known_to(hello: Hello, settings: Settings) -> Settings:
-    """Return the configuration without what was added since the gateway started: it waits for the gateway's next."""
-    return msgspec.structs.replace(
-        settings,
-        instruments=tuple(each for each in settings.instruments if each.symbol in hello.instruments),
-        accounts=tuple(each for each in settings.accounts if each.name in hello.accounts),
-        sessions=tuple(each for each in settings.sessions if each.name in hello.sessions),
-    )
-
-
 def _listen(path: Path) -> socket.socket:
     """Listen where the gateway of the same user connects; a socket that a killed shard left behind is replaced."""
     path.unlink(missing_ok=True)
@@ -171,14 +162,14 @@ def _listen(path: Path) -> socket.socket:
 def main() -> int:
     """Run the shard that the arguments name; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m gateway.shard_process", description=__doc__)
-    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--settings", type=Path, required=True, help="what the gateway has left")
     parser.add_argument("--data", type=Path, required=True, help="the shard's own folder")
     parser.add_argument("--shard", required=True)
     parser.add_argument("--fault-point", default="")
     options = parser.parse_args()
     try:
-        return ShardProcess(options.config, options.data, options.shard, options.fault_point).run()
-    except (JournalError, RecoveryError, ShardPinError, ConfigFaults, OSError) as error:
+        return ShardProcess(options.settings, options.data, options.shard, options.fault_point).run()
+    except (JournalError, RecoveryError, ShardPinError, msgspec.DecodeError, OSError) as error:
         print(f"shard {options.shard}: {error}", file=sys.stderr)
         return 1
 

@@ -46,7 +46,8 @@ class ShardWatch:
     def stop(self) -> None:
         """End the thread."""
         os.write(self._end_write, b"\0")
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._epoll.close()
         os.close(self._end_read)
         os.close(self._end_write)

@@ -290,7 +290,8 @@ class RelayBatch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=30)
     """A gateway's own: a batch that a shard has committed, as the gateway journals it before anything of it is said.
 
     `answered` holds, by session, the epoch and the highest MsgSeqNum(34) that the batch answers; `events` are the
-    shard's own bytes; `refused_transfers` the ids of steps that it refused, and why.
+    shard's own bytes; `refused_transfers` the ids of steps that it refused, and why. `obeyed` has an entry for each
+    instruction that the batch holds, in their order: why it was refused, or nothing.
     """
 
     shard: str
@@ -299,6 +300,7 @@ class RelayBatch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=30)
     answered: tuple[tuple[int, int, int], ...]
     events: bytes
     refused_transfers: tuple[tuple[str, str], ...] = ()
+    obeyed: tuple[str, ...] = ()
 
 
 class DefineShard(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=31):
@@ -325,7 +327,9 @@ class RequestTransfer(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
 
 
 class RefuseMessage(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=33):
-    """A gateway's own: a request whose shard is down, refused as not available; an order is a RefuseOrder."""
+    """A gateway's own: a request that no shard is given, as its shard is down or the session may not ask it; an order
+    whose shard is down is a RefuseOrder. `reason` is BusinessRejectReason(380), 4: not available.
+    """
 
     session_id: int
     epoch: int
@@ -334,6 +338,27 @@ class RefuseMessage(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     ref_id: str
     text: str
     code: int = 0
+
+
+Instruction: TypeAlias = SetKillSwitch | SetTradingPhase | SetReferencePrice | EndTradingDay
+"""What an operator, or the clock, tells shards."""
+
+
+class InstructShards(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=34):
+    """A gateway's own: `instruction` is for `shards`; it is kept, and sent, until each of them has confirmed it."""
+
+    shards: tuple[str, ...]
+    instruction: Instruction
+
+
+class ForgetNumbers(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=35):
+    """A gateway's own: MsgSeqNum(34) below `below` cannot come again in this epoch; whether they were answered here
+    need not be known any longer.
+    """
+
+    session_id: int
+    epoch: int
+    below: int
 
 
 Command: TypeAlias = (
@@ -361,4 +386,6 @@ Command: TypeAlias = (
     | DefineShard
     | RequestTransfer
     | RefuseMessage
+    | InstructShards
+    | ForgetNumbers
 )

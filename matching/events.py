@@ -221,7 +221,9 @@ class TransferredIn(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
 
 
 class MessageUnavailable(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=33):
-    """A request that cannot be obeyed at the moment; nothing has changed: BusinessMessageReject(j), reason 4."""
+    """A request that is not obeyed here; nothing has changed: BusinessMessageReject(j). `reason` is
+    BusinessRejectReason(380), 4: not available at the moment.
+    """
 
     session_id: int
     msg_seq_num: int
@@ -229,6 +231,13 @@ class MessageUnavailable(msgspec.Struct, frozen=True, array_like=True, gc=False,
     ref_id: str
     text: str
     code: int = 0
+
+
+class ShardsInstructed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=34):
+    """A gateway's own: an instruction is kept under this id until `shards` have confirmed it."""
+
+    instruction_id: int
+    shards: tuple[str, ...]
 
 
 Event: TypeAlias = (
@@ -249,6 +258,7 @@ Event: TypeAlias = (
     | WorkLeft
     | CommandRefused
     | MessageUnavailable
+    | ShardsInstructed
     | TransferredOut
     | TransferredIn
 )

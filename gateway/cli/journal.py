@@ -133,7 +133,9 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _record(record: msgspec.Struct) -> dict[str, Any]:
-    return {"type": type(record).__name__, **msgspec.structs.asdict(record)}
+    fields = msgspec.structs.asdict(record).items()
+    values = {name: _record(value) if isinstance(value, msgspec.Struct) else value for name, value in fields}
+    return {"type": type(record).__name__, **values}
 
 
 def _print_outcome(outcome: Outcome) -> None:

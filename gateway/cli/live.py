@@ -36,7 +36,8 @@ def _steer(
     if as_json:
         print_json({"ok": True, "result": result})
     else:
-        print(done)
+        waiting = ", ".join(f"shard {name}" for name in result.get("unconfirmed", ()))
+        print(f"{done}; not confirmed yet, told when it answers: {waiting}" if waiting else done)
 
 
 def status(

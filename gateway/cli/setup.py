@@ -10,7 +10,7 @@ import typer
 
 from config.settings import SHIPPED, Report
 from config.settings import check as check_configuration
-from gateway.certificates import make_demo_certificate
+from gateway.certificates import make_demo_certificate, named_folders
 from gateway.cli.output import ExitCode, JsonOption, fail, print_json
 
 PASSWORD_CHARACTERS: Final = range(1, 257)
@@ -92,10 +92,11 @@ def passwd(
 
 
 def _prepare(config: Path) -> None:
-    """The shipped configuration needs a certificate that cannot be shipped."""
-    if config.resolve() == SHIPPED.resolve():
+    """The shipped configurations need a certificate that cannot be shipped."""
+    if SHIPPED.resolve() in (config.resolve(), *config.resolve().parents):
         try:
-            make_demo_certificate(config / "certs")
+            for folder in named_folders(config):
+                make_demo_certificate(folder)
         except OSError as error:
             print(f"outcry: no certificate for the demo could be made: {error}", file=sys.stderr)
 

@@ -182,8 +182,8 @@ void SessionHost::reset() {
 
 void SessionHost::renumber(uint64_t next_sender, uint64_t next_target) {
   cut("session was renumbered");
-  if (next_sender < store_.next_sender) {
-    // Numbers that the journal has already: they can only be used again in an epoch of their own.
+  if (next_sender < store_.next_sender || next_target < store_.next_target) {
+    // Numbers that were used already, by us or by the peer: they can only be used again in an epoch of their own.
     Inbound& item = emit(Inbound::reset);
     item.other = epoch_;
     item.epoch = ++epoch_;

@@ -234,10 +234,15 @@ class Member(Recorder):
         else:
             self._enter(is_ioc=choice > 0.9)
 
-    def _enter(self, *, is_ioc: bool) -> None:
+    def enter_everywhere(self) -> None:
+        """Send an order for every market, however many requests have no answer."""
+        for market in self._markets:
+            self._enter(is_ioc=False, market=market)
+
+    def _enter(self, *, is_ioc: bool, market: Market | None = None) -> None:
         cl_ord_id = unique_id()
         side = self._random.choice("12")
-        market = self._random.choice(self._markets)
+        market = market or self._random.choice(self._markets)
         price = market.price + Decimal(self._random.randint(-8, 8)) * market.tick
         terms = [
             (38, str(self._random.randint(1, 9) * 10)),

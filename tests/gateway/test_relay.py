@@ -2,12 +2,35 @@
 
 import random
 
+import msgspec
+import pytest
+
 from gateway.answers import Answers
-from gateway.relay import DONE, REFUSED, UNDER_WAY, RelayEngine
+from gateway.relay import RelayEngine
+from gateway.shard_transfers import DONE, REFUSED, UNDER_WAY
 from gateway.start_up import new_relay
 from matching.codec import encode_events
-from matching.commands import Command, DefineShard, RefuseMessage, RelayBatch, RequestTransfer
-from matching.events import CommandRefused, Event, InstrumentDefined, TransferredIn, TransferredOut
+from matching.commands import (
+    Command,
+    DefineInstrument,
+    DefineSession,
+    DefineShard,
+    InstructShards,
+    RefuseMessage,
+    RelayBatch,
+    RequestTransfer,
+    SetKillSwitch,
+)
+from matching.events import (
+    CommandRefused,
+    Event,
+    Execution,
+    InstrumentDefined,
+    TradingDayEnded,
+    TransferredIn,
+    TransferredOut,
+)
+from matching.types import ExecType
 
 TRANSFER = RequestTransfer(1, "USD", 5, "T1", "a", "b", "me", "")
 
@@ -45,14 +68,14 @@ def test_a_number_is_answered_by_its_shard_or_here_and_a_new_epoch_begins_anew()
 
 def test_a_transfer_goes_from_step_to_step_and_is_taken_up_again_after_a_restart() -> None:
     relay, _ = relay_with(TRANSFER)
-    assert restored(relay).due == ["T1"]
+    assert restored(relay).transfers.due == ["T1"]
     events: list[Event] = []
     relay.apply(4, 4, batch("a", 1, TransferredOut(1, "USD", 5, "T1", "b", "me", "", 95)), events)
-    assert relay.transfers["T1"].state == UNDER_WAY
-    assert restored(relay).due == ["T1"]
+    assert relay.transfers.by_id["T1"].state == UNDER_WAY
+    assert restored(relay).transfers.due == ["T1"]
     relay.apply(5, 5, batch("b", 1, TransferredIn(1, "USD", 5, "T1", "a", "me", "", 5)), events)
-    assert relay.transfers["T1"].state == DONE
-    assert restored(relay).due == []
+    assert relay.transfers.by_id["T1"].state == DONE
+    assert restored(relay).transfers.due == []
 
 
 def test_a_refused_transfer_and_another_of_the_same_id_are_named() -> None:
@@ -63,7 +86,7 @@ def test_a_refused_transfer_and_another_of_the_same_id_are_named() -> None:
         RelayBatch("a", 1, 1, (), b"", (("T1", "not enough"),)),
     )
     assert [type(event) for event in events] == [CommandRefused]
-    assert (relay.transfers["T1"].state, relay.transfers["T1"].text) == (REFUSED, "not enough")
+    assert (relay.transfers.by_id["T1"].state, relay.transfers.by_id["T1"].text) == (REFUSED, "not enough")
 
 
 def test_a_shard_keeps_its_id_and_its_instruments() -> None:
@@ -72,6 +95,45 @@ def test_a_shard_keeps_its_id_and_its_instruments() -> None:
     for engine in (relay, restored(relay)):
         assert engine.shards["a"].shard_id == 1
         assert (engine.homes, engine.shards["b"].batch_seq) == ({"AAPL": "b"}, 4)
+
+
+def test_a_state_of_version_1_is_read_and_has_no_instructions() -> None:
+    relay, _ = relay_with(TRANSFER, batch("a", 4, InstrumentDefined(1, "AAPL"), answered=((7, 2, 10),)))
+    fields = msgspec.msgpack.decode(relay.snapshot())
+    other = new_relay()
+    other.load(msgspec.msgpack.encode([1, *fields[1:7]]))
+    assert other.snapshot() == relay.snapshot()
+    with pytest.raises(ValueError, match="version 1 to 2, found 3"):
+        other.load(msgspec.msgpack.encode([3, *fields[1:]]))
+
+
+def test_instructions_and_names_are_part_of_a_snapshot() -> None:
+    kill = SetKillSwitch("market", 0, True, "me", "drill")
+    rejected = execution("r", 0, "8", 0)
+    said = (execution("o", 1 << 48 | 5, "0", 9), execution("n", 1 << 48 | 5, "5", 9, orig="o"), rejected)
+    relay, _ = relay_with(
+        DefineInstrument(1, "AAPL", "spot", "USD", 1, 1, 1, 1, 1),
+        DefineSession(7, "FIX.4.4:OUTCRY->T7", "T7", 0, 0, 0, 0),
+        InstructShards(("a", "b"), kill),
+        RelayBatch("a", 1, 1, (), encode_events(list(said)), (), ("",)),
+    )
+    for engine in (relay, restored(relay)):
+        assert (engine.instructions.unconfirmed(1), engine.instructions.for_shard("b")) == (["b"], [kill])
+        assert [engine.names.shard_id("T7", name) for name in ("o", "n", "r", "x")] == [1, 1, 1, 0]
+        ended: list[Command] = [
+            RelayBatch("a", 2, 1, (), encode_events([TradingDayEnded(20260101)])),
+            DefineShard("c", 3),
+        ]
+        for command in ended:
+            engine.apply(engine.statistics()["seq"] + 1, 9, command, [])
+        assert [engine.names.shard_id("T7", name) for name in ("o", "n", "r")] == [1, 1, 0]
+        assert engine.instructions.for_shard("c") == [kill]
+
+
+def execution(cl_ord_id: str, order_id: int, exec_type: ExecType, leaves_qty: int, *, orig: str = "") -> Execution:
+    """Return a step in the life of an order of session 7."""
+    terms = (1, 1, "1", "2", "1", 100, 9)
+    return Execution(1, exec_type, "0", order_id, 7, cl_ord_id, orig, *terms, leaves_qty, 0, 0)  # type: ignore[arg-type]
 
 
 def test_numbers_are_journaled_as_far_as_everything_before_them_is_answered() -> None:

@@ -52,9 +52,10 @@ def spoiled(folder: Path, logon: str = "") -> Path:
 
 
 def test_every_bound_counts_once() -> None:
-    alone = descriptors_needed(connections_max=0, listeners=0, io_threads=0, sessions=0)
+    alone = descriptors_needed(connections_max=0, listeners=0, io_threads=0, sessions=0, shards=1)
     assert alone == PROCESS_DESCRIPTORS
-    assert descriptors_needed(connections_max=100, listeners=3, io_threads=2, sessions=10) == alone + 100 + 3 + 4 + 20
+    needed = descriptors_needed(connections_max=100, listeners=3, io_threads=2, sessions=10, shards=4)
+    assert needed == alone + 100 + 3 + 4 + 20 + 12
 
 
 @pytest.mark.slow

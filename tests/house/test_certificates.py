@@ -1,9 +1,13 @@
 """The demo's certificate serves TLS for this machine, is made once and keeps its key to itself."""
 
+import shutil
 import ssl
 from pathlib import Path
 
-from gateway.certificates import CERTIFICATE_FILE, KEY_FILE, main, make_demo_certificate
+import pytest
+
+from config.settings import SHIPPED
+from gateway.certificates import CERTIFICATE_FILE, KEY_FILE, main, make_demo_certificate, named_folders
 
 
 def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> None:
@@ -42,5 +46,26 @@ def test_what_is_there_is_never_replaced(tmp_path: Path) -> None:
     assert main([str(folder)]) == 0
 
 
-def test_usage() -> None:
-    assert main([]) == 2
+def test_is_made_where_the_configuration_looks_for_it(tmp_path: Path) -> None:
+    """The second shipped configuration takes the certificate of the first."""
+    folder = tmp_path / "config" / "per-instrument"
+    folder.mkdir(parents=True)
+    shutil.copy(SHIPPED / "per-instrument" / "exchange.toml", folder)
+    assert main(["--config", str(folder)]) == 0
+    assert (tmp_path / "config" / "certs" / CERTIFICATE_FILE).exists()
+    assert not (folder / "certs").exists()
+    shutil.copy(SHIPPED / "exchange.toml", tmp_path / "config")
+    assert named_folders(tmp_path / "config") == [tmp_path / "config" / "certs"]
+
+
+def test_files_of_other_names_are_an_operators_own(tmp_path: Path) -> None:
+    text = '[[listener]]\ntls = true\ncertificate = "mine.crt"\nprivate_key = "mine.key"\n'
+    for content in (text, "[[listener]]\ntls = true\n", "no toml"):
+        (tmp_path / "exchange.toml").write_text(content)
+        assert named_folders(tmp_path) == []
+    assert named_folders(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["--config"], ["a", "b"]])
+def test_usage(arguments: list[str]) -> None:
+    assert main(arguments) == 2

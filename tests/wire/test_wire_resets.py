@@ -180,6 +180,23 @@ def test_renumber_downwards_begins_an_epoch(exchange: Exchange) -> None:
     assert again.expect("A")[34] == "2"
 
 
+def test_renumber_that_lowers_only_what_is_expected_begins_an_epoch(exchange: Exchange) -> None:
+    """The peer may use numbers again that it has used: they must not be taken for what they were before."""
+    peer = exchange.logged_on()
+    peer.send("D", ORDER)
+    exchange.wait_for(APP)
+    exchange.wire.renumber(1, 60, 2)
+    assert peer.ends()
+    assert exchange.wait_for(RESET) == [(RESET, 1, 2, 1, 1)]
+    assert epochs(exchange) == [(1, 2, 60, 2)]
+    again = exchange.peer()
+    again.next_num = 2
+    again.logon()
+    assert again.expect("A")[34] == "60"
+    again.send("D", ORDER)
+    assert [item[2:4] for item in exchange.wait_for(APP, count=2)] == [(1, 2), (2, 3)]
+
+
 @pytest.mark.parametrize("numbers", [(0, 1), (1, 0), (-1, 1)])
 def test_renumber_refuses_what_is_no_number(exchange: Exchange, numbers: tuple[int, int]) -> None:
     with pytest.raises((ValueError, TypeError)):

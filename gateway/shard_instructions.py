@@ -1,0 +1,99 @@
+"""What operators and the clock have told shards, until each shard has confirmed it. Owner: the matching thread.
+
+A shard that is down is told when it is back, also by a gateway that was started meanwhile: each instruction is part of
+the gateway's state from the commit before it is sent, and leaves it with the batch in which the shard has obeyed.
+Shards are told in order, and confirm in order, so that counting is enough.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from matching.commands import EndTradingDay, Instruction, SetKillSwitch, SetReferencePrice, SetTradingPhase
+
+INSTRUCTIONS: Final = (SetKillSwitch, SetTradingPhase, SetReferencePrice, EndTradingDay)
+INSTRUCTIONS_MAX: Final = 4_096
+"""Instructions that may wait for shards; a shard that is down for ever must not make the gateway's state grow so."""
+REFUSALS_MAX: Final = 256
+
+
+class Instructed(msgspec.Struct, array_like=True):
+    """An instruction, and the shards that have not confirmed it yet."""
+
+    instruction_id: int
+    instruction: Instruction
+    shards: list[str]
+
+
+class Instructions:
+    """Instructions by id, and the kill switches that are engaged: a shard that is new has to have them too.
+
+    `refusals`: what shards have said against an instruction, for the answer to its operator; no part of the state.
+    """
+
+    def __init__(
+        self, last_id: int = 0, waiting: Iterable[Instructed] = (), engaged: Iterable[Instruction] = ()
+    ) -> None:
+        self.last_id = last_id
+        self.waiting = {each.instruction_id: each for each in waiting}
+        self._engaged = {_scope(each): each for each in engaged if isinstance(each, SetKillSwitch)}
+        self.refusals: dict[int, str] = {}
+
+    def instruct(self, shards: Sequence[str], instruction: Instruction) -> int:
+        """Keep an instruction for `shards`; return its id, 0 where too many wait."""
+        if len(self.waiting) >= INSTRUCTIONS_MAX:
+            return 0
+        if isinstance(instruction, SetKillSwitch):
+            if instruction.engaged:
+                self._engaged[_scope(instruction)] = instruction
+            else:
+                self._engaged.pop(_scope(instruction), None)
+        self._keep(shards, instruction)
+        return self.last_id
+
+    def _keep(self, shards: Sequence[str], instruction: Instruction) -> None:
+        self.last_id += 1
+        if shards:
+            self.waiting[self.last_id] = Instructed(self.last_id, instruction, list(shards))
+
+    def add_shard(self, shard: str) -> None:
+        """Let a shard that is new obey every kill switch that is engaged."""
+        for instruction in tuple(self._engaged.values()):
+            self._keep([shard], instruction)
+
+    def obeyed(self, shard: str, texts: Sequence[str]) -> None:
+        """Note that a shard has confirmed as many of its instructions as there are texts, the oldest first.
+
+        A text that is not empty is its refusal: then it has nothing more to do either.
+        """
+        of_shard = [each for each in self.waiting.values() if shard in each.shards] if texts else []
+        for text, each in zip(texts, of_shard, strict=False):
+            each.shards.remove(shard)
+            if not each.shards:
+                del self.waiting[each.instruction_id]
+            if text:
+                self._refuse(each.instruction_id, f"shard {shard}: {text}")
+
+    def _refuse(self, instruction_id: int, text: str) -> None:
+        known = self.refusals.pop(instruction_id, "")
+        self.refusals[instruction_id] = f"{known}; {text}" if known else text
+        while len(self.refusals) > REFUSALS_MAX:
+            del self.refusals[next(iter(self.refusals))]
+
+    def for_shard(self, shard: str) -> list[Instruction]:
+        """Return what a shard has not confirmed, the oldest first."""
+        return [each.instruction for each in self.waiting.values() if shard in each.shards]
+
+    def unconfirmed(self, instruction_id: int) -> list[str]:
+        """Return the shards that have not confirmed an instruction."""
+        each = self.waiting.get(instruction_id)
+        return list(each.shards) if each is not None else []
+
+    def engaged(self) -> list[Instruction]:
+        """Return the kill switches that are engaged, by scope and target."""
+        return [self._engaged[scope] for scope in sorted(self._engaged)]
+
+
+def _scope(instruction: SetKillSwitch) -> tuple[str, int]:
+    return instruction.scope, instruction.target_id

@@ -1,0 +1,71 @@
+"""What a member is told of a message that no shard can be given: an answer in the gateway's own words."""
+
+from typing import Final, TypeAlias
+
+from gateway.decimals import e8_text
+from gateway.inbound import NEW_ORDER_SINGLE, ORDER_CANCEL_REPLACE_REQUEST, ORDER_CANCEL_REQUEST, ORDER_STATUS_REQUEST
+from gateway.relay import RelayEngine
+from matching import refusals
+from matching.commands import (
+    CancelOrder,
+    Command,
+    NewOrder,
+    RefuseCancel,
+    RefuseMessage,
+    RefuseOrder,
+    ReplaceOrder,
+    RequestStatus,
+)
+from matching.types import RESPONSE_TO_CANCEL
+
+Routed: TypeAlias = NewOrder | CancelOrder | ReplaceOrder | RequestStatus | RefuseOrder | RefuseCancel
+"""What a member's message becomes, and what a shard answers."""
+ROUTED: Final = (NewOrder, CancelOrder, ReplaceOrder, RequestStatus, RefuseOrder, RefuseCancel)
+MSG_TYPES: Final = {
+    CancelOrder: ORDER_CANCEL_REQUEST,
+    ReplaceOrder: ORDER_CANCEL_REPLACE_REQUEST,
+    RequestStatus: ORDER_STATUS_REQUEST,
+}
+
+
+def unavailable(relay: RelayEngine, command: Routed, cause: str) -> Command:
+    """Return the refusal of a message whose shard cannot be given it."""
+    text = f"the market is not available at the moment: {cause}"
+    if isinstance(command, NewOrder | RefuseOrder):
+        if command.poss_resend:
+            # The first one may be live: nothing may be said of the order itself.
+            ids = (command.session_id, command.epoch, command.msg_seq_num)
+            return RefuseMessage(*ids, NEW_ORDER_SINGLE, command.cl_ord_id, text, refusals.SHARD_NOT_AVAILABLE)
+        return command if isinstance(command, RefuseOrder) else refused_order(relay, command, text)
+    ref_id = command.cl_ord_id
+    if isinstance(command, RequestStatus):
+        ref_id = command.ord_status_req_id or ref_id
+    if isinstance(command, RefuseCancel):
+        is_cancel = command.response_to == RESPONSE_TO_CANCEL
+        ref_msg_type = ORDER_CANCEL_REQUEST if is_cancel else ORDER_CANCEL_REPLACE_REQUEST
+    else:
+        ref_msg_type = MSG_TYPES[type(command)]
+    ids = (command.session_id, command.epoch, command.msg_seq_num)
+    return RefuseMessage(*ids, ref_msg_type, ref_id, text, refusals.SHARD_NOT_AVAILABLE)
+
+
+def refused_order(relay: RelayEngine, command: NewOrder, text: str) -> RefuseOrder:
+    """Return the refusal of a new order, with its terms as the member wrote them."""
+    instrument = relay.instruments[command.instrument_id]
+    return RefuseOrder(
+        command.session_id,
+        command.epoch,
+        command.msg_seq_num,
+        command.poss_resend,
+        command.cl_ord_id,
+        relay.accounts[command.account_id].name,
+        instrument.symbol,
+        command.side,
+        command.ord_type,
+        command.time_in_force,
+        e8_text(command.price * instrument.tick_e8) if command.price else "",
+        e8_text(command.qty * instrument.lot_e8),
+        refusals.ord_rej_reason(refusals.MARKET_NOT_AVAILABLE),
+        text,
+        refusals.MARKET_NOT_AVAILABLE,
+    )
