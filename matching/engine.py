@@ -96,8 +96,7 @@ class Engine:
             self.requests.replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
         else:
             self._apply_other(command, time_ns, out)
-        if kind is not ContinueWork:
-            self.desk.special.run(out)
+        self.desk.special.run(out)
 
     def _apply_other(self, command: Command, time_ns: int, out: list[Event]) -> None:
         if isinstance(command, RequestStatus):

@@ -162,7 +162,7 @@ class SpecialDesk:
 
     def blocked_by_triggers(self, book: Book) -> Refusal:
         """Return the refusal of a new order or replace while triggered orders of the book are still to enter."""
-        left = sum(len(group) for group in self.due if self._book_of(group) is book)
+        left = sum(len(group) for group in self.due if group and self._book_of(group) is book)
         return refusals.BEING_TRIGGERED, f"triggered orders of {book.instrument.symbol} are entering, {left} are left"
 
     def _accept(
@@ -508,7 +508,7 @@ class SpecialDesk:
         shown = 0 if extra.waiting else order.leaves_qty - extra.hidden_qty
         prior_price, prior_shown = (0, 0) if exec_type == EXEC_STATUS else (extra.told_price, extra.told_qty)
         if exec_type != EXEC_STATUS:
-            extra.told_price, extra.told_qty = order.price, shown
+            extra.told_price, extra.told_qty = order.price if shown else 0, shown
         price, qty, trade_id, is_aggressor = fill
         out.append(Execution(
             exec_id, exec_type, order.status, order.order_id, session.session_id, order.cl_ord_id, orig_cl_ord_id,
