@@ -30,6 +30,7 @@ from matching.commands import (
     ReplaceOrder,
     RequestStatus,
     SetKillSwitch,
+    SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
     TransferIn,
@@ -189,7 +190,7 @@ class ShardMarket:
 
     def operate(self, command: Command) -> list[str]:
         """Send an operator's command to the shards that it concerns; return their names."""
-        if isinstance(command, SetTradingPhase | SetReferencePrice):
+        if isinstance(command, SetTradingPhase | SetReferencePrice | SetMarkPrice):
             links: Iterable[ShardLink] = (self._by_instrument[command.instrument_id],)
         else:
             links = self.links.values()

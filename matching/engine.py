@@ -164,6 +164,11 @@ class Engine:
         return bool(self.works.pending) or self.desk.special.has_work
 
     @property
+    def next_expiry_ns(self) -> int:
+        """When the next Good Till Date order expires, in nanoseconds since the epoch; 0: none does."""
+        return self.desk.special.expiries.next_ns()
+
+    @property
     def accepting(self) -> bool:
         """Whether the exchange accepts new orders, as SetAcceptance said last."""
         return self.operations.accepting
