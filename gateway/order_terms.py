@@ -62,6 +62,8 @@ ORD_TYPES: Final = tuple(TIMES_OF_ORD_TYPE)
 TIMES_IN_FORCE: Final = TIMES_OF_ORD_TYPE[LIMIT]
 TRIGGERED: Final = (STOP, STOP_LIMIT, MARKET_IF_TOUCHED)
 WITH_PRICE: Final = (LIMIT, STOP_LIMIT)
+RESTING_TYPES: Final = (LIMIT, STOP_LIMIT, PEGGED)
+POST_ONLY_TYPES: Final = (LIMIT, PEGGED)
 VALUE_E8_MAX: Final = (1 << 62) - 1
 
 _DISPLAY: Final = (inbound.MAX_FLOOR, inbound.DISPLAY_QTY)
@@ -106,8 +108,8 @@ def read_terms(wanted: Wanted, day_end: DayEnd) -> Terms | None:
     """
     _refuse_unoffered(wanted)
     instructions = _exec_inst(wanted)
-    stop_price, trigger = _trigger(wanted)
     peg, offset = _peg(wanted, instructions)
+    stop_price, trigger = _trigger(wanted, peg)
     self_match_id, self_match_mode = _self_match(wanted)
     terms = Terms(
         stop_price=stop_price,
@@ -142,10 +144,12 @@ def _exec_inst(wanted: Wanted) -> tuple[str, ...]:
     for instruction in instructions:
         if instruction in PEG_OF_EXEC_INST:
             continue
-        if instruction not in (POST_ONLY, REDUCE_ONLY) or (instruction == POST_ONLY and ord_type != LIMIT):
+        if instruction not in (POST_ONLY, REDUCE_ONLY) or (
+            instruction == POST_ONLY and ord_type not in POST_ONLY_TYPES
+        ):
             text = (
-                f"ExecInst(18) {wanted.exec_inst} with OrdType(40) {ord_type} is not offered, allowed: 6 on a limit "
-                "order, E, and R, M, P, a on a pegged order"
+                f"ExecInst(18) {wanted.exec_inst} with OrdType(40) {ord_type} is not offered, allowed: 6 on a limit or "
+                "pegged order, E, R, M, P on a pegged order, a on a stop order"
             )
             raise Refused(refusals.EXEC_INST_NOT_OFFERED, text)
     if POST_ONLY in instructions and wanted.time_in_force not in STAYING:
@@ -157,8 +161,11 @@ def _exec_inst(wanted: Wanted) -> tuple[str, ...]:
     return instructions
 
 
-def _trigger(wanted: Wanted) -> tuple[int, TriggerPrice]:
-    """Return stop price in ticks and the price that triggers; (0, "last") of an order without a trigger."""
+def _trigger(wanted: Wanted, peg: Peg) -> tuple[int, TriggerPrice]:
+    """Return stop price in ticks and the price that triggers; (0, "last") of an order without a trigger.
+
+    A trailing stop without a stop price begins at its distance from the price that triggers.
+    """
     values = wanted.values
     if wanted.ord_type not in TRIGGERED:
         for tag in (*_STOP_PRICES, *_TRIGGERS, inbound.TRIGGER_PRICE_DIRECTION):
@@ -168,10 +175,10 @@ def _trigger(wanted: Wanted) -> tuple[int, TriggerPrice]:
         return 0, "last"
     given = [tag for tag in _STOP_PRICES if tag in values]
     if not given:
-        raise Refused(
-            refusals.STOP_PRICE_ABSENT,
-            f"StopPx(99) or TriggerPrice(1102) is absent on OrdType(40) {wanted.ord_type}",
-        )
+        if peg == "trail":
+            return 0, _trigger_price(wanted)
+        text = f"StopPx(99) or TriggerPrice(1102) is absent on OrdType(40) {wanted.ord_type}"
+        raise Refused(refusals.STOP_PRICE_ABSENT, text)
     if len(given) == 2 and values[given[0]] != values[given[1]]:
         text = f"StopPx(99) {shown(values[given[0]])} and TriggerPrice(1102) {shown(values[given[1]])} differ"
         raise Refused(refusals.STOP_PRICES_DIFFER, text)
@@ -229,20 +236,26 @@ def _peg(wanted: Wanted, instructions: tuple[str, ...]) -> tuple[Peg, int]:
             text = f"PegPriceType(1094) {price_type} is not offered, allowed: {', '.join(PEG_OF_PRICE_TYPE)}"
             raise Refused(refusals.PEG_NOT_EXPRESSIBLE, text)
         pegs.add(PEG_OF_PRICE_TYPE[price_type])
-    if wanted.ord_type != PEGGED:
-        offset = values.get(inbound.PEG_OFFSET_VALUE)
-        found = asked[0] if asked else f"PegOffsetValue(211) {shown(offset)}" if offset is not None else ""
-        if found:
-            text = f"{found} on OrdType(40) {wanted.ord_type}, which is not pegged"
-            raise Refused(refusals.PEG_NOT_EXPRESSIBLE, text)
-        return "", 0
-    if not pegs:
-        text = "ExecInst(18) R, M, P or a, or PegPriceType(1094) 5, 2, 4 or 8, is absent on a pegged order"
-        raise Refused(refusals.PEG_NOT_EXPRESSIBLE, text)
     if len(pegs) > 1:
         raise Refused(refusals.PEG_CONTRADICTS, f"{' and '.join(asked)} peg one order to several prices")
+    if not pegs:
+        _refuse_half_a_peg(wanted)
+        return "", 0
     peg = pegs.pop()
+    if wanted.ord_type != (STOP if peg == "trail" else PEGGED):
+        kind = f"a trailing stop, which has OrdType(40) {STOP}" if peg == "trail" else "pegged"
+        raise Refused(refusals.PEG_NOT_EXPRESSIBLE, f"{asked[0]} on OrdType(40) {wanted.ord_type}, which is not {kind}")
     return peg, _offset(wanted, peg)
+
+
+def _refuse_half_a_peg(wanted: Wanted) -> None:
+    if wanted.ord_type == PEGGED:
+        text = "ExecInst(18) R, M or P, or PegPriceType(1094) 5, 2 or 4, is absent on a pegged order"
+        raise Refused(refusals.PEG_NOT_EXPRESSIBLE, text)
+    offset = wanted.values.get(inbound.PEG_OFFSET_VALUE)
+    if offset is not None:
+        text = f"PegOffsetValue(211) {shown(offset)} on OrdType(40) {wanted.ord_type}, which is not pegged"
+        raise Refused(refusals.PEG_NOT_EXPRESSIBLE, text)
 
 
 def _offset(wanted: Wanted, peg: Peg) -> int:
@@ -271,10 +284,10 @@ def _display_qty(wanted: Wanted) -> int:
     name = f"{_NAMES[given[0]]} {shown(value)}"
     if len(given) == 2 and values[given[1]] != value:
         raise Refused(refusals.DISPLAY_QTYS_DIFFER, f"{name} and DisplayQty(1138) {shown(values[given[1]])} differ")
-    if wanted.ord_type != LIMIT or wanted.time_in_force not in STAYING:
+    if wanted.ord_type not in RESTING_TYPES or wanted.time_in_force not in STAYING:
         text = (
             f"{name} with OrdType(40) {wanted.ord_type} and TimeInForce(59) {wanted.time_in_force} is not offered, "
-            f"allowed: a limit order with {', '.join(STAYING)}"
+            f"allowed: OrdType(40) {', '.join(RESTING_TYPES)} with TimeInForce(59) {', '.join(STAYING)}"
         )
         raise Refused(refusals.DISPLAY_QTY_NOT_OFFERED, text)
     if isinstance(value, str) or value > VALUE_E8_MAX:

@@ -17,7 +17,7 @@ from gateway.rejects import (
     ord_rej_reason,
 )
 from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
-from gateway.term_fields import kind_fields
+from gateway.term_fields import ORD_TYPES, SIDES, TIMES_IN_FORCE, kind_fields
 from matching.events import CancelRejected, Execution, MessageThrottled, MessageUnavailable, OrderRefused
 from matching.instrument import Instrument
 from matching.refusals import SHARD_NOT_AVAILABLE, THROTTLED_SESSION
@@ -152,11 +152,11 @@ class ReportWriter:
         account = f"1={event.account}\x01" if event.account else ""
         cl_ord_id = f"11={event.cl_ord_id}\x01" if event.cl_ord_id else ""
         symbol = f"55={event.symbol}\x01" if event.symbol else ""
-        side = f"54={event.side}\x01" if event.side else ""
+        side = f"54={event.side}\x01" if event.side in SIDES[version] else ""
         qty = f"38={event.qty}\x01" if _is_decimal(event.qty) else ""
         price = f"44={event.price}\x01" if _is_decimal(event.price) else ""
-        ord_type = f"40={event.ord_type}\x01" if event.ord_type else ""
-        tif = f"59={event.time_in_force}\x01" if event.time_in_force else ""
+        ord_type = f"40={event.ord_type}\x01" if event.ord_type in ORD_TYPES[version] else ""
+        tif = f"59={event.time_in_force}\x01" if event.time_in_force in TIMES_IN_FORCE[version] else ""
         request = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id and version != FIX42 else ""
         return (
             f"37=NONE\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139=8\x01{cl_ord_id}{account}"

@@ -74,7 +74,6 @@ STOP_PRICE_OFF_TICK: Final = 11832
 PEG_OFFSET_NO_NUMBER: Final = 11833
 PEG_OFFSET_OFF_TICK: Final = 11834
 TRAIL_OFFSET_NOT_POSITIVE: Final = 11835
-NOT_EXPRESSIBLE: Final = 19900
 CL_ORD_ID_ABSENT: Final = 19901
 CL_ORD_ID_TOO_LONG: Final = 19902
 POST_ONLY_WOULD_TAKE: Final = 19903
@@ -174,7 +173,6 @@ TABLE: Final[dict[int, Row]] = {
     PEG_OFFSET_NO_NUMBER: Row("PegOffsetValue(211) is no number", "send a plain decimal"),
     PEG_OFFSET_OFF_TICK: Row("PegOffsetValue(211) is no multiple of the tick", "round to the tick"),
     TRAIL_OFFSET_NOT_POSITIVE: Row("PegOffsetValue(211) of a trailing stop is not positive", "send the distance"),
-    NOT_EXPRESSIBLE: Row("the order cannot be expressed in ticks and lots", "compare it with the rules of engagement"),
     CL_ORD_ID_ABSENT: Row("ClOrdID(11) is absent", "send one"),
     CL_ORD_ID_TOO_LONG: Row("ClOrdID(11) is too long", "use at most 64 characters"),
     POST_ONLY_WOULD_TAKE: Row("a post-only order would take", "send a price behind the best opposite one"),

@@ -23,7 +23,7 @@ TOUCHED: dict[str, Any] = {"ord_type": "J", "price": None, "given": {99: 580 * E
 ICEBERG: dict[str, Any] = {"given": {111: 10 * E8}}
 GTD: dict[str, Any] = {"tif": "6", "given": {126: EXPIRE_NS}}
 BEST: dict[str, Any] = {"ord_type": "P", "price": None, "exec_inst": "R"}
-TRAIL: dict[str, Any] = {"ord_type": "P", "price": None, "exec_inst": "a", "given": {211: 5 * E8}}
+TRAIL: dict[str, Any] = {"ord_type": "3", "price": None, "exec_inst": "a", "given": {211: 5 * E8}}
 PERP: dict[str, Any] = {"symbol": "BTC-PERP", "price": 60_000 * E8, "qty": E8}
 
 
@@ -74,7 +74,10 @@ def merged(base: dict[str, Any], given: dict[int, Any] | None = None, **changed:
         (merged(BEST, {1094: "5", 211: -2 * E8}), Terms(peg="best", offset=-200)),
         (merged(BEST, exec_inst="M"), Terms(peg="mid")),
         (merged(BEST, {1094: "4"}, exec_inst=None), Terms(peg="opposite")),
+        (merged(BEST, exec_inst="6 R"), Terms(peg="best")),
         (merged(TRAIL), Terms(peg="trail", offset=500)),
+        (merged(TRAIL, {99: 590 * E8, 1094: "8"}), Terms(stop_price=59_000, peg="trail", offset=500)),
+        (merged(STOP_LIMIT, {111: 5 * E8}), Terms(stop_price=59_000, display_qty=5)),
         (merged(PERP, exec_inst="E"), Terms(reduce_only=True)),
         (merged(PERP, exec_inst="6 E"), Terms(reduce_only=True)),
         (merged({}, {2362: "desk"}), Terms(self_match_id="desk", self_match_mode="newest")),
@@ -144,6 +147,8 @@ REFUSED: list[tuple[tuple[Any, ...], int, str]] = [
     (merged(BEST, exec_inst=None), refusals.PEG_NOT_EXPRESSIBLE, "is absent on a pegged order"),
     (merged(BEST, {1094: "7"}), refusals.PEG_NOT_EXPRESSIBLE, "PegPriceType(1094) 7 is not offered"),
     (merged(BEST, exec_inst="R M"), refusals.PEG_CONTRADICTS, "ExecInst(18) R and ExecInst(18) M"),
+    (merged(TRAIL, ord_type="P"), refusals.PEG_NOT_EXPRESSIBLE, "not a trailing stop, which has OrdType(40) 3"),
+    (merged(STOP, exec_inst="R"), refusals.PEG_NOT_EXPRESSIBLE, "ExecInst(18) R on OrdType(40) 3, which is not pegged"),
     (merged(BEST, {1094: "2"}), refusals.PEG_CONTRADICTS, "ExecInst(18) R and PegPriceType(1094) 2"),
     (merged(BEST, {836: "1"}), refusals.TERM_NOT_OFFERED, "PegOffsetType(836) 1 is not offered, allowed: 0"),
     (merged(TRAIL, {211: None}), refusals.TRAIL_OFFSET_ABSENT, "PegOffsetValue(211) is absent"),

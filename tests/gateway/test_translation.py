@@ -105,8 +105,8 @@ def test_a_market_order_has_no_price(translator: Translator, session: GatewaySes
         (
             {"exec_inst": "G"},
             11,
-            "ExecInst(18) G with OrdType(40) 2 is not offered, allowed: 6 on a limit order, E, and R, M, P, a on a "
-            "pegged order",
+            "ExecInst(18) G with OrdType(40) 2 is not offered, allowed: 6 on a limit or pegged order, E, R, M, P on a "
+            "pegged order, a on a stop order",
         ),
         ({"given": {110: "10"}}, 11, "MinQty(110) 10 is not offered"),
         ({"given": {15: "EUR"}}, 11, "Currency(15) EUR is not offered, allowed: USD"),
