@@ -46,7 +46,7 @@ WITHOUT_TRIGGERED: Final = (FIX42, FIX44)
 """Versions whose stock dictionary lacks ExecType(150)=L (Triggered): they are told D (Restated) with Text(58)."""
 TRIGGERED_TEXT: Final = "Triggered"
 RESTATED_FOR_OTHER: Final = 99
-EXPLAINED: Final = (EXEC_REJECTED, EXEC_STATUS, EXEC_TRIGGERED)
+EXPLAINED: Final = (EXEC_REJECTED, EXEC_STATUS, EXEC_RESTATED, EXEC_TRIGGERED)
 WITH_TRADE_FIELDS: Final = (FIX44_EXTENDED, FIX50SP2)
 """Versions whose dictionary has TrdMatchID(880) and AggressorIndicator(1057) in an ExecutionReport."""
 
