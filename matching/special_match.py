@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 RESTATED_REFILL: Final = 4
 RESTATED_QTY_DECLINED: Final = 5
 """ExecRestatementReason(378): an iceberg shows its next quantity; OrderQty(38) was reduced."""
-CANCELED_BY_MODE: Final = {"newest": 18, "oldest": 19, "both": 20}
-"""ExecRestatementReason(378) of orders that self-match prevention cancels: the aggressive, the passive, both."""
+CANCELED_BY_MODE: Final = {"decrement": 17, "newest": 18, "oldest": 19, "both": 20}
+"""ExecRestatementReason(378) of orders that self-match prevention cancels: at all, the aggressive, the passive, both."""
 
 
 class SpecialMatch:
@@ -84,8 +84,9 @@ class SpecialMatch:
         of_order = f"self-match prevention ({mode}) against the resting order O{resting.order_id}"
         smaller = min(order.leaves_qty, resting.leaves_qty)
         if mode == "decrement":
-            self.special.cut(resting, resting.leaves_qty - smaller, of_resting, out)
-            self.special.cut(order, order.leaves_qty - smaller, of_order, out)
+            canceled_for = CANCELED_BY_MODE[mode]
+            self.special.cut(resting, resting.leaves_qty - smaller, of_resting, out, canceled_for=canceled_for)
+            self.special.cut(order, order.leaves_qty - smaller, of_order, out, canceled_for=canceled_for)
             return
         if mode in ("oldest", "both"):
             self.desk.cancel_unsolicited(resting, of_resting, out, restatement=CANCELED_BY_MODE[mode])
