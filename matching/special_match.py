@@ -20,7 +20,7 @@ RESTATED_REFILL: Final = 4
 RESTATED_QTY_DECLINED: Final = 5
 """ExecRestatementReason(378): an iceberg shows its next quantity; OrderQty(38) was reduced."""
 CANCELED_BY_MODE: Final = {"decrement": 17, "newest": 18, "oldest": 19, "both": 20}
-"""ExecRestatementReason(378) of orders that self-match prevention cancels: at all, the aggressive, the passive, both."""
+"""ExecRestatementReason(378) of a cancel by self-match prevention: in general, the aggressive, the passive, both."""
 
 
 class SpecialMatch:
