@@ -23,6 +23,7 @@ from gateway.inbound import (
     ROLE_OF_MESSAGE,
 )
 from gateway.market_data import MarketData
+from gateway.order_terms import DayEnd
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
 from gateway.rejects import business_reject
 from gateway.relay import GatewayEngine, RelayEngine
@@ -43,6 +44,7 @@ from matching.commands import (
     Command,
     ContinueWork,
     EndTradingDay,
+    ExpireOrders,
     Instruction,
     InstructShards,
     RefuseMessage,
@@ -83,6 +85,7 @@ class Exchange:
         clock: Clock,
         fault_point: FaultPoint,
         bounds: BoundSettings,
+        day_end: DayEnd,
         market: ShardMarket | None = None,
     ) -> None:
         self._wire = wire
@@ -95,7 +98,7 @@ class Exchange:
         self._fault_point = fault_point
         self._operations: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
         self._symbols = {instrument.symbol: instrument for instrument in engine.instruments.values()}
-        self._translator = Translator(self._symbols)
+        self._translator = Translator(self._symbols, day_end)
         names = AccountNames(engine)
         self.reports = ReportWriter(engine.instruments, names)
         self.market_data = MarketData(wire, engine, self._symbols, bounds)
@@ -371,6 +374,12 @@ class Exchange:
         assert isinstance(relay, RelayEngine), "a market of shards has a relay"
         refusal = relay.instructions.refusals.get(instruction_id, "")
         return self._market.is_committed(instruction_id), relay.instructions.unconfirmed(instruction_id), refusal
+
+    def expire_orders(self) -> None:
+        """Journal that Good Till Date orders expire, if the time of any has come. Shards do it for themselves."""
+        now_ns = self._clock.now_ns()
+        if 0 < self._engine.next_expiry_ns <= now_ns:
+            self.command(ExpireOrders(now_ns))
 
     # -- one batch ----------------------------------------------------------------------------------------------------
 

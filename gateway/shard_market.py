@@ -30,6 +30,7 @@ from matching.commands import (
     RefuseOrder,
     ReplaceOrder,
     RequestStatus,
+    SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
 )
@@ -245,7 +246,7 @@ class ShardMarket:
 
     def concerned(self, instruction: Instruction) -> tuple[str, ...]:
         """Return the names of the shards that an instruction is for; none where no shard has the instrument."""
-        if isinstance(instruction, SetTradingPhase | SetReferencePrice):
+        if isinstance(instruction, SetTradingPhase | SetReferencePrice | SetMarkPrice):
             link = self._by_instrument.get(instruction.instrument_id)
             return (link.name,) if link is not None else ()
         return tuple(self.links)

@@ -340,7 +340,21 @@ class RefuseMessage(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     code: int = 0
 
 
-Instruction: TypeAlias = SetKillSwitch | SetTradingPhase | SetReferencePrice | EndTradingDay
+class SetMarkPrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=40):
+    """Set the mark price of an instrument in ticks, at which orders with that trigger are triggered."""
+
+    instrument_id: int
+    price: int
+    by: str
+
+
+class ExpireOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=41):
+    """Expire every Good Till Date order whose ExpireTime(126) is up to `until_ns`, which is not after the frame's."""
+
+    until_ns: int
+
+
+Instruction: TypeAlias = SetKillSwitch | SetTradingPhase | SetReferencePrice | SetMarkPrice | EndTradingDay
 """What an operator, or the clock, tells shards."""
 
 
@@ -388,4 +402,6 @@ Command: TypeAlias = (
     | RefuseMessage
     | InstructShards
     | ForgetNumbers
+    | SetMarkPrice
+    | ExpireOrders
 )

@@ -12,9 +12,11 @@ from matching.commands import (
     DefineSession,
     Deposit,
     EndTradingDay,
+    ExpireOrders,
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
     TransferIn,
@@ -29,6 +31,7 @@ from matching.events import (
     InstrumentDefined,
     KillSwitchSet,
     LimitsSet,
+    MarkPriceSet,
     Posted,
     ReferencePriceSet,
     SessionDefined,
@@ -55,7 +58,7 @@ class Operations:
         self.risk = risk
         self.works = works
         self.instruments: dict[int, Instrument] = {}
-        self.accounts: dict[int, Account] = {}
+        self.accounts = desk.accounts
         self.accepting = True
         self.trading_day = 0
 
@@ -230,6 +233,7 @@ class Operations:
             _refuse(command, f"instrument {command.instrument_id} is not defined", out)
             return
         instrument.set_phase(command.phase)
+        self.desk.special.resume(self.desk.books[command.instrument_id])
         out.append(TradingPhaseSet(command.instrument_id, command.phase, command.reason))
 
     def set_reference_price(self, command: SetReferencePrice, out: list[Event]) -> None:
@@ -244,6 +248,24 @@ class Operations:
             return
         instrument.set_band(reference_price=command.price, band_bp=instrument.band_bp)
         out.append(ReferencePriceSet(command.instrument_id, command.price))
+
+    def set_mark_price(self, command: SetMarkPrice, out: list[Event]) -> None:
+        """Note the mark price; what it triggers enters in the same step, or in the next ones."""
+        instrument = self.instruments.get(command.instrument_id)
+        if instrument is None:
+            _refuse(command, f"instrument {command.instrument_id} is not defined", out)
+        elif not 0 < command.price <= PRICE_TICKS_MAX:
+            _refuse(command, f"mark price {command.price} is not within 1 to {PRICE_TICKS_MAX} ticks", out)
+        else:
+            out.append(MarkPriceSet(command.instrument_id, command.price))
+            self.desk.special.set_mark(self.desk.books[command.instrument_id], command.price)
+
+    def expire_orders(self, command: ExpireOrders, time_ns: int, out: list[Event]) -> None:
+        """Begin to expire orders whose time has come; the special desk does it, in steps."""
+        if command.until_ns > time_ns:
+            _refuse(command, f"time {command.until_ns} is after the present {time_ns}", out)
+        else:
+            self.desk.special.expire_until(command.until_ns)
 
     def set_kill_switch(self, command: SetKillSwitch, out: list[Event]) -> None:
         """Engage a kill switch and cancel the open orders of its scope, or release it."""
@@ -291,7 +313,10 @@ class Operations:
         self._begin(Work(kind="end trading day", target_id=command.trading_day, text=text, order_ids=[]), out)
 
     def continue_work(self, out: list[Event]) -> None:
-        """Do the next step of the oldest unfinished work."""
+        """Do the next step of the oldest unfinished work. What the special desk has left goes first."""
+        if self.desk.special.has_work:
+            self.desk.special.go_on_with_work(out)
+            return
         if not self.works.pending:
             out.append(CommandRefused("ContinueWork", "no work is left"))
             return
@@ -319,7 +344,7 @@ class Operations:
         return [
             order_id
             for order_id, order in desk.orders.items()
-            if order.level is not None and (work.kind == "cancel market" or order.account_id == work.target_id)
+            if order.is_open() and (work.kind == "cancel market" or order.account_id == work.target_id)
         ]
 
     def _step(self, work: Work, out: list[Event]) -> None:
