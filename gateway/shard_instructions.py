@@ -6,13 +6,20 @@ Shards are told in order, and confirm in order, so that counting is enough.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, get_args
+from typing import Final
 
 import msgspec
 
-from matching.commands import Instruction, SetKillSwitch
+from matching.commands import (
+    EndTradingDay,
+    Instruction,
+    SetKillSwitch,
+    SetMarkPrice,
+    SetReferencePrice,
+    SetTradingPhase,
+)
 
-INSTRUCTIONS: Final[tuple[type, ...]] = get_args(Instruction)
+INSTRUCTIONS: Final = (SetKillSwitch, SetTradingPhase, SetReferencePrice, SetMarkPrice, EndTradingDay)
 INSTRUCTIONS_MAX: Final = 4_096
 """Instructions that may wait for shards; a shard that is down for ever must not make the gateway's state grow so."""
 REFUSALS_MAX: Final = 256
