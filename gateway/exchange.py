@@ -19,10 +19,13 @@ from gateway.inbound import (
     NEW_ORDER_SINGLE,
     ORDER_CANCEL_REPLACE_REQUEST,
     ORDER_CANCEL_REQUEST,
+    ORDER_MASS_CANCEL_REQUEST,
+    ORDER_MASS_STATUS_REQUEST,
     ORDER_STATUS_REQUEST,
     ROLE_OF_MESSAGE,
 )
 from gateway.market_data import MarketData
+from gateway.mass_translation import mass_cancel, mass_status
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
 from gateway.rejects import business_reject
 from gateway.relay import GatewayEngine
@@ -281,6 +284,10 @@ class Exchange:
             self._commands.append(self._translator.replace_order(session, msg_seq_num, poss_resend, values))
         elif msg_type == ORDER_STATUS_REQUEST:
             self._commands.append(self._translator.request_status(session, msg_seq_num, values))
+        elif msg_type == ORDER_MASS_CANCEL_REQUEST:
+            self._commands.append(mass_cancel(session, msg_seq_num, poss_resend, values, self._symbols))
+        elif msg_type == ORDER_MASS_STATUS_REQUEST:
+            self._commands.append(mass_status(session, msg_seq_num, values, self._symbols))
         else:
             assert msg_type == MARKET_DATA_REQUEST, f"message type {msg_type} has a role but no way"
             answer = self.market_data.request(session, values, self._pipeline.next_batch_seq)

@@ -13,6 +13,8 @@ NEW_ORDER_SINGLE: Final = "D"
 ORDER_CANCEL_REQUEST: Final = "F"
 ORDER_CANCEL_REPLACE_REQUEST: Final = "G"
 ORDER_STATUS_REQUEST: Final = "H"
+ORDER_MASS_CANCEL_REQUEST: Final = "q"
+ORDER_MASS_STATUS_REQUEST: Final = "AF"
 MARKET_DATA_REQUEST: Final = "V"
 
 Role: TypeAlias = Literal["order_entry", "drop_copy", "market_data"]
@@ -34,6 +36,30 @@ NOT_OFFERED_NAMES: Final = (
     "Currency(15)",
 )
 NONE_OF_THEM: Final = (None,) * len(NOT_OFFERED)
+
+# TradingSessionID TradingSessionSubID SecurityID SymbolSfx Product MaturityMonthYear MarketID MarketSegmentID: fields
+# that would narrow a mass request and are not offered; a request that has one is refused, not obeyed for more.
+SCOPE_NOT_OFFERED: Final = (336, 625, 48, 65, 460, 200, 1301, 1300)
+SCOPE_NOT_OFFERED_NAMES: Final = (
+    "TradingSessionID(336)",
+    "TradingSessionSubID(625)",
+    "SecurityID(48)",
+    "SymbolSfx(65)",
+    "Product(460)",
+    "MaturityMonthYear(200)",
+    "MarketID(1301)",
+    "MarketSegmentID(1300)",
+)
+# Symbol CFICode SecurityType Side Account, then SCOPE_NOT_OFFERED and UnderlyingSymbol
+SCOPE: Final[Sequence[FieldSpec]] = (
+    (55, "t"),
+    (461, "t"),
+    (167, "t"),
+    (54, "t"),
+    (1, "t"),
+    *((tag, "t") for tag in SCOPE_NOT_OFFERED),
+    (311, "t"),
+)
 
 SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
     # ClOrdID Account Symbol Side OrdType Price OrderQty TimeInForce ExecInst, then NOT_OFFERED
@@ -68,6 +94,10 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
     ),
     # ClOrdID OrderID Symbol Side OrdStatusReqID
     ORDER_STATUS_REQUEST: ((11, "t"), (37, "t"), (55, "t"), (54, "t"), (790, "t")),
+    # ClOrdID MassCancelRequestType, then SCOPE
+    ORDER_MASS_CANCEL_REQUEST: ((11, "t"), (530, "t"), *SCOPE),
+    # MassStatusReqID MassStatusReqType, then SCOPE
+    ORDER_MASS_STATUS_REQUEST: ((584, "t"), (585, "t"), *SCOPE),
     # MDReqID SubscriptionRequestType MarketDepth MDUpdateType AggregatedBook MDEntryTypes Instruments
     MARKET_DATA_REQUEST: (
         (262, "t"),
@@ -85,5 +115,7 @@ ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
     ORDER_CANCEL_REQUEST: "order_entry",
     ORDER_CANCEL_REPLACE_REQUEST: "order_entry",
     ORDER_STATUS_REQUEST: "order_entry",
+    ORDER_MASS_CANCEL_REQUEST: "order_entry",
+    ORDER_MASS_STATUS_REQUEST: "order_entry",
     MARKET_DATA_REQUEST: "market_data",
 }

@@ -19,11 +19,13 @@ from matching.commands import (
     CancelOrder,
     Command,
     DefineShard,
+    MassCancel,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
     RelayBatch,
     ReplaceOrder,
+    RequestMassStatus,
     RequestStatus,
     RequestTransfer,
 )
@@ -49,7 +51,16 @@ REFUSED: Final = "refused"
 STUCK: Final = "taken but not given"
 """The giving shard has let go what the taking one refuses: for an operator to look at."""
 OPEN_STATES: Final = (REQUESTED, UNDER_WAY)
-NUMBERED: Final = (RefuseOrder, RefuseCancel, CancelOrder, ReplaceOrder, RequestStatus)
+NUMBERED: Final = (
+    RefuseOrder,
+    RefuseCancel,
+    CancelOrder,
+    ReplaceOrder,
+    RequestMassStatus,
+    RequestStatus,
+    MassCancel,
+    RequestMassStatus,
+)
 """Commands of a peer that the gateway answers itself."""
 
 
@@ -157,7 +168,15 @@ class RelayEngine:
             )
 
     def _answered_here(
-        self, command: RefuseOrder | RefuseCancel | RefuseMessage | CancelOrder | ReplaceOrder | RequestStatus
+        self,
+        command: RefuseOrder
+        | RefuseCancel
+        | RefuseMessage
+        | CancelOrder
+        | ReplaceOrder
+        | RequestStatus
+        | MassCancel
+        | RequestMassStatus,
     ) -> None:
         refused = self._refused.get(command.session_id)
         if refused is None or refused.epoch != command.epoch:

@@ -8,9 +8,18 @@ orders of a session go to every shard, at once or when it is back.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from gateway.answers import Answers
 from gateway.decimals import e8_text
-from gateway.inbound import NEW_ORDER_SINGLE, ORDER_CANCEL_REPLACE_REQUEST, ORDER_CANCEL_REQUEST, ORDER_STATUS_REQUEST
+from gateway.inbound import (
+    NEW_ORDER_SINGLE,
+    ORDER_CANCEL_REPLACE_REQUEST,
+    ORDER_CANCEL_REQUEST,
+    ORDER_MASS_CANCEL_REQUEST,
+    ORDER_MASS_STATUS_REQUEST,
+    ORDER_STATUS_REQUEST,
+)
 from gateway.relay import REQUESTED, UNDER_WAY, RelayEngine
 from gateway.sessions import SessionBook
 from gateway.shard_frames import Hello
@@ -23,11 +32,13 @@ from matching.commands import (
     CancelSessionOrders,
     Command,
     EndTradingDay,
+    MassCancel,
     NewOrder,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
     ReplaceOrder,
+    RequestMassStatus,
     RequestStatus,
     SetKillSwitch,
     SetReferencePrice,
@@ -38,12 +49,25 @@ from matching.commands import (
 from matching.engine import SHARD_ID_SHIFT
 from matching.types import RESPONSE_TO_CANCEL
 
-Routed: TypeAlias = NewOrder | CancelOrder | ReplaceOrder | RequestStatus | RefuseOrder | RefuseCancel
-ROUTED: Final = (NewOrder, CancelOrder, ReplaceOrder, RequestStatus, RefuseOrder, RefuseCancel)
+Routed: TypeAlias = (
+    NewOrder | CancelOrder | ReplaceOrder | RequestStatus | RefuseOrder | RefuseCancel | MassCancel | RequestMassStatus
+)
+ROUTED: Final = (
+    NewOrder,
+    CancelOrder,
+    ReplaceOrder,
+    RequestStatus,
+    RefuseOrder,
+    RefuseCancel,
+    MassCancel,
+    RequestMassStatus,
+)
 MSG_TYPES: Final = {
     CancelOrder: ORDER_CANCEL_REQUEST,
     ReplaceOrder: ORDER_CANCEL_REPLACE_REQUEST,
     RequestStatus: ORDER_STATUS_REQUEST,
+    MassCancel: ORDER_MASS_CANCEL_REQUEST,
+    RequestMassStatus: ORDER_MASS_STATUS_REQUEST,
 }
 HUNG_SECONDS: Final = COMMIT_GIVE_UP_S + 10.0
 UNANSWERED_MAX: Final = 65_536
@@ -211,7 +235,7 @@ class ShardMarket:
             return
         if link is None:
             # Nobody knows the order: the gateway's own engine says so.
-            own.append(command)
+            own.append(_over_shards(command) if isinstance(command, MassCancel | RequestMassStatus) else command)
         elif self._relay.is_answered(link.name, command.session_id, command.epoch, command.msg_seq_num):
             # Its reports are in the journal, and reach the peer by resend.
             return
@@ -252,7 +276,7 @@ class ShardMarket:
         if isinstance(command, RequestStatus | RefuseCancel):
             return self._by_id.get(command.order_id >> SHARD_ID_SHIFT) or self._by_symbol.get(command.symbol)
         link = self._by_instrument.get(command.instrument_id)
-        if link is None and not isinstance(command, NewOrder) and command.order_id > 0:
+        if link is None and isinstance(command, CancelOrder | ReplaceOrder) and command.order_id > 0:
             link = self._by_id.get(command.order_id >> SHARD_ID_SHIFT)
         return link
 
@@ -264,7 +288,10 @@ class ShardMarket:
                 ids = (command.session_id, command.epoch, command.msg_seq_num)
                 return RefuseMessage(*ids, NEW_ORDER_SINGLE, command.cl_ord_id, text, refusals.SHARD_NOT_AVAILABLE)
             return command if isinstance(command, RefuseOrder) else self._refused_order(command, text)
-        ref_id = command.cl_ord_id
+        if isinstance(command, RequestMassStatus):
+            ref_id = command.request_id
+        else:
+            ref_id = command.cl_ord_id
         if isinstance(command, RequestStatus):
             ref_id = command.ord_status_req_id or ref_id
         if isinstance(command, RefuseCancel):
@@ -315,3 +342,11 @@ class ShardMarket:
             }
             for link in self.links.values()
         ]
+
+
+def _over_shards(command: MassCancel | RequestMassStatus) -> MassCancel | RequestMassStatus:
+    """Refuse a request over instruments of several shards: it would have to be answered once for all of them."""
+    if command.code:
+        return command
+    code, text = refusals.MASS_CANCEL_OVER_SHARDS, "instruments are in shards, send one request for each Symbol(55)"
+    return msgspec.structs.replace(command, code=code, text=text)

@@ -12,7 +12,7 @@ import msgspec
 
 from matching.book import Book, BookSide
 from matching.commands import NewOrder
-from matching.events import Event, Execution, MessageThrottled
+from matching.events import Event, Execution, MessageThrottled, SessionCut, WorkLeft
 from matching.order import Member, Order, Session
 from matching.order_states import AFTER_CANCEL, AFTER_EXPIRE, AFTER_FILL, AFTER_PARTIAL_FILL
 from matching.refusals import DUPLICATE_ORDER, Refusal, ord_rej_reason
@@ -33,7 +33,7 @@ from matching.types import (
     STATUS_REJECTED,
     ExecType,
 )
-from matching.work import WorkQueue
+from matching.work import Work, WorkQueue
 
 NO_ACCOUNT: Final = -1
 """In place of an exposure: a message that is of no account."""
@@ -89,8 +89,7 @@ class OrderDesk:
         if risk.has_throttles:
             throttled = risk.admit(session_id, exposure, time_ns)
             if throttled:
-                code, text = throttled
-                out.append(MessageThrottled(session_id, command.msg_seq_num, "D", cl_ord_id, text, code))
+                self.refuse_throttled(session_id, command.msg_seq_num, "D", cl_ord_id, throttled, time_ns, out)
                 return
         member = session.member
         if cl_ord_id in member.used or cl_ord_id in member.refused:
@@ -109,7 +108,7 @@ class OrderDesk:
             own, opposite, limit_key = book.asks, book.bids, -price
         best = opposite.best
         taken_price = best.price if command.post_only and best is not None and best.key <= limit_key else 0
-        refusal = self.works.blocks(session_id, account_id) if self.works.pending else None
+        refusal = self.works.blocks(session, account_id, book.instrument, side) if self.works.pending else None
         if refusal is None:
             refusal = risk.check(session_id, exposure, side, price, qty, taken_price)
         if refusal is not None:
@@ -198,6 +197,30 @@ class OrderDesk:
         order.leaves_qty, order.status = leaves, status
         order.cum_qty, order.cum_value = cum_qty, cum_value
         self.last_exec_id, self.last_trade_id = exec_id, trade_id
+
+    def refuse_throttled(
+        self,
+        session_id: int,
+        msg_seq_num: int,
+        ref_msg_type: str,
+        ref_id: str,
+        throttled: Refusal,
+        time_ns: int,
+        out: list[Event],
+    ) -> None:
+        """Refuse a message over a throttle; a session that does not stop is cut, and its orders are canceled."""
+        code, text = throttled
+        out.append(MessageThrottled(session_id, msg_seq_num, ref_msg_type, ref_id, text, code))
+        why = self.risk.overrun(session_id, time_ns)
+        if not why:
+            return
+        out.append(SessionCut(session_id, why))
+        open_ids = list(self.sessions[session_id].open)
+        if open_ids:
+            # Its first step is that of the next ContinueWork: this is the path of orders.
+            text = f"Canceled: {why}"
+            self.works.pending.append(Work(kind="cancel session", target_id=session_id, text=text, order_ids=open_ids))
+            out.append(WorkLeft(self.works.left()))
 
     def _rejection(self, command: NewOrder, refusal: Refusal) -> Execution:
         self.last_exec_id += 1

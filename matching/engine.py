@@ -23,14 +23,18 @@ from matching.commands import (
     DefineShard,
     Deposit,
     EndTradingDay,
+    MassCancel,
     NewOrder,
+    NoteConnection,
     RefuseCancel,
     RefuseOrder,
     ReplaceOrder,
+    RequestMassStatus,
     RequestStatus,
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetProtection,
     SetReferencePrice,
     SetTradingPhase,
     TransferIn,
@@ -39,6 +43,7 @@ from matching.commands import (
 from matching.desk import OrderDesk
 from matching.events import CommandRefused, Event
 from matching.instrument import Instrument
+from matching.mass_requests import MassRequests
 from matching.operations import Operations
 from matching.order import Account, Session
 from matching.requests import Requests
@@ -63,11 +68,13 @@ class Engine:
         self.seq = 0
         self.time_ns = 0
         self.risk = risk
-        self.works = WorkQueue()
+        accounts: dict[int, Account] = {}
+        self.works = WorkQueue(accounts)
         self.desk = OrderDesk(risk, self.works)
         self.desk.begin_ids_after(shard_id << SHARD_ID_SHIFT)
         self.requests = Requests(self.desk, risk)
-        self.operations = Operations(self.desk, risk, self.works)
+        self.operations = Operations(self.desk, risk, self.works, accounts)
+        self.mass_requests = MassRequests(self.desk, self.requests, self.operations.steps)
         self._enter = self.desk.enter
         self.instruments: Mapping[int, Instrument] = MappingProxyType(self.operations.instruments)
         self.accounts: Mapping[int, Account] = MappingProxyType(self.operations.accounts)
@@ -102,7 +109,11 @@ class Engine:
         elif isinstance(command, RefuseCancel):
             self.requests.refuse_cancel(command, time_ns, out)
         elif isinstance(command, ContinueWork):
-            self.operations.continue_work(out)
+            self.operations.steps.continue_work(out)
+        elif isinstance(command, MassCancel):
+            self.mass_requests.cancel(command, time_ns, out)
+        elif isinstance(command, RequestMassStatus):
+            self.mass_requests.status(command, time_ns, out)
         elif isinstance(command, CancelSessionOrders):
             self.operations.cancel_session_orders(command, out)
         elif isinstance(command, EndTradingDay):
@@ -131,6 +142,10 @@ class Engine:
             self.operations.set_limits(command, out)
         elif isinstance(command, Deposit):
             self.operations.deposit(command, out)
+        elif isinstance(command, SetProtection):
+            self.operations.set_protection(command, out)
+        elif isinstance(command, NoteConnection):
+            self.operations.note_connection(command, out)
         elif isinstance(command, SetTradingPhase):
             self.operations.set_trading_phase(command, out)
         else:

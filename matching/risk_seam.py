@@ -6,7 +6,7 @@ one). Margin comes into the same four places: what is reserved and settled is th
 matching never looks at it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias
 
 from matching.commands import (
@@ -16,6 +16,7 @@ from matching.commands import (
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetProtection,
     TransferIn,
     TransferOut,
 )
@@ -54,8 +55,14 @@ class Risk(Protocol):
     def transfer_in(self, command: TransferIn) -> tuple[str, int]:
         """Post it once, with the same answers as `transfer_out`."""
 
-    def set_kill_switch(self, command: SetKillSwitch) -> None:
-        """Engage or release a kill switch."""
+    def set_kill_switch(self, command: SetKillSwitch, account_ids: Sequence[int] = ()) -> None:
+        """Engage or release a kill switch; `account_ids` are those of the firm, where it is of one."""
+
+    def set_protection(self, command: SetProtection) -> None:
+        """Set the bounds of a session beyond its throttles."""
+
+    def overrun(self, session_id: int, time_ns: int) -> str:
+        """Count a throttled message; return why the session is to be cut, or nothing."""
 
     def set_acceptance(self, command: SetAcceptance) -> None:
         """Open or close the acceptance of orders."""

@@ -6,6 +6,7 @@ texts, which name the limit, the value found and the bound allowed, are made by 
 is refused.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from matching import refusals
@@ -32,9 +33,19 @@ class Gates:
     """What closes the exchange for new orders, beside phases. `are_open` is False while anything is closed.
 
     `accounts_killed` counts the accounts with an engaged kill switch, whose reason stands in the account's ledger.
+    `firm_of` names the firm of every account whose firm has one, by account id.
     """
 
-    __slots__ = ("acceptance_reason", "accepting", "accounts_killed", "are_open", "market_killed", "sessions_killed")
+    __slots__ = (
+        "acceptance_reason",
+        "accepting",
+        "accounts_killed",
+        "are_open",
+        "firm_of",
+        "firms_killed",
+        "market_killed",
+        "sessions_killed",
+    )
 
     def __init__(self) -> None:
         self.accepting = True
@@ -42,12 +53,30 @@ class Gates:
         self.market_killed = ""
         self.sessions_killed: dict[int, str] = {}
         self.accounts_killed = 0
+        self.firms_killed: dict[str, str] = {}
+        self.firm_of: dict[int, str] = {}
         self.are_open = True
 
     def renew(self) -> None:
         """Draw `are_open` from the rest, after each change."""
-        closed = self.market_killed or self.sessions_killed or self.accounts_killed or not self.accepting
-        self.are_open = not closed
+        killed = self.market_killed or self.sessions_killed or self.accounts_killed or self.firms_killed
+        self.are_open = not killed and self.accepting
+
+    def set_firm(self, firm: str, reason: str, account_ids: Sequence[int]) -> None:
+        """Engage the kill switch of a firm with these accounts, or release it where there is no reason."""
+        if reason:
+            self.firms_killed[firm] = reason
+        else:
+            self.firms_killed.pop(firm, None)
+        for account_id in account_ids:
+            self.place(account_id, firm)
+
+    def place(self, account_id: int, firm: str) -> None:
+        """Take note of the firm that an account belongs to."""
+        if firm in self.firms_killed:
+            self.firm_of[account_id] = firm
+        else:
+            self.firm_of.pop(account_id, None)
 
 
 def check_order(
@@ -112,6 +141,9 @@ def check_gates(gates: Gates, account: Ledger, session_id: int) -> Refusal | Non
         return refusals.KILL_SWITCH_OF_MARKET, f"kill switch of the market is engaged: {gates.market_killed}"
     if account.killed:
         return refusals.KILL_SWITCH_OF_ACCOUNT, f"kill switch of account {account.name} is engaged: {account.killed}"
+    firm = gates.firm_of.get(account.account_id)
+    if firm is not None:
+        return refusals.KILL_SWITCH_OF_FIRM, f"kill switch of firm {firm} is engaged: {gates.firms_killed[firm]}"
     if session_id in gates.sessions_killed:
         reason = gates.sessions_killed[session_id]
         return refusals.KILL_SWITCH_OF_SESSION, f"kill switch of this session is engaged: {reason}"

@@ -4,7 +4,7 @@ It refuses and keeps account, and matches nothing. Every posting has two sides, 
 `outside` and `transit`, so that each asset sums to zero over all ledgers after every command.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from matching import refusals
@@ -15,6 +15,7 @@ from matching.commands import (
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetProtection,
     TransferIn,
     TransferOut,
 )
@@ -24,6 +25,7 @@ from matching.types import BUY, Side
 from risk import audit, records
 from risk.accounts import AMOUNT_MAX, Balance, Exposure, Ledger
 from risk.checks import Gates, check_order
+from risk.protection import Protection
 from risk.texts import amount_text
 from risk.throttle import TOKEN, Bucket, bucket_of
 from risk.transit import Transit, asset_fault, instrument_of
@@ -47,6 +49,7 @@ class RiskEngine:
         self.cancel_buckets: dict[int, Bucket] = {}
         self.transfers: dict[str, tuple[int, str, int]] = {}
         self.transit = Transit(self.ledgers, self.instruments)
+        self.protections: dict[int, Protection] = {}
 
     # -- operators and configuration ----------------------------------------------------------------------------------
 
@@ -56,6 +59,7 @@ class RiskEngine:
     def define_account(self, command: DefineAccount) -> None:
         if command.account_id not in self.ledgers:
             self.ledgers[command.account_id] = Ledger(command.account_id, command.name)
+        self.gates.place(command.account_id, command.firm)
 
     def define_session(self, command: DefineSession) -> None:
         _put_bucket(self.session_buckets, command.session_id, command.rate, command.burst)
@@ -73,7 +77,19 @@ class RiskEngine:
             if exposure.account is ledger:
                 exposure.take_limits()
 
-    def set_kill_switch(self, command: SetKillSwitch) -> None:
+    def set_protection(self, command: SetProtection) -> None:
+        known = self.protections.get(command.session_id)
+        if known is None:
+            known = self.protections[command.session_id] = Protection(command)
+        known.bounds = command
+        if known.is_empty():
+            del self.protections[command.session_id]
+
+    def overrun(self, session_id: int, time_ns: int) -> str:
+        protection = self.protections.get(session_id)
+        return "" if protection is None else protection.count_overrun(time_ns)
+
+    def set_kill_switch(self, command: SetKillSwitch, account_ids: Sequence[int] = ()) -> None:
         gates = self.gates
         reason = (command.reason or "no reason given") if command.engaged else ""
         if command.scope == "market":
@@ -81,6 +97,8 @@ class RiskEngine:
         elif command.scope == "account":
             self.ledgers[command.target_id].killed = reason
             gates.accounts_killed = sum(1 for ledger in self.ledgers.values() if ledger.killed)
+        elif command.scope == "firm":
+            gates.set_firm(command.target_name, reason, account_ids)
         elif reason:
             gates.sessions_killed[command.target_id] = reason
         else:
@@ -303,6 +321,7 @@ class RiskEngine:
             "transfers_in": len(self.transit.incoming),
             "kill_switches": bool(self.gates.market_killed)
             + len(self.gates.sessions_killed)
+            + len(self.gates.firms_killed)
             + self.gates.accounts_killed,
         }
 

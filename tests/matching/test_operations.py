@@ -26,6 +26,7 @@ from matching.events import (
     Posted,
     ReferencePriceSet,
     SessionDefined,
+    ScopeCanceled,
 )
 from tests.matching.harness import (
     AAPL,
@@ -160,8 +161,10 @@ def test_kill_switch_cancels_its_scope_at_once(
     switch = SetKillSwitch(scope, target_id, True, "ops", "runaway")  # type: ignore[arg-type]  # a parameter
     events = exchange.apply(switch)
     assert events[0] == KillSwitchSet(scope, target_id, True, "ops", "runaway")
-    assert brief(events[1:]) == [(name, "4", "4", 0, 0) for name in canceled]
-    assert text_of(events).endswith("engaged: runaway")
+    assert brief(events[1:-1]) == [(name, "4", "4", 0, 0) for name in canceled]
+    text = text_of(events)
+    assert text.endswith("engaged: runaway")
+    assert events[-1] == ScopeCanceled(scope, target_id, "", len(canceled), text)
     assert not exchange.engine.has_work
 
 
