@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from config.exchange import BoundSettings
+from gateway.disconnects import Disconnects
 from gateway.drop_copy import DropCopies
 from gateway.inbound import (
     MARKET_DATA_REQUEST,
@@ -40,8 +42,17 @@ from gateway.translation import Translator
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wire
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
-from matching.commands import CancelSessionOrders, Command, ContinueWork, EndTradingDay, RequestTransfer, SetAcceptance
-from matching.events import Event, Execution, InstrumentDefined
+from matching.commands import Command, ContinueWork, EndTradingDay, RequestTransfer, SetAcceptance
+from matching.events import (
+    Event,
+    Execution,
+    InstrumentDefined,
+    KillSwitchSet,
+    LimitOverrideEnded,
+    LimitsOverridden,
+    ScopeCanceled,
+    SessionCut,
+)
 from matching.journal import Batch
 from matching.refusals import NOT_AUTHORIZED
 
@@ -50,6 +61,9 @@ POLL_TIMEOUT_MS: Final = 200
 OPERATIONS_PER_TURN_MAX: Final = 64
 SHARD_ANSWER_SECONDS: Final = 5.0
 """How long an orderly stop waits for shards; what they answer later is taken up at the next start."""
+
+ALERTS: Final = (KillSwitchSet, ScopeCanceled, SessionCut, LimitsOverridden, LimitOverrideEnded)
+"""Events that an operator hears of at once, in the log."""
 
 log = structlog.get_logger("exchange")
 
@@ -95,6 +109,9 @@ class Exchange:
         self.drop_copies = DropCopies(wire, sessions, storage, pipeline, self.reports)
         self.resends = Resends(wire, storage, pipeline, sessions, fault_point)
         self.statistics = LoopStatistics()
+        self._disconnects = Disconnects()
+        self._disconnects.begin((session.disconnecting for session in sessions), clock.now_ns())
+        self._cuts: list[SessionCut] = []
         self._commands: list[Command] = []
         self._messages: list[Message] = []
         self._targets: dict[int, tuple[int, int]] = {}
@@ -166,6 +183,7 @@ class Exchange:
             self._take(item)
         if self._engine.has_work:
             self._commands.append(ContinueWork())
+        self._commands += self._disconnects.due(self._clock.now_ns())
         acceptance = self._storage.acceptance_change(self._engine.accepting)
         if acceptance is not None:
             self._commands.append(acceptance)
@@ -257,10 +275,11 @@ class Exchange:
         elif kind == LOGON:
             session.logged_on, session.epoch, session.peer = True, item[2], item[3]
             self.drop_copies.logged_on(session)
+            self._commands += self._disconnects.logged_on(session.disconnecting)
             log.info("logon", session=session.name, peer=session.peer, epoch=session.epoch)
         elif kind == LOGOUT:
             log.info("logout", session=session.name, clean=item[3], cause=item[4])
-            self._logged_out(session)
+            self._logged_out(session, clean=bool(item[3]))
         elif kind == RESET:
             _, _, session.epoch, old_epoch, old_written_through = item
             self.resends.session_reset(session, old_epoch, old_written_through)
@@ -306,13 +325,12 @@ class Exchange:
         )
         self._messages.append((session.session_id, BUSINESS_MESSAGE_REJECT, body))
 
-    def _logged_out(self, session: GatewaySession) -> None:
+    def _logged_out(self, session: GatewaySession, *, clean: bool) -> None:
         session.logged_on = False
         session.peer = ""
         self.drop_copies.logged_out(session)
         self.market_data.forget(session)
-        if session.cancel_on_disconnect:
-            self._commands.append(CancelSessionOrders(session.session_id, "Canceled on disconnect"))
+        self._commands += self._disconnects.logged_out(session.disconnecting, self._clock.now_ns(), clean=clean)
 
     def shards_down(self) -> list[tuple[str, bool]]:
         """Return the shards that are not up, and whether they are connected; see `ShardMarket.down`."""
@@ -386,7 +404,16 @@ class Exchange:
             encode_event_counts(counts),
         )
         self._begin_batch(batch, events, messages, oldest_ns, cursors)
+        self._log_out_cuts()
         return events
+
+    def _log_out_cuts(self) -> None:
+        """Log out the sessions that went over the second level of their throttle, behind what was staged for them."""
+        cuts, self._cuts = self._cuts, []
+        for cut in cuts:
+            session = self._sessions.by_id.get(cut.session_id)
+            if session is not None and session.logged_on:
+                self._wire.logout(cut.session_id, cut.text)
 
     def _begin_batch(
         self,
@@ -442,6 +469,12 @@ class Exchange:
     def _report_other(self, event: Event, messages: list[Message], cursors: dict[int, int]) -> None:
         if isinstance(event, InstrumentDefined):
             self._symbols[event.symbol] = self._engine.instruments[event.instrument_id]
+            return
+        if isinstance(event, ALERTS):
+            # Within the second, where the operator's log is watched: RTS 6 gives five.
+            log.warning("alert", what=type(event).__name__, **msgspec.structs.asdict(event))
+            if isinstance(event, SessionCut):
+                self._cuts.append(event)
             return
         session = self._sessions.by_id.get(getattr(event, "session_id", 0))
         message = None if session is None else self.reports.message(event, session)

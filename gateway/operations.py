@@ -23,9 +23,9 @@ from gateway.wire import Wire
 from gateway.wire_setup import start_message_log
 from matching.clock import Clock
 from matching.commands import Command, RequestTransfer, SetKillSwitch, SetTradingPhase
-from matching.events import CommandRefused
+from matching.events import CommandRefused, Event, Execution, WorkLeft
 from matching.shard import ShardThread
-from matching.types import MICRO, KillScope, TradingPhase
+from matching.types import EXEC_CANCELED, MICRO, KillScope, TradingPhase
 
 TRANSFER_WAIT_S: Final = 5.0
 TRANSFER_LOOK_S: Final = 0.01
@@ -79,11 +79,15 @@ class Operations:
         return await asyncio.wrap_future(self._exchange.submit(operation))
 
     async def _command(self, command: Command) -> dict[str, Any]:
-        events = await self._on_matching_thread(lambda: self._exchange.command(command))
+        return {"events": len(await self._events(command))}
+
+    async def _events(self, command: Command) -> list[Event]:
+        """Have a command journaled; return what it brought about. Raises AdminError where it was refused."""
+        events: list[Event] = await self._on_matching_thread(lambda: self._exchange.command(command))
         for event in events:
             if isinstance(event, CommandRefused):
                 raise AdminError(f"{event.command}: {event.text}")
-        return {"events": len(events)}
+        return events
 
     def _session(self, name: str) -> GatewaySession:
         session = self._sessions.by_name(name)
@@ -147,8 +151,8 @@ class Operations:
     async def kill_switch(
         self, scope: str, engaged: bool, reason: str, target: str = "", by: str = "operator"
     ) -> dict[str, Any]:
-        """Engage or release the kill switch of a session, an account, or the market."""
-        target_id = 0
+        """Engage or release the kill switch of a session, an account, a firm, or the market; say what it canceled."""
+        target_id, firm = 0, ""
         kill_scope: KillScope = "market"
         if scope == "session":
             kill_scope = "session"
@@ -159,9 +163,17 @@ class Operations:
             if target not in ids:
                 raise AdminError(f"account {target!r} is not known, allowed: {', '.join(ids)}")
             target_id = ids[target]
+        elif scope == "firm":
+            kill_scope, firm = "firm", target
+            firms = sorted({account.firm for account in self._started.engine.accounts.values()})
+            if target not in firms:
+                raise AdminError(f"firm {target!r} is not known, allowed: {', '.join(firms)}")
         elif scope != "market":
-            raise AdminError(f"scope {scope!r} is not known, allowed: session, account, market")
-        return await self._command(SetKillSwitch(kill_scope, target_id, engaged, by, reason))
+            raise AdminError(f"scope {scope!r} is not known, allowed: session, account, firm, market")
+        events = await self._events(SetKillSwitch(kill_scope, target_id, engaged, by, reason, firm))
+        canceled = sum(1 for event in events if isinstance(event, Execution) and event.exec_type == EXEC_CANCELED)
+        left = sum(event.left for event in events if isinstance(event, WorkLeft))
+        return {"events": len(events), "canceled": canceled, "left": left}
 
     async def transfer(
         self,

@@ -6,6 +6,7 @@ A session's numbers have one owner, the wire; what stands here is what was told 
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, TypeAlias
 
+from gateway.disconnects import Disconnecting, DisconnectRule
 from gateway.inbound import Role
 from matching.codec import SessionState
 
@@ -15,6 +16,8 @@ FIX44: Final = "FIX.4.4"
 FIX44_EXTENDED: Final = "FIX.4.4 extended"
 """FIX.4.4 with the tags and values that our own FIX44.xml has beyond the stock file: StrictFix44=N."""
 FIX50SP2: Final = "FIX.5.0SP2"
+
+NOTHING_CANCELED: Final = DisconnectRule()
 
 VERSION_OF_BEGIN_STRING: Final[dict[str, Version]] = {"FIX.4.2": FIX42, "FIX.4.4": FIX44, "FIXT.1.1": FIX50SP2}
 
@@ -31,7 +34,7 @@ class GatewaySession:
         "account_ids",
         "accounts",
         "begin_string",
-        "cancel_on_disconnect",
+        "disconnecting",
         "drop_copy_live",
         "epoch",
         "is_retired",
@@ -56,7 +59,8 @@ class GatewaySession:
         role: Role,
         accounts: dict[str, int],
         strict: bool,
-        cancel_on_disconnect: bool,
+        disconnect: DisconnectRule = NOTHING_CANCELED,
+        was_connected: bool = True,
     ) -> None:
         self.state = state
         self.session_id = state.session_id
@@ -72,7 +76,7 @@ class GatewaySession:
         self.account_ids = tuple(accounts.values())
         if self.account_ids:
             self.accounts[None] = self.account_ids[0]
-        self.cancel_on_disconnect = cancel_on_disconnect
+        self.disconnecting = Disconnecting(state.session_id, disconnect, was_connected)
         self.is_retired = False
         self.logged_on = False
         self.peer = ""

@@ -21,6 +21,7 @@ from gateway.inbound import (
     ORDER_STATUS_REQUEST,
 )
 from gateway.relay import REQUESTED, UNDER_WAY, RelayEngine
+from gateway.session_setup import NOT_CONFIGURED, canceled_at_start
 from gateway.sessions import SessionBook
 from gateway.shard_frames import Hello
 from gateway.shard_link import Connection, ShardLink
@@ -134,11 +135,9 @@ class ShardMarket:
         commands: list[Command] = []
         for session in self._sessions:
             if session.is_retired:
-                commands.append(
-                    CancelSessionOrders(session.session_id, "Canceled: the session is no longer configured")
-                )
-            elif session.cancel_on_disconnect:
-                commands.append(CancelSessionOrders(session.session_id, "Canceled on disconnect"))
+                commands.append(CancelSessionOrders(session.session_id, NOT_CONFIGURED))
+            else:
+                commands += canceled_at_start(session)
         return commands
 
     def arm(self) -> None:

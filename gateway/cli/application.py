@@ -7,6 +7,7 @@ import typer
 
 from gateway.cli import journal, live, setup
 from gateway.cli.demo import demo
+from gateway.cli.kill_report import kill_report
 
 Command: TypeAlias = tuple[str, Callable[..., None], tuple[str, ...]]
 """Name, what it does, examples."""
@@ -43,10 +44,12 @@ KILL_SWITCH: Final[tuple[Command, ...]] = (
         live.engage,
         (
             'outcry kill-switch engage --account ACC1 --reason "fat finger"',
+            'outcry kill-switch engage --firm FIRM1 --reason "runaway"',
             'outcry kill-switch engage --market --reason "drill"',
         ),
     ),
     ("release", live.release, ('outcry kill-switch release --account ACC1 --reason "checked"',)),
+    ("report", kill_report, ("outcry kill-switch report", "outcry kill-switch report --json")),
 )
 SESSIONS: Final[tuple[Command, ...]] = (
     ("list", live.list_sessions, ("outcry sessions list", "outcry sessions list --json")),

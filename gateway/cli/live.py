@@ -66,6 +66,7 @@ def status(
 def engage(
     session: Annotated[str, typer.Option(help="Name of a session.")] = "",
     account: Annotated[str, typer.Option(help="Name of an account.")] = "",
+    firm: Annotated[str, typer.Option(help="Name of a firm: all its accounts.")] = "",
     market: Annotated[bool, typer.Option("--market", help="The whole market.")] = False,
     reason: ReasonOption = "",
     data: DataOption = DEFAULT_DATA,
@@ -73,13 +74,20 @@ def engage(
     as_json: JsonOption = False,
 ) -> None:
     """Refuse new orders and replaces, let cancels pass, cancel what is open."""
-    arguments = _kill_scope(session, account, market, as_json=as_json) | _because(reason, engaged=True)
-    _steer(data, socket, "kill_switch", arguments, as_json=as_json, done="the kill switch is engaged")
+    arguments = _kill_scope(session, account, firm, market, as_json=as_json) | _because(reason, engaged=True)
+    result = _call(data, socket, "kill_switch", arguments, as_json=as_json)
+    if as_json:
+        print_json({"ok": True, "result": result})
+        return
+    print(f"the kill switch is engaged, {result.get('canceled', 0)} orders are canceled")
+    if result.get("left"):
+        print(f"{result['left']} more are being canceled, see `outcry kill-switch report`")
 
 
 def release(
     session: Annotated[str, typer.Option(help="Name of a session.")] = "",
     account: Annotated[str, typer.Option(help="Name of an account.")] = "",
+    firm: Annotated[str, typer.Option(help="Name of a firm: all its accounts.")] = "",
     market: Annotated[bool, typer.Option("--market", help="The whole market.")] = False,
     reason: ReasonOption = "",
     data: DataOption = DEFAULT_DATA,
@@ -87,16 +95,18 @@ def release(
     as_json: JsonOption = False,
 ) -> None:
     """Accept orders again."""
-    arguments = _kill_scope(session, account, market, as_json=as_json) | _because(reason, engaged=False)
+    arguments = _kill_scope(session, account, firm, market, as_json=as_json) | _because(reason, engaged=False)
     _steer(data, socket, "kill_switch", arguments, as_json=as_json, done="the kill switch is released")
 
 
-def _kill_scope(session: str, account: str, market: bool, *, as_json: bool) -> dict[str, Any]:
-    named = [(scope, target) for scope, target in (("session", session), ("account", account)) if target]
+def _kill_scope(session: str, account: str, firm: str, market: bool, *, as_json: bool) -> dict[str, Any]:
+    named = [
+        (scope, target) for scope, target in (("session", session), ("account", account), ("firm", firm)) if target
+    ]
     if market:
         named.append(("market", ""))
     if len(named) != 1:
-        fail("name exactly one of --session, --account and --market", as_json=as_json, code=ExitCode.USAGE)
+        fail("name exactly one of --session, --account, --firm and --market", as_json=as_json, code=ExitCode.USAGE)
     return {"scope": named[0][0], "target": named[0][1]}
 
 

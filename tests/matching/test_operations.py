@@ -25,8 +25,8 @@ from matching.events import (
     LimitsSet,
     Posted,
     ReferencePriceSet,
-    SessionDefined,
     ScopeCanceled,
+    SessionDefined,
 )
 from tests.matching.harness import (
     AAPL,
