@@ -18,7 +18,16 @@ from config.faults import ConfigFaults, FaultLog
 from config.instruments import FILE as INSTRUMENTS
 from config.instruments import InstrumentSettings
 from config.settings import Settings
-from matching.commands import Command, DefineAccount, DefineInstrument, DefineSession, Deposit, SetLimits, SetProtection
+from matching.commands import (
+    Command,
+    DefineAccount,
+    DefineInstrument,
+    DefineSession,
+    Deposit,
+    SetLimits,
+    SetPermission,
+    SetProtection,
+)
 from matching.types import E8, InstrumentKind
 from risk.engine import RiskEngine
 
@@ -113,6 +122,7 @@ def configuration_commands(settings: Settings, engine: EngineView, session_ids: 
         *_instruments(settings.instruments, instrument_ids, engine),
         *_accounts(settings.accounts, account_ids, engine),
         *_limits(settings.accounts, account_ids, instrument_ids, risk),
+        *_permissions(settings.accounts, account_ids, instrument_ids, risk),
         *_deposits(settings.accounts, account_ids, risk),
         *_sessions(settings, session_ids, engine),
         *_protections(settings, session_ids, risk),
@@ -212,8 +222,27 @@ def _limits(
 
 def _set_limits(account_id: int, instrument_id: int, limits: LimitSettings) -> SetLimits:
     values = msgspec.structs.asdict(limits)
-    del values["symbol"]
+    del values["symbol"], values["sides"]
     return SetLimits(account_id, instrument_id, **values)
+
+
+def _permissions(
+    accounts: Iterable[AccountSettings],
+    account_ids: Mapping[str, int],
+    instrument_ids: Mapping[str, int],
+    risk: RiskEngine,
+) -> Iterator[Command]:
+    """Yield permissions that are new or changed, and none where the files have none any longer."""
+    for account in accounts:
+        account_id = account_ids[account.name]
+        ledger = risk.ledgers.get(account_id)
+        known = dict(ledger.permissions) if ledger is not None else {}
+        for limits in account.limits:
+            instrument_id = OVER_ALL if limits.symbol is None else instrument_ids[limits.symbol]
+            if known.pop(instrument_id, "") != limits.sides:
+                yield SetPermission(account_id, instrument_id, limits.sides)
+        for instrument_id in known:
+            yield SetPermission(account_id, instrument_id, "")
 
 
 def _deposits(accounts: Iterable[AccountSettings], ids: Mapping[str, int], risk: RiskEngine) -> Iterator[Command]:

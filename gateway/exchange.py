@@ -28,6 +28,7 @@ from gateway.inbound import (
 )
 from gateway.market_data import MarketData
 from gateway.mass_translation import mass_cancel, mass_status
+from gateway.overrides import ended_overrides
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
 from gateway.rejects import business_reject
 from gateway.relay import GatewayEngine
@@ -183,7 +184,9 @@ class Exchange:
             self._take(item)
         if self._engine.has_work:
             self._commands.append(ContinueWork())
-        self._commands += self._disconnects.due(self._clock.now_ns())
+        now_ns = self._clock.now_ns()
+        self._commands += self._disconnects.due(now_ns)
+        self._commands += ended_overrides(self._engine.risk, now_ns)
         acceptance = self._storage.acceptance_change(self._engine.accepting)
         if acceptance is not None:
             self._commands.append(acceptance)

@@ -15,6 +15,7 @@ from typing import Any, Final
 from config.settings import Settings
 from gateway.admin import AdminError, Operation
 from gateway.exchange import Exchange
+from gateway.limit_operations import LimitOperations
 from gateway.relay import OPEN_STATES, REFUSED, STUCK, RelayEngine
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.snapshotter import Snapshotter
@@ -58,6 +59,9 @@ class Operations:
         self._started = started
         self._stop = stop
         self._clock = clock
+        self._limits = LimitOperations(
+            engine=started.engine, clock=clock, command=self._command, read=self._on_matching_thread
+        )
 
     def table(self) -> dict[str, Operation]:
         """Return the operations by command name."""
@@ -73,6 +77,7 @@ class Operations:
             "fix_log": self.fix_log,
             "snapshot": self.snapshot,
             "stop": self.stop,
+            **self._limits.table(),
         }
 
     async def _on_matching_thread(self, operation: Callable[[], Any]) -> Any:

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from gateway.overrides import ended_overrides
 from gateway.pipeline import PendingBatch
 from gateway.shard_frames import Hello, Welcome, batch_frame, decode_hello, json_frame
 from gateway.statistics import LoopStatistics
@@ -101,6 +102,7 @@ class ShardExchange:
             self._read()
         if self._engine.has_work:
             self._commands.append(ContinueWork())
+        self._commands += ended_overrides(self._engine.risk, self._clock.now_ns())
         acceptance = self._storage.acceptance_change(self._engine.accepting)
         if acceptance is not None:
             self._commands.append(acceptance)

@@ -32,9 +32,11 @@ from matching.commands import (
     CancelOrder,
     CancelSessionOrders,
     Command,
+    EndLimitOverride,
     EndTradingDay,
     MassCancel,
     NewOrder,
+    OverrideLimits,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
@@ -73,6 +75,8 @@ MSG_TYPES: Final = {
 HUNG_SECONDS: Final = COMMIT_GIVE_UP_S + 10.0
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
+OF_ONE_INSTRUMENT: Final = (SetTradingPhase, SetReferencePrice, OverrideLimits, EndLimitOverride)
+"""Operators' commands for the shard of an instrument; where they name none, for all."""
 BROADCAST: Final = (CancelSessionOrders, EndTradingDay, SetKillSwitch)
 
 
@@ -212,7 +216,7 @@ class ShardMarket:
 
     def operate(self, command: Command) -> list[str]:
         """Send an operator's command to the shards that it concerns; return their names."""
-        if isinstance(command, SetTradingPhase | SetReferencePrice):
+        if isinstance(command, OF_ONE_INSTRUMENT) and command.instrument_id:
             links: Iterable[ShardLink] = (self._by_instrument[command.instrument_id],)
         else:
             links = self.links.values()

@@ -6,7 +6,7 @@ CommandRefused.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -22,10 +22,12 @@ from matching.commands import (
     DefineSession,
     DefineShard,
     Deposit,
+    EndLimitOverride,
     EndTradingDay,
     MassCancel,
     NewOrder,
     NoteConnection,
+    OverrideLimits,
     RefuseCancel,
     RefuseOrder,
     ReplaceOrder,
@@ -34,6 +36,7 @@ from matching.commands import (
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetPermission,
     SetProtection,
     SetReferencePrice,
     SetTradingPhase,
@@ -41,7 +44,7 @@ from matching.commands import (
     TransferOut,
 )
 from matching.desk import OrderDesk
-from matching.events import CommandRefused, Event
+from matching.events import CommandRefused, Event, Execution
 from matching.instrument import Instrument
 from matching.mass_requests import MassRequests
 from matching.operations import Operations
@@ -75,7 +78,7 @@ class Engine:
         self.requests = Requests(self.desk, risk)
         self.operations = Operations(self.desk, risk, self.works, accounts)
         self.mass_requests = MassRequests(self.desk, self.requests, self.operations.steps)
-        self._enter = self.desk.enter
+        self._choose_ways()
         self.instruments: Mapping[int, Instrument] = MappingProxyType(self.operations.instruments)
         self.accounts: Mapping[int, Account] = MappingProxyType(self.operations.accounts)
         self.sessions: Mapping[int, Session] = MappingProxyType(self.desk.sessions)
@@ -97,9 +100,41 @@ class Engine:
         elif kind is CancelOrder:
             self.requests.cancel(command, time_ns, out)  # type: ignore[arg-type]  # as above
         elif kind is ReplaceOrder:
-            self.requests.replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
+            self._replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
         else:
             self._apply_other(command, time_ns, out)
+
+    def _choose_ways(self) -> None:
+        """Let orders go their plain way while no session has a bound of repeated executions."""
+        self._enter: Callable[[NewOrder, int, list[Event]], None] = self.desk.enter
+        self._replace: Callable[[ReplaceOrder, int, list[Event]], None] = self.requests.replace
+        if self.risk.watches_executions:
+            self._enter = self._enter_watched
+            self._replace = self._replace_watched
+
+    def _enter_watched(self, command: NewOrder, time_ns: int, out: list[Event]) -> None:
+        place = len(out)
+        self.desk.enter(command, time_ns, out)
+        self._watch(place, time_ns, out)
+
+    def _replace_watched(self, command: ReplaceOrder, time_ns: int, out: list[Event]) -> None:
+        place = len(out)
+        self.requests.replace(command, time_ns, out)
+        self._watch(place, time_ns, out)
+
+    def _watch(self, place: int, time_ns: int, out: list[Event]) -> None:
+        """Count each order that was executed on entry; the kill switch of a session that repeats itself is engaged."""
+        last_id, stops = 0, []
+        for event in out[place:]:
+            if type(event) is Execution and event.is_aggressor and event.order_id != last_id:
+                last_id = event.order_id
+                kind = event.account_id, event.instrument_id, event.side
+                why = self.risk.count_execution(event.session_id, kind, time_ns)
+                if why:
+                    stops.append((event.session_id, why))
+        for session_id, why in stops:
+            stop = SetKillSwitch("session", session_id, True, "repeated execution throttle", why)
+            self.operations.set_kill_switch(stop, out)
 
     def _apply_other(self, command: Command, time_ns: int, out: list[Event]) -> None:
         if isinstance(command, RequestStatus):
@@ -127,9 +162,9 @@ class Engine:
         elif isinstance(command, TransferIn):
             self.operations.transfer_in(command, out)
         else:
-            self._apply_definition(command, out)
+            self._apply_definition(command, time_ns, out)
 
-    def _apply_definition(self, command: Command, out: list[Event]) -> None:
+    def _apply_definition(self, command: Command, time_ns: int, out: list[Event]) -> None:
         if isinstance(command, DefineInstrument):
             self.operations.define_instrument(command, out)
         elif isinstance(command, DefineShard):
@@ -144,6 +179,9 @@ class Engine:
             self.operations.deposit(command, out)
         elif isinstance(command, SetProtection):
             self.operations.set_protection(command, out)
+            self._choose_ways()
+        elif isinstance(command, OverrideLimits | EndLimitOverride | SetPermission):
+            self.operations.change_limits(command, time_ns, out)
         elif isinstance(command, NoteConnection):
             self.operations.note_connection(command, out)
         elif isinstance(command, SetTradingPhase):
@@ -208,6 +246,7 @@ class Engine:
         """
         assert self.seq == 0, "a snapshot is loaded into a new engine"
         state_records.load(self, data)
+        self._choose_ways()
 
     def state_hash(self) -> bytes:
         """Return 16 bytes that are equal for equal states."""

@@ -13,11 +13,14 @@ from matching.commands import (
     DefineInstrument,
     DefineSession,
     Deposit,
+    EndLimitOverride,
     EndTradingDay,
     NoteConnection,
+    OverrideLimits,
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetPermission,
     SetProtection,
     SetReferencePrice,
     SetTradingPhase,
@@ -32,7 +35,10 @@ from matching.events import (
     Event,
     InstrumentDefined,
     KillSwitchSet,
+    LimitOverrideEnded,
+    LimitsOverridden,
     LimitsSet,
+    PermissionSet,
     Posted,
     ProtectionSet,
     ReferencePriceSet,
@@ -197,6 +203,45 @@ class Operations:
         else:
             self.risk.set_limits(command)
             out.append(LimitsSet(command.account_id, command.instrument_id))
+
+    def change_limits(
+        self, command: OverrideLimits | EndLimitOverride | SetPermission, time_ns: int, out: list[Event]
+    ) -> None:
+        """Put an operator's limits or permissions in force, or those of the configuration; open orders stay."""
+        ids = command.account_id, command.instrument_id
+        fault = self._limits_fault(command, time_ns)
+        if fault:
+            _refuse(command, fault, out)
+        elif isinstance(command, OverrideLimits):
+            self.risk.override_limits(command)
+            out.append(LimitsOverridden(*ids, command.until_ns, command.by, command.reason))
+        elif isinstance(command, SetPermission):
+            self.risk.set_permission(command)
+            out.append(PermissionSet(*ids, command.sides))
+        elif self.risk.end_override(command):
+            out.append(LimitOverrideEnded(*ids, command.by, command.reason))
+        else:
+            _refuse(command, f"limits of account {ids[0]} in instrument {ids[1]} are not overridden", out)
+
+    def _limits_fault(self, command: OverrideLimits | EndLimitOverride | SetPermission, time_ns: int) -> str:
+        if command.account_id not in self.accounts:
+            return f"account {command.account_id} is not defined"
+        if command.instrument_id and command.instrument_id not in self.instruments:
+            return f"instrument {command.instrument_id} is not defined"
+        if isinstance(command, EndLimitOverride):
+            return ""
+        if command.sides not in ("", "both", "buy", "sell", "none"):
+            return f"sides {command.sides!r} are not known, allowed: both, buy, sell, none"
+        if isinstance(command, SetPermission):
+            return ""
+        values = (command.order_qty_max, command.order_value_max, command.open_orders_max, command.position_max)
+        if min(*values, command.rate, command.burst) < -1:
+            return f"a limit of account {command.account_id} is below -1: {min(*values, command.rate, command.burst)}"
+        if command.instrument_id and (command.rate, command.burst) != (-1, -1):
+            return "rate and burst are of the account over all instruments (instrument_id 0)"
+        if command.until_ns and command.until_ns <= time_ns:
+            return f"the override ends at {command.until_ns}, which is not after {time_ns}"
+        return ""
 
     def deposit(self, command: Deposit, out: list[Event]) -> None:
         """Post a deposit once; a repeat of its transfer_id is refused and changes nothing."""

@@ -12,13 +12,14 @@ from typing import Final
 from matching import refusals
 from matching.refusals import Refusal
 from matching.types import BUY, Side
-from risk.accounts import Exposure, Ledger
+from risk.accounts import BOTH, PERMITTED_SIDES, Exposure, Ledger
 from risk.texts import cash_text, price_text, qty_text
 
 PRECEDENCE: Final = (
     "kill switch",
     "acceptance",
     "trading phase",
+    "permission",
     "order quantity",
     "price band",
     "order value",
@@ -104,7 +105,9 @@ def check_order(
     if not instrument.is_trading:
         return refuse_phase(exposure)
     if not 0 < qty <= exposure.order_qty_max:
-        return refuse_order_qty(exposure, qty)
+        refused = refuse_side(exposure, side) or refuse_order_qty(exposure, qty)
+        if refused is not None:
+            return refused
     if not instrument.band_low <= price <= instrument.band_high:
         return refuse_price(exposure, price)
     unit = exposure.tick_lot_value
@@ -159,14 +162,28 @@ def refuse_phase(exposure: Exposure) -> Refusal:
     return refusals.TRADING_PHASE, text
 
 
-def refuse_order_qty(exposure: Exposure, qty: int) -> Refusal:
-    """The quantity is not positive, or above the limit."""
+def refuse_side(exposure: Exposure, side: Side) -> Refusal | None:
+    """The account may not enter this side in the instrument."""
+    if side in PERMITTED_SIDES[exposure.sides]:
+        return None
+    name, symbol = exposure.account.name, exposure.instrument.symbol
+    return (
+        refusals.SIDE_NOT_PERMITTED,
+        f"Side(54) {side} is not permitted to account {name} in {symbol}: {exposure.sides}",
+    )
+
+
+def refuse_order_qty(exposure: Exposure, qty: int) -> Refusal | None:
+    """The quantity is not positive, or above the limit; None where the limit only seemed to be 0 (see Exposure)."""
+    limit = exposure.order_qty_max if exposure.sides == BOTH else exposure.order_qty_bound
+    if 0 < qty <= limit:
+        return None
     instrument = exposure.instrument
     value = qty_text(instrument, qty)
     if qty <= 0:
         text = f"OrderQty(38) {value} is below the least quantity {qty_text(instrument, 1)} of {instrument.symbol}"
         return refusals.QTY_NOT_POSITIVE, text
-    bound = qty_text(instrument, exposure.order_qty_max)
+    bound = qty_text(instrument, limit)
     whose = whose_limit(exposure, "order_qty_max")
     return refusals.ORDER_QTY_MAX, f"OrderQty(38) {value} exceeds order_qty_max {bound} {whose}"
 
@@ -248,6 +265,12 @@ def whose_limit(exposure: Exposure, name: str) -> str:
     """Say where the limit in force was set: on the account in the instrument, on the account, or by the exchange."""
     account, instrument = exposure.account, exposure.instrument
     in_force: int = getattr(exposure, name)
+    if name == "order_qty_max" and exposure.sides != BOTH:
+        in_force = exposure.order_qty_bound
+    for instrument_id, where in ((instrument.instrument_id, f" in {instrument.symbol}"), (0, "")):
+        override = account.overrides.get(instrument_id)
+        if override is not None and getattr(override, name) == in_force:
+            return f"of account {account.name}{where}, as an operator has set it"
     for instrument_id, where in ((instrument.instrument_id, f" in {instrument.symbol}"), (0, "")):
         limits = account.limits.get(instrument_id)
         if limits is not None and getattr(limits, name) == in_force:

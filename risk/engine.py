@@ -12,9 +12,12 @@ from matching.commands import (
     DefineAccount,
     DefineSession,
     Deposit,
+    EndLimitOverride,
+    OverrideLimits,
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetPermission,
     SetProtection,
     TransferIn,
     TransferOut,
@@ -39,6 +42,8 @@ class RiskEngine:
 
     def __init__(self) -> None:
         self.has_throttles = False
+        self.watches_executions = False
+        self.override_ends_ns = 0
         self.gates = Gates()
         self.instruments: dict[int, Instrument] = {}
         self.ledgers: dict[int, Ledger] = {}
@@ -67,15 +72,53 @@ class RiskEngine:
         self._renew_throttles()
 
     def set_limits(self, command: SetLimits) -> None:
-        ledger = self.ledgers[command.account_id]
-        ledger.limits[command.instrument_id] = command
-        if command.instrument_id == 0:
-            ledger.bucket = bucket_of(ledger.bucket, rate=command.rate, burst=command.burst)
-            ledger.take_limits()
-            self._renew_throttles()
+        self.ledgers[command.account_id].limits[command.instrument_id] = command
+        self._take_limits(command.account_id)
+
+    def override_limits(self, command: OverrideLimits) -> None:
+        self.ledgers[command.account_id].overrides[command.instrument_id] = command
+        self._take_limits(command.account_id)
+
+    def end_override(self, command: EndLimitOverride) -> bool:
+        known = self.ledgers[command.account_id].overrides.pop(command.instrument_id, None)
+        self._take_limits(command.account_id)
+        return known is not None
+
+    def set_permission(self, command: SetPermission) -> None:
+        permissions = self.ledgers[command.account_id].permissions
+        if command.sides:
+            permissions[command.instrument_id] = command.sides
+        else:
+            permissions.pop(command.instrument_id, None)
+        self._take_limits(command.account_id)
+
+    def _take_limits(self, account_id: int) -> None:
+        """Put changed limits in force; open orders stay as they are."""
+        ledger = self.ledgers[account_id]
+        ledger.take_limits()
+        self._renew_throttles()
+        self._renew_overrides()
         for exposure in self.exposures:
             if exposure.account is ledger:
                 exposure.take_limits()
+
+    def _renew_overrides(self) -> None:
+        ends = [
+            each.until_ns for ledger in self.ledgers.values() for each in ledger.overrides.values() if each.until_ns
+        ]
+        self.override_ends_ns = min(ends, default=0)
+
+    def ended_overrides(self, now_ns: int) -> list[tuple[int, int]]:
+        return [
+            (account_id, instrument_id)
+            for account_id, ledger in sorted(self.ledgers.items())
+            for instrument_id, each in sorted(ledger.overrides.items())
+            if each.until_ns and each.until_ns <= now_ns
+        ]
+
+    def count_execution(self, session_id: int, kind: tuple[int, int, str], time_ns: int) -> str:
+        protection = self.protections.get(session_id)
+        return "" if protection is None else protection.count_execution(kind, time_ns)
 
     def set_protection(self, command: SetProtection) -> None:
         known = self.protections.get(command.session_id)
@@ -84,6 +127,10 @@ class RiskEngine:
         known.bounds = command
         if known.is_empty():
             del self.protections[command.session_id]
+        self._renew_watch()
+
+    def _renew_watch(self) -> None:
+        self.watches_executions = any(each.bounds.repeat_max for each in self.protections.values())
 
     def overrun(self, session_id: int, time_ns: int) -> str:
         protection = self.protections.get(session_id)
@@ -308,6 +355,8 @@ class RiskEngine:
         records.load(self, data)
         self.gates.renew()
         self._renew_throttles()
+        self._renew_watch()
+        self._renew_overrides()
 
     def check_invariants(self, open_orders: Iterable[tuple[int, int, Side, int, int]]) -> None:
         audit.check(self, open_orders)

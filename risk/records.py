@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from matching.commands import SetLimits, SetProtection
+from matching.commands import OverrideLimits, SetLimits, SetProtection
 from risk.accounts import Balance, Ledger
 from risk.protection import Protection, Window
 from risk.throttle import Bucket
@@ -57,11 +57,13 @@ class SessionProtectionRecord(msgspec.Struct, array_like=True, gc=False):
 
 
 class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
-    """Kill switches of firms with their accounts, and what stands in `risk.protection`."""
+    """Kill switches of firms with their accounts, what stands in `risk.protection`, operators' limits, permissions."""
 
     firms_killed: list[tuple[str, str]]
     firm_of: list[tuple[int, str]]
     sessions: list[SessionProtectionRecord]
+    overrides: list[OverrideLimits]
+    permissions: list[tuple[int, int, str]]
 
 
 class RiskRecord(msgspec.Struct, array_like=True, gc=False):
@@ -124,12 +126,21 @@ def dump(risk: "RiskEngine") -> bytes:
 def _protection(risk: "RiskEngine") -> ProtectionRecord | None:
     """Return what protects beyond throttles and limits; None where there is nothing of it."""
     gates = risk.gates
-    if not gates.firms_killed and not risk.protections:
+    ledgers = [ledger for _, ledger in sorted(risk.ledgers.items())]
+    overrides = [each for ledger in ledgers for _, each in sorted(ledger.overrides.items())]
+    permissions = [
+        (ledger.account_id, instrument_id, sides)
+        for ledger in ledgers
+        for instrument_id, sides in sorted(ledger.permissions.items())
+    ]
+    if not gates.firms_killed and not risk.protections and not overrides and not permissions:
         return None
     return ProtectionRecord(
         sorted(gates.firms_killed.items()),
         sorted(gates.firm_of.items()),
         [_session_protection(each) for _, each in sorted(risk.protections.items())],
+        overrides,
+        permissions,
     )
 
 
@@ -142,12 +153,16 @@ def _session_protection(each: Protection) -> SessionProtectionRecord:
 def _restore_protection(risk: "RiskEngine", record: ProtectionRecord) -> None:
     risk.gates.firms_killed = dict(record.firms_killed)
     risk.gates.firm_of = dict(record.firm_of)
+    for override in record.overrides:
+        risk.ledgers[override.account_id].overrides[override.instrument_id] = override
+    for account_id, instrument_id, sides in record.permissions:
+        risk.ledgers[account_id].permissions[instrument_id] = sides
     for each in record.sessions:
         protection = risk.protections[each.bounds.session_id] = Protection(each.bounds)
         protection.overrun = Window(*each.overrun)
         protection.repeats = {
-            (account_id, instrument_id, side): Window(begin_ns, count)
-            for account_id, instrument_id, side, begin_ns, count in each.repeats
+            (kind_account, kind_instrument, side): Window(begin_ns, count)
+            for kind_account, kind_instrument, side, begin_ns, count in each.repeats
         }
 
 
@@ -176,8 +191,12 @@ def load(risk: "RiskEngine", data: bytes) -> None:
         ledger.killed = each.killed
         ledger.bucket = None if each.bucket is None else _restored(each.bucket)
         ledger.limits = {limits.instrument_id: limits for limits in each.limits}
-        ledger.take_limits()
         _restore_balances(ledger, each.balances)
+    if record.protection is not None:
+        _restore_protection(risk, record.protection)
+    for ledger in risk.ledgers.values():
+        # Once all that is in force is known: a throttle that changes and changes back has forgotten what was used.
+        ledger.take_limits()
     for line in record.exposures:
         exposure = risk.exposures[risk.exposure(line.account_id, line.instrument_id)]
         exposure.open_orders = line.open_orders
@@ -188,8 +207,6 @@ def load(risk: "RiskEngine", data: bytes) -> None:
     _restore_balances(risk.transit.ledger, record.transit)
     risk.transit.outgoing = _restored_transfers(record.outgoing)
     risk.transit.incoming = _restored_transfers(record.incoming)
-    if record.protection is not None:
-        _restore_protection(risk, record.protection)
 
 
 def _bucket(bucket: Bucket) -> BucketRecord:

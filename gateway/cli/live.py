@@ -21,7 +21,8 @@ SocketOption = Annotated[
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; journaled with who.")]
 
 
-def _call(data: Path, socket: Path | None, command: str, arguments: dict[str, Any], *, as_json: bool) -> Any:
+def call_exchange(data: Path, socket: Path | None, command: str, arguments: dict[str, Any], *, as_json: bool) -> Any:
+    """Have the running exchange do a command and return its result, or end with its complaint."""
     try:
         return admin_client.call(socket or data / admin_client.SOCKET_NAME, command, arguments)
     except admin_client.AdminCallError as error:
@@ -32,7 +33,7 @@ def _steer(
     data: Path, socket: Path | None, command: str, arguments: dict[str, Any], *, as_json: bool, done: str
 ) -> None:
     """Have something done and say so."""
-    result = _call(data, socket, command, arguments, as_json=as_json)
+    result = call_exchange(data, socket, command, arguments, as_json=as_json)
     if as_json:
         print_json({"ok": True, "result": result})
     else:
@@ -51,7 +52,7 @@ def status(
     """
     output = console()
     while True:
-        result = _call(data, socket, "status", {}, as_json=as_json)
+        result = call_exchange(data, socket, "status", {}, as_json=as_json)
         if as_json:
             print_json(result)
         else:
@@ -75,7 +76,7 @@ def engage(
 ) -> None:
     """Refuse new orders and replaces, let cancels pass, cancel what is open."""
     arguments = _kill_scope(session, account, firm, market, as_json=as_json) | _because(reason, engaged=True)
-    result = _call(data, socket, "kill_switch", arguments, as_json=as_json)
+    result = call_exchange(data, socket, "kill_switch", arguments, as_json=as_json)
     if as_json:
         print_json({"ok": True, "result": result})
         return
@@ -135,7 +136,7 @@ def transfer(
     transfer_id = transfer_id or f"{getpass.getuser()}-{time.time_ns()}"
     arguments = _because(reason, account=account, amount=amount, asset=asset, transfer_id=transfer_id)
     arguments |= {"from_shard": from_shard, "to_shard": to_shard}
-    result = _call(data, socket, "transfer", arguments, as_json=as_json)
+    result = call_exchange(data, socket, "transfer", arguments, as_json=as_json)
     if as_json:
         print_json({"ok": True, "result": result})
     else:
@@ -144,7 +145,7 @@ def transfer(
 
 def list_sessions(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
     """Every session with its state and numbers."""
-    result = _call(data, socket, "status", {}, as_json=as_json)
+    result = call_exchange(data, socket, "status", {}, as_json=as_json)
     if as_json:
         print_json(result["sessions"])
     else:
