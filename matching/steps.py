@@ -46,7 +46,8 @@ class Steps:
     def begin(self, work: Work, out: list[Event]) -> None:
         """Find the orders of new work and do its first step at once, before older work goes on."""
         work.order_ids = self._orders_of(work)
-        work.total = len(work.order_ids)
+        if work.request is not None:
+            work.total = len(work.order_ids)
         self.works.pending.append(work)
         self._step(work, out)
         self._say_left(out)
@@ -98,7 +99,6 @@ class Steps:
             elif order is not None and work.kind == "end trading day":
                 self._end_day(work, order, out)
             elif order is not None and order.is_open() and not _is_spared(work, order):
-                work.changed += 1
                 self._cancel(work, order, out)
         if not work.left():
             self.works.pending.remove(work)
@@ -113,6 +113,8 @@ class Steps:
     def _cancel(self, work: Work, order: Order, out: list[Event]) -> None:
         """Cancel an order; that of a mass cancel is reported as asked for: its ClOrdID(11), the order's in 41."""
         request = work.request
+        if request is not None:
+            work.changed += 1
         if not isinstance(request, MassCancel):
             self.desk.cancel_unsolicited(order, work.text, out, restatement=work.restatement())
             return

@@ -36,7 +36,8 @@ class Work:
     """One piece of work. `target_id` is the session or account, or the trading day; `done` of `order_ids` are done.
 
     `request` is the command that began it, where that is needed later; `comp_id` whose orders a mass request is about.
-    `total` orders there were at first, `changed` were canceled. `askers` are further sessions that wait for its report.
+    Only with a request: `total` orders there were at first, `changed` were canceled or told, `askers` are further
+    sessions that wait for its report.
     """
 
     __slots__ = ("askers", "changed", "comp_id", "done", "kind", "order_ids", "request", "target_id", "text", "total")
@@ -58,7 +59,7 @@ class Work:
         self.request = request
         self.comp_id = comp_id
         self.done = 0
-        self.total = len(order_ids)
+        self.total = 0
         self.changed = 0
         self.askers: list[int] = []
 
