@@ -43,7 +43,15 @@ from gateway.translation import Translator
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wire
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
-from matching.commands import Command, ContinueWork, EndTradingDay, RequestTransfer, SetAcceptance
+from matching.commands import (
+    CancelSessionOrders,
+    Command,
+    ContinueWork,
+    EndTradingDay,
+    RequestTransfer,
+    SetAcceptance,
+    SetKillSwitch,
+)
 from matching.events import (
     Event,
     Execution,
@@ -56,6 +64,7 @@ from matching.events import (
 )
 from matching.journal import Batch
 from matching.refusals import NOT_AUTHORIZED
+from matching.work import REPEATED_EXECUTIONS, RESTATED_OTHER
 
 POLL_TIMEOUT_MS: Final = 200
 """Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
@@ -417,6 +426,10 @@ class Exchange:
             session = self._sessions.by_id.get(cut.session_id)
             if session is not None and session.logged_on:
                 self._wire.logout(cut.session_id, cut.text)
+            if self._market is not None:
+                # The shard that counted has canceled its own.
+                text = f"Canceled: {cut.text}"
+                self._commands.append(CancelSessionOrders(cut.session_id, text, restatement=RESTATED_OTHER))
 
     def _begin_batch(
         self,
@@ -478,6 +491,10 @@ class Exchange:
             log.warning("alert", what=type(event).__name__, **msgspec.structs.asdict(event))
             if isinstance(event, SessionCut):
                 self._cuts.append(event)
+            elif isinstance(event, KillSwitchSet) and event.by == REPEATED_EXECUTIONS and self._market is not None:
+                # One shard has counted; the session is stopped on all. The others say so by another name: once.
+                by = f"{REPEATED_EXECUTIONS} of another shard"
+                self._commands.append(SetKillSwitch(event.scope, event.target_id, True, by, event.reason))
             return
         session = self._sessions.by_id.get(getattr(event, "session_id", 0))
         message = None if session is None else self.reports.message(event, session)

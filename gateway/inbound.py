@@ -37,20 +37,28 @@ NOT_OFFERED_NAMES: Final = (
 )
 NONE_OF_THEM: Final = (None,) * len(NOT_OFFERED)
 
-# TradingSessionID TradingSessionSubID SecurityID SymbolSfx Product MaturityMonthYear MarketID MarketSegmentID: fields
-# that would narrow a mass request and are not offered; a request that has one is refused, not obeyed for more.
-SCOPE_NOT_OFFERED: Final = (336, 625, 48, 65, 460, 200, 1301, 1300)
-SCOPE_NOT_OFFERED_NAMES: Final = (
-    "TradingSessionID(336)",
-    "TradingSessionSubID(625)",
-    "SecurityID(48)",
-    "SymbolSfx(65)",
-    "Product(460)",
-    "MaturityMonthYear(200)",
-    "MarketID(1301)",
-    "MarketSegmentID(1300)",
-)
-# Symbol CFICode SecurityType Side Account, then SCOPE_NOT_OFFERED and UnderlyingSymbol
+# Fields that would narrow a mass request and are not offered, groups by their counter: a request that has one is
+# refused, not obeyed for more than its sender meant.
+SCOPE_NOT_OFFERED: Final[Mapping[int, str]] = {
+    336: "TradingSessionID(336)",
+    625: "TradingSessionSubID(625)",
+    48: "SecurityID(48)",
+    454: "NoSecurityAltID(454)",
+    65: "SymbolSfx(65)",
+    460: "Product(460)",
+    762: "SecuritySubType(762)",
+    200: "MaturityMonthYear(200)",
+    541: "MaturityDate(541)",
+    202: "StrikePrice(202)",
+    207: "SecurityExchange(207)",
+    1301: "MarketID(1301)",
+    1300: "MarketSegmentID(1300)",
+    453: "NoPartyIDs(453)",
+    1461: "NoTargetPartyIDs(1461)",
+    311: "UnderlyingSymbol(311)",
+    309: "UnderlyingSecurityID(309)",
+}
+# Symbol CFICode SecurityType Side Account, then SCOPE_NOT_OFFERED
 SCOPE: Final[Sequence[FieldSpec]] = (
     (55, "t"),
     (461, "t"),
@@ -58,7 +66,6 @@ SCOPE: Final[Sequence[FieldSpec]] = (
     (54, "t"),
     (1, "t"),
     *((tag, "t") for tag in SCOPE_NOT_OFFERED),
-    (311, "t"),
 )
 
 SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {

@@ -7,7 +7,7 @@ does as much harm as one that does not come. Owner: the matching thread.
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from gateway.inbound import SCOPE_NOT_OFFERED_NAMES
+from gateway.inbound import SCOPE_NOT_OFFERED
 from gateway.sessions import GatewaySession
 from matching import refusals
 from matching.commands import MassCancel, RequestMassStatus
@@ -149,7 +149,7 @@ def _type_fault(type_name: str, request_type: str, values: tuple[Any, ...]) -> R
 
 
 def _unoffered(extras: tuple[str | None, ...]) -> Refusal | None:
-    for name, value in zip((*SCOPE_NOT_OFFERED_NAMES, "UnderlyingSymbol(311)"), extras, strict=True):
+    for name, value in zip(SCOPE_NOT_OFFERED.values(), extras, strict=True):
         if value is not None:
             return refusals.MASS_TERM_NOT_OFFERED, f"{name} {_echo(value)} is not offered"
     return None

@@ -51,7 +51,7 @@ from matching.operations import Operations
 from matching.order import Account, Session
 from matching.requests import Requests
 from matching.risk_seam import OpenOrder, Risk
-from matching.work import WorkQueue
+from matching.work import REPEATED_EXECUTIONS, WorkQueue
 
 __all__ = ["Engine", "Risk"]
 
@@ -133,7 +133,7 @@ class Engine:
                 if why:
                     stops.append((event.session_id, why))
         for session_id, why in stops:
-            stop = SetKillSwitch("session", session_id, True, "repeated execution throttle", why)
+            stop = SetKillSwitch("session", session_id, True, REPEATED_EXECUTIONS, why)
             self.operations.set_kill_switch(stop, out)
 
     def _apply_other(self, command: Command, time_ns: int, out: list[Event]) -> None:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from matching.terms import Terms
-from matching.types import ExecType, OrdStatus, OrdType, Response, Side, TimeInForce, TradingPhase
+from matching.types import ExecType, KillScope, OrdStatus, OrdType, Response, Side, TimeInForce, TradingPhase
 
 
 class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
@@ -140,7 +140,7 @@ class Posted(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=14):
 class KillSwitchSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=15):
     """A kill switch was engaged or released."""
 
-    scope: str
+    scope: KillScope
     target_id: int
     engaged: bool
     by: str

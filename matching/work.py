@@ -18,6 +18,8 @@ RESTATED_CONNECTION_LOSS: Final = 12
 RESTATED_LOGOUT: Final = 13
 RESTATED_OTHER: Final = 99
 """ExecRestatementReason(378) of a cancel that nobody asked for, as FIX.5.0SP2 has them; the text says why."""
+REPEATED_EXECUTIONS: Final = "repeated execution throttle"
+"""Who engages a kill switch where no operator does."""
 WorkKind: TypeAlias = Literal[
     "cancel session",
     "cancel disconnected session",
