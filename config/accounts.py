@@ -23,7 +23,7 @@ LIMITS_PER_ACCOUNT_MAX: Final = 100_000
 class LimitSettings(msgspec.Struct, frozen=True):
     """Limits of an account in one instrument, or over all where `symbol` is None. 0: no limit.
 
-    Quantities in lots, values in 10^-6 of the currency.
+    Quantities in lots, values in 10^-6 of the currency. `sides` may be entered; "": as over all instruments.
     """
 
     symbol: str | None
@@ -33,6 +33,7 @@ class LimitSettings(msgspec.Struct, frozen=True):
     position_max: int = 0
     rate: int = 0
     burst: int = 0
+    sides: str = ""
 
 
 class AccountSettings(msgspec.Struct, frozen=True):
@@ -105,6 +106,7 @@ class _Reader:
             open_orders_max=table["open_orders_max"] or 0,
             rate=table["message_rate"] or 0,
             burst=table["message_burst"] or table["message_rate"] or 0,
+            sides="" if table["sides"] in (None, "both") else table["sides"],
         )
         if table.has("message_burst") and not table.is_given("message_rate"):
             found, allowed = str(table["message_burst"]), "only with message_rate"
@@ -159,6 +161,7 @@ def _limit(table: Table, traded: Traded | None, log: FaultLog) -> LimitSettings 
         order_value_max=_in_micro(table["order_value_max"]),
         open_orders_max=table["open_orders_max"] or 0,
         position_max=_in_lots(table, "position_max", instrument, log),
+        sides=table["sides"] or "",
     )
 
 

@@ -18,10 +18,20 @@ from config.faults import ConfigFaults, FaultLog
 from config.instruments import FILE as INSTRUMENTS
 from config.instruments import InstrumentSettings
 from config.settings import Settings
-from matching.commands import Command, DefineAccount, DefineInstrument, DefineSession, Deposit, SetLimits
+from matching.commands import (
+    Command,
+    DefineAccount,
+    DefineInstrument,
+    DefineSession,
+    Deposit,
+    SetLimits,
+    SetPermission,
+    SetProtection,
+)
 from matching.types import E8, InstrumentKind
 from risk.engine import RiskEngine
 
+SECOND_NS: Final = 1_000_000_000
 OVER_ALL: Final = 0
 """The instrument id of limits over all instruments."""
 
@@ -112,8 +122,10 @@ def configuration_commands(settings: Settings, engine: EngineView, session_ids: 
         *_instruments(settings.instruments, instrument_ids, engine),
         *_accounts(settings.accounts, account_ids, engine),
         *_limits(settings.accounts, account_ids, instrument_ids, risk),
+        *_permissions(settings.accounts, account_ids, instrument_ids, risk),
         *_deposits(settings.accounts, account_ids, risk),
         *_sessions(settings, session_ids, engine),
+        *_protections(settings, session_ids, risk),
     ]
 
 
@@ -210,8 +222,27 @@ def _limits(
 
 def _set_limits(account_id: int, instrument_id: int, limits: LimitSettings) -> SetLimits:
     values = msgspec.structs.asdict(limits)
-    del values["symbol"]
+    del values["symbol"], values["sides"]
     return SetLimits(account_id, instrument_id, **values)
+
+
+def _permissions(
+    accounts: Iterable[AccountSettings],
+    account_ids: Mapping[str, int],
+    instrument_ids: Mapping[str, int],
+    risk: RiskEngine,
+) -> Iterator[Command]:
+    """Yield permissions that are new or changed, and none where the files have none any longer."""
+    for account in accounts:
+        account_id = account_ids[account.name]
+        ledger = risk.ledgers.get(account_id)
+        known = dict(ledger.permissions) if ledger is not None else {}
+        for limits in account.limits:
+            instrument_id = OVER_ALL if limits.symbol is None else instrument_ids[limits.symbol]
+            if known.pop(instrument_id, "") != limits.sides:
+                yield SetPermission(account_id, instrument_id, limits.sides)
+        for instrument_id in known:
+            yield SetPermission(account_id, instrument_id, "")
 
 
 def _deposits(accounts: Iterable[AccountSettings], ids: Mapping[str, int], risk: RiskEngine) -> Iterator[Command]:
@@ -234,6 +265,24 @@ def _sessions(settings: Settings, session_ids: Mapping[str, int], engine: Engine
             cancel_burst=session.cancel_burst,
         )
         if not _is_same(engine.sessions.get(command.session_id), command):
+            yield command
+
+
+def _protections(settings: Settings, session_ids: Mapping[str, int], risk: RiskEngine) -> Iterator[Command]:
+    """Yield bounds beyond throttles that are new, changed, or no longer there."""
+    for session in settings.sessions:
+        session_id = session_ids[session.name]
+        cut, repeat = session.logout_after_throttled, session.repeated_execution_max
+        command = SetProtection(
+            session_id,
+            cut,
+            session.logout_after_throttled_s * SECOND_NS if cut else 0,
+            repeat,
+            session.repeated_execution_s * SECOND_NS if repeat else 0,
+        )
+        known = risk.protections.get(session_id)
+        before = SetProtection(session_id, 0, 0, 0, 0) if known is None else known.bounds
+        if command != before:
             yield command
 
 

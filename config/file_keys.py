@@ -16,6 +16,7 @@ GIB: Final = 1024 * MIB
 
 NAME: Final = Quoted(Word("name", 32))
 SHARD_NAME: Final = Quoted(FolderName("name of a folder", 32))
+SIDES: Final = Quoted(Choice(("both", "buy", "sell", "none")))
 FILE: Final = Quoted(PATH)
 PORT: Final = Integer(1, 65535)
 ADDRESS: Final = Quoted(Address())
@@ -291,6 +292,7 @@ ACCOUNT: Final = (
         optional=True,
     ),
     TomlKey("message_burst", Integer(1, 10_000_000), "Messages at once; without it `message_rate`.", optional=True),
+    TomlKey("sides", SIDES, "Which sides may be entered: both, buy, sell, none.", "both"),
     TomlKey("shard", Tables(), "What it is opened with on one shard, each an [[account.shard]].", optional=True),
     TomlKey("limit", Tables(), "Limits in one instrument, each an [[account.limit]].", optional=True),
 )
@@ -310,6 +312,7 @@ LIMIT: Final = (
     TomlKey("order_value_max", MONEY, "Greatest value of one order.", optional=True),
     TomlKey("open_orders_max", Integer(1, 100_000_000), "Open orders.", optional=True),
     TomlKey("position_max", QUANTITY, "Greatest position on either side, open orders counted in.", optional=True),
+    TomlKey("sides", SIDES, "Which sides may be entered here; without it those of the account.", optional=True),
 )
 
 FILES: Final[Mapping[str, Mapping[str, tuple[TomlKey, ...]]]] = {

@@ -157,7 +157,11 @@ def _session(
         enabled=values["Enabled"],
         authentication=values["Authentication"],
         username=values["Username"] or target,
-        cancel_on_disconnect=values["CancelOnDisconnect"],
+        cancel_on_disconnect=values["CancelOnDisconnect"] != "N",
+        cancel_on_disconnect_accounts=values["CancelOnDisconnect"] == "ACCOUNTS",
+        cancel_on_disconnect_spares_gtc=values["CancelOnDisconnectSparesGTC"],
+        cancel_on_disconnect_grace_s=values["CancelOnDisconnectGrace"],
+        cancel_on_logout=values["CancelOnLogout"],
         strict_fix44=values["StrictFix44"],
         message_rate=values["MessageRate"],
         message_burst=values["MessageBurst"] or values["MessageRate"],
@@ -166,6 +170,10 @@ def _session(
         self_match_id=values["SelfMatchPreventionID"] or "",
         self_match_mode=values["SelfMatchPreventionMode"],
         trigger=values["TriggerPriceType"],
+        logout_after_throttled=values["LogoutAfterThrottled"],
+        logout_after_throttled_s=values["LogoutAfterThrottledSeconds"],
+        repeated_execution_max=values["RepeatedExecutionMax"],
+        repeated_execution_s=values["RepeatedExecutionSeconds"],
         transport_dictionary=str(transport),
         app_dictionary=str(application),
         **_session_layer(values),
@@ -227,6 +235,14 @@ def _check_values(
         line = _line("SelfMatchPreventionMode", entries, section)
         text = "no SelfMatchPreventionID: only for orders with an id of their own"
         log.note(FILE, line, "SelfMatchPreventionMode", text)
+    throttles = ("MessageRate", "CancelRate")
+    if values["LogoutAfterThrottled"] and not any(values[key] for key in throttles):
+        text = "without effect unless an account has a message_rate: the session has neither MessageRate nor CancelRate"
+        log.note(FILE, _line("LogoutAfterThrottled", entries, section), "LogoutAfterThrottled", text)
+    if values["CancelOnDisconnect"] == "N":
+        for key in ("CancelOnDisconnectSparesGTC", "CancelOnDisconnectGrace"):
+            if values[key]:
+                log.note(FILE, _line(key, entries, section), key, "without effect: CancelOnDisconnect is N")
     named = values["Accounts"] or ()
     if accounts is not None:
         for account in named:

@@ -274,8 +274,21 @@ TABLE: Final[tuple[SessionKey, ...]] = (
         ),
         _honoured("Username", CompId(), "", "Username(553) and name in `passwords`; without it TargetCompID."),
         _honoured(
-            "CancelOnDisconnect", YES_NO, "N", "Y cancels the session's open orders when its connection is gone."
+            "CancelOnDisconnect",
+            Choice(("N", "Y", "ACCOUNTS")),
+            "N",
+            "Y cancels the session's open orders when its connection is gone; ACCOUNTS all of its Accounts, whichever "
+            "session entered them.",
         ),
+        _honoured("CancelOnDisconnectSparesGTC", YES_NO, "N", "Y: orders with TimeInForce(59) 1 and 6 stay then."),
+        _honoured(
+            "CancelOnDisconnectGrace",
+            seconds(0, 3600),
+            "0",
+            "Seconds in which the session may come back and finds its orders as they were. They begin anew when the "
+            "exchange is started.",
+        ),
+        _honoured("CancelOnLogout", YES_NO, "Y", "N: after a Logout in order nothing is canceled."),
         _honoured("StrictFix44", YES_NO, "Y", "Y sends only what QuickFIX's stock FIX44.xml knows."),
         _honoured(
             "MessageRate",
@@ -308,6 +321,22 @@ TABLE: Final[tuple[SessionKey, ...]] = (
             "Price that triggers a stop or market-if-touched order which does not say it.",
         ),
         _honoured("CancelBurst", Whole(0, 10_000_000), "0", "Cancels at once; 0: as CancelRate."),
+        _honoured(
+            "LogoutAfterThrottled",
+            Whole(0, 10_000_000),
+            "0",
+            "More refused messages than this over any throttle within LogoutAfterThrottledSeconds: the session is "
+            "logged out and its orders are canceled; 0: never.",
+        ),
+        _honoured("LogoutAfterThrottledSeconds", seconds(1, 3600), "1", "Length of that window."),
+        _honoured(
+            "RepeatedExecutionMax",
+            Whole(0, 10_000_000),
+            "0",
+            "More orders of one account, instrument and side than this that were executed on entry within "
+            "RepeatedExecutionSeconds: the session's kill switch is engaged, until an operator releases it; 0: never.",
+        ),
+        _honoured("RepeatedExecutionSeconds", seconds(1, 3600), "1", "Length of that window."),
     ),
 )
 

@@ -29,6 +29,10 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     authentication: Authentication
     username: str
     cancel_on_disconnect: bool
+    cancel_on_disconnect_accounts: bool
+    cancel_on_disconnect_spares_gtc: bool
+    cancel_on_disconnect_grace_s: int
+    cancel_on_logout: bool
     strict_fix44: bool
     message_rate: int
     message_burst: int
@@ -37,6 +41,10 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     self_match_id: str
     self_match_mode: SelfMatchMode
     trigger: TriggerPrice
+    logout_after_throttled: int
+    logout_after_throttled_s: int
+    repeated_execution_max: int
+    repeated_execution_s: int
     transport_dictionary: str
     app_dictionary: str
     heart_bt_int_min: int

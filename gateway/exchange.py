@@ -10,20 +10,26 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from config.exchange import BoundSettings
+from gateway.disconnects import Disconnects
 from gateway.drop_copy import DropCopies
 from gateway.inbound import (
     MARKET_DATA_REQUEST,
     NEW_ORDER_SINGLE,
     ORDER_CANCEL_REPLACE_REQUEST,
     ORDER_CANCEL_REQUEST,
+    ORDER_MASS_CANCEL_REQUEST,
+    ORDER_MASS_STATUS_REQUEST,
     ORDER_STATUS_REQUEST,
     ROLE_OF_MESSAGE,
 )
 from gateway.market_data import MarketData
+from gateway.mass_translation import mass_cancel, mass_status
 from gateway.order_terms import DayEnd
+from gateway.overrides import ended_overrides
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
 from gateway.rejects import business_reject
 from gateway.relay import GatewayEngine, RelayEngine
@@ -49,16 +55,32 @@ from matching.commands import (
     InstructShards,
     RefuseMessage,
     SetAcceptance,
+    SetKillSwitch,
 )
-from matching.events import CommandRefused, Event, Execution, InstrumentDefined, ShardsInstructed
+from matching.events import (
+    CommandRefused,
+    Event,
+    Execution,
+    InstrumentDefined,
+    KillSwitchSet,
+    LimitOverrideEnded,
+    LimitsOverridden,
+    ScopeCanceled,
+    SessionCut,
+    ShardsInstructed,
+)
 from matching.journal import Batch
 from matching.refusals import NOT_AUTHORIZED
+from matching.work import REPEATED_EXECUTIONS, RESTATED_OTHER
 
 POLL_TIMEOUT_MS: Final = 200
 """Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
 OPERATIONS_PER_TURN_MAX: Final = 64
 SHARD_ANSWER_SECONDS: Final = 5.0
 """How long an orderly stop waits for shards; what they answer later is taken up at the next start."""
+
+ALERTS: Final = (KillSwitchSet, ScopeCanceled, SessionCut, LimitsOverridden, LimitOverrideEnded)
+"""Events that an operator hears of at once, in the log."""
 
 log = structlog.get_logger("exchange")
 
@@ -105,6 +127,9 @@ class Exchange:
         self.drop_copies = DropCopies(wire, sessions, storage, pipeline, self.reports)
         self.resends = Resends(wire, storage, pipeline, sessions, fault_point)
         self.statistics = LoopStatistics()
+        self._disconnects = Disconnects()
+        self._disconnects.begin((session.disconnecting for session in sessions), clock.now_ns())
+        self._cuts: list[SessionCut] = []
         self._commands: list[Command] = []
         self._messages: list[Message] = []
         self._targets: dict[int, tuple[int, int]] = {}
@@ -176,6 +201,9 @@ class Exchange:
             self._take(item)
         if self._engine.has_work:
             self._commands.append(ContinueWork())
+        now_ns = self._clock.now_ns()
+        self._commands += self._disconnects.due(now_ns)
+        self._commands += ended_overrides(self._engine.risk, now_ns)
         acceptance = self._storage.acceptance_change(self._engine.accepting)
         if acceptance is not None:
             self._commands.append(acceptance)
@@ -269,10 +297,11 @@ class Exchange:
             self.drop_copies.logged_on(session)
             if self._market is not None:
                 self._market.logged_on(session.session_id)
+            self._commands += self._disconnects.logged_on(session.disconnecting)
             log.info("logon", session=session.name, peer=session.peer, epoch=session.epoch)
         elif kind == LOGOUT:
             log.info("logout", session=session.name, clean=item[3], cause=item[4])
-            self._logged_out(session)
+            self._logged_out(session, clean=bool(item[3]))
         elif kind == RESET:
             _, _, session.epoch, old_epoch, old_written_through = item
             self.resends.session_reset(session, old_epoch, old_written_through)
@@ -296,6 +325,10 @@ class Exchange:
             self._commands.append(self._translator.replace_order(session, msg_seq_num, poss_resend, values))
         elif msg_type == ORDER_STATUS_REQUEST:
             self._commands.append(self._translator.request_status(session, msg_seq_num, values))
+        elif msg_type == ORDER_MASS_CANCEL_REQUEST:
+            self._commands.append(mass_cancel(session, msg_seq_num, poss_resend, values, self._symbols))
+        elif msg_type == ORDER_MASS_STATUS_REQUEST:
+            self._commands.append(mass_status(session, msg_seq_num, values, self._symbols))
         else:
             assert msg_type == MARKET_DATA_REQUEST, f"message type {msg_type} has a role but no way"
             answer = self.market_data.request(session, values, self._pipeline.next_batch_seq)
@@ -319,13 +352,12 @@ class Exchange:
         )
         self._messages.append((session.session_id, BUSINESS_MESSAGE_REJECT, body))
 
-    def _logged_out(self, session: GatewaySession) -> None:
+    def _logged_out(self, session: GatewaySession, *, clean: bool) -> None:
         session.logged_on = False
         session.peer = ""
         self.drop_copies.logged_out(session)
         self.market_data.forget(session)
-        if session.cancel_on_disconnect:
-            self._commands.append(CancelSessionOrders(session.session_id, "Canceled on disconnect"))
+        self._commands += self._disconnects.logged_out(session.disconnecting, self._clock.now_ns(), clean=clean)
 
     def shards_down(self) -> list[tuple[str, bool]]:
         """Return the shards that are not up, and whether they are connected; see `ShardMarket.down`."""
@@ -424,7 +456,20 @@ class Exchange:
             encode_event_counts(counts),
         )
         self._begin_batch(batch, events, messages, oldest_ns, cursors)
+        self._log_out_cuts()
         return events
+
+    def _log_out_cuts(self) -> None:
+        """Log out the sessions that went over the second level of their throttle, behind what was staged for them."""
+        cuts, self._cuts = self._cuts, []
+        for cut in cuts:
+            session = self._sessions.by_id.get(cut.session_id)
+            if session is not None and session.logged_on:
+                self._wire.logout(cut.session_id, cut.text)
+            if self._market is not None:
+                # The shard that counted has canceled its own.
+                text = f"Canceled: {cut.text}"
+                self._commands.append(CancelSessionOrders(cut.session_id, text, restatement=RESTATED_OTHER))
 
     def _begin_batch(
         self,
@@ -480,6 +525,16 @@ class Exchange:
     def _report_other(self, event: Event, messages: list[Message], cursors: dict[int, int]) -> None:
         if isinstance(event, InstrumentDefined):
             self._symbols[event.symbol] = self._engine.instruments[event.instrument_id]
+            return
+        if isinstance(event, ALERTS):
+            # Within the second, where the operator's log is watched: RTS 6 gives five.
+            log.warning("alert", what=type(event).__name__, **msgspec.structs.asdict(event))
+            if isinstance(event, SessionCut):
+                self._cuts.append(event)
+            elif isinstance(event, KillSwitchSet) and event.by == REPEATED_EXECUTIONS and self._market is not None:
+                # One shard has counted; the session is stopped on all. The others say so by another name: once.
+                by = f"{REPEATED_EXECUTIONS} of another shard"
+                self._commands.append(SetKillSwitch(event.scope, event.target_id, True, by, event.reason))
             return
         session = self._sessions.by_id.get(getattr(event, "session_id", 0))
         message = None if session is None else self.reports.message(event, session)

@@ -13,6 +13,8 @@ NEW_ORDER_SINGLE: Final = "D"
 ORDER_CANCEL_REQUEST: Final = "F"
 ORDER_CANCEL_REPLACE_REQUEST: Final = "G"
 ORDER_STATUS_REQUEST: Final = "H"
+ORDER_MASS_CANCEL_REQUEST: Final = "q"
+ORDER_MASS_STATUS_REQUEST: Final = "AF"
 MARKET_DATA_REQUEST: Final = "V"
 
 Role: TypeAlias = Literal["order_entry", "drop_copy", "market_data"]
@@ -135,6 +137,37 @@ NO_TERMS: Final = None
 """What the wire gives for the terms of a message that has none of them."""
 _TERM_FIELDS: Final[FieldSpec] = (0, tuple((term.tag, term.kind or "t") for term in TERMS))
 
+# Fields that would narrow a mass request and are not offered, groups by their counter: a request that has one is
+# refused, not obeyed for more than its sender meant.
+SCOPE_NOT_OFFERED: Final[Mapping[int, str]] = {
+    336: "TradingSessionID(336)",
+    625: "TradingSessionSubID(625)",
+    48: "SecurityID(48)",
+    454: "NoSecurityAltID(454)",
+    65: "SymbolSfx(65)",
+    460: "Product(460)",
+    762: "SecuritySubType(762)",
+    200: "MaturityMonthYear(200)",
+    541: "MaturityDate(541)",
+    202: "StrikePrice(202)",
+    207: "SecurityExchange(207)",
+    1301: "MarketID(1301)",
+    1300: "MarketSegmentID(1300)",
+    453: "NoPartyIDs(453)",
+    1461: "NoTargetPartyIDs(1461)",
+    311: "UnderlyingSymbol(311)",
+    309: "UnderlyingSecurityID(309)",
+}
+# Symbol CFICode SecurityType Side Account, then SCOPE_NOT_OFFERED
+SCOPE: Final[Sequence[FieldSpec]] = (
+    (55, "t"),
+    (461, "t"),
+    (167, "t"),
+    (54, "t"),
+    (1, "t"),
+    *((tag, "t") for tag in SCOPE_NOT_OFFERED),
+)
+
 SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
     # ClOrdID Account Symbol Side OrdType Price OrderQty TimeInForce ExecInst, then None or the values of TERMS
     NEW_ORDER_SINGLE: (
@@ -168,6 +201,10 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
     ),
     # ClOrdID OrderID Symbol Side OrdStatusReqID
     ORDER_STATUS_REQUEST: ((11, "t"), (37, "t"), (55, "t"), (54, "t"), (790, "t")),
+    # ClOrdID MassCancelRequestType, then SCOPE
+    ORDER_MASS_CANCEL_REQUEST: ((11, "t"), (530, "t"), *SCOPE),
+    # MassStatusReqID MassStatusReqType, then SCOPE
+    ORDER_MASS_STATUS_REQUEST: ((584, "t"), (585, "t"), *SCOPE),
     # MDReqID SubscriptionRequestType MarketDepth MDUpdateType AggregatedBook MDEntryTypes Instruments
     MARKET_DATA_REQUEST: (
         (262, "t"),
@@ -185,5 +222,7 @@ ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
     ORDER_CANCEL_REQUEST: "order_entry",
     ORDER_CANCEL_REPLACE_REQUEST: "order_entry",
     ORDER_STATUS_REQUEST: "order_entry",
+    ORDER_MASS_CANCEL_REQUEST: "order_entry",
+    ORDER_MASS_STATUS_REQUEST: "order_entry",
     MARKET_DATA_REQUEST: "market_data",
 }

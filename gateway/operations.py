@@ -15,6 +15,7 @@ from typing import Any, Final
 from config.settings import Settings
 from gateway.admin import AdminError, Operation
 from gateway.exchange import Exchange
+from gateway.limit_operations import LimitOperations
 from gateway.relay import RelayEngine
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_transfers import FAILED_STATES, OPEN_STATES, STUCK
@@ -24,9 +25,9 @@ from gateway.wire import Wire
 from gateway.wire_setup import start_message_log
 from matching.clock import Clock
 from matching.commands import Command, RequestTransfer, SetKillSwitch, SetTradingPhase
-from matching.events import CommandRefused, ShardsInstructed
+from matching.events import CommandRefused, Event, Execution, ShardsInstructed, WorkLeft
 from matching.shard import ShardThread
-from matching.types import MICRO, KillScope, TradingPhase
+from matching.types import EXEC_CANCELED, MICRO, KillScope, TradingPhase
 
 TRANSFER_WAIT_S: Final = 5.0
 INSTRUCTION_WAIT_S: Final = 2.0
@@ -60,6 +61,9 @@ class Operations:
         self._started = started
         self._stop = stop
         self._clock = clock
+        self._limits = LimitOperations(
+            engine=started.engine, clock=clock, command=self._command, read=self._on_matching_thread
+        )
 
     def table(self) -> dict[str, Operation]:
         """Return the operations by command name."""
@@ -75,20 +79,30 @@ class Operations:
             "fix_log": self.fix_log,
             "snapshot": self.snapshot,
             "stop": self.stop,
+            **self._limits.table(),
         }
 
     async def _on_matching_thread(self, operation: Callable[[], Any]) -> Any:
         return await asyncio.wrap_future(self._exchange.submit(operation))
 
     async def _command(self, command: Command) -> dict[str, Any]:
-        events = await self._on_matching_thread(lambda: self._exchange.command(command))
+        return await self._answer(await self._events(command))
+
+    async def _answer(self, events: list[Event]) -> dict[str, Any]:
+        """Return what an operator is told of a command: the events, and the shards that have not confirmed it yet."""
         result: dict[str, Any] = {"events": len(events)}
         for event in events:
-            if isinstance(event, CommandRefused):
-                raise AdminError(f"{event.command}: {event.text}")
             if isinstance(event, ShardsInstructed):
                 result["unconfirmed"] = await self._confirmed(event.instruction_id)
         return result
+
+    async def _events(self, command: Command) -> list[Event]:
+        """Have a command journaled; return what it brought about. Raises AdminError where it was refused."""
+        events: list[Event] = await self._on_matching_thread(lambda: self._exchange.command(command))
+        for event in events:
+            if isinstance(event, CommandRefused):
+                raise AdminError(f"{event.command}: {event.text}")
+        return events
 
     async def _confirmed(self, instruction_id: int) -> list[str]:
         """Wait a moment for the shards to confirm an instruction; return the names of those that have not.
@@ -173,8 +187,8 @@ class Operations:
     async def kill_switch(
         self, scope: str, engaged: bool, reason: str, target: str = "", by: str = "operator"
     ) -> dict[str, Any]:
-        """Engage or release the kill switch of a session, an account, or the market."""
-        target_id = 0
+        """Engage or release the kill switch of a session, an account, a firm, or the market; say what it canceled."""
+        target_id, firm = 0, ""
         kill_scope: KillScope = "market"
         if scope == "session":
             kill_scope = "session"
@@ -185,9 +199,17 @@ class Operations:
             if target not in ids:
                 raise AdminError(f"account {target!r} is not known, allowed: {', '.join(ids)}")
             target_id = ids[target]
+        elif scope == "firm":
+            kill_scope, firm = "firm", target
+            firms = sorted({account.firm for account in self._started.engine.accounts.values()})
+            if target not in firms:
+                raise AdminError(f"firm {target!r} is not known, allowed: {', '.join(firms)}")
         elif scope != "market":
-            raise AdminError(f"scope {scope!r} is not known, allowed: session, account, market")
-        return await self._command(SetKillSwitch(kill_scope, target_id, engaged, by, reason))
+            raise AdminError(f"scope {scope!r} is not known, allowed: session, account, firm, market")
+        events = await self._events(SetKillSwitch(kill_scope, target_id, engaged, by, reason, firm))
+        canceled = sum(1 for event in events if isinstance(event, Execution) and event.exec_type == EXEC_CANCELED)
+        left = sum(event.left for event in events if isinstance(event, WorkLeft))
+        return {"events": len(events), "canceled": canceled, "left": left}
 
     async def transfer(
         self,

@@ -25,11 +25,13 @@ from matching.commands import (
     ForgetNumbers,
     Instruction,
     InstructShards,
+    MassCancel,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
     RelayBatch,
     ReplaceOrder,
+    RequestMassStatus,
     RequestStatus,
     RequestTransfer,
 )
@@ -54,7 +56,15 @@ RELAY_STATE_VERSION: Final = 2
 """Version that this program writes. Version 1 has no instructions and no names, and is read."""
 REFUSED_NUMBERS_LOOK: Final = 4_096
 """From so many numbers of a session on it is looked at which of them cannot come again."""
-NUMBERED: Final = (RefuseOrder, RefuseCancel, CancelOrder, ReplaceOrder, RequestStatus)
+NUMBERED: Final = (
+    RefuseOrder,
+    RefuseCancel,
+    CancelOrder,
+    ReplaceOrder,
+    RequestStatus,
+    MassCancel,
+    RequestMassStatus,
+)
 """Commands of a peer that the gateway answers itself."""
 OWN: Final = (DefineShard, RequestTransfer, RefuseMessage, InstructShards, ForgetNumbers)
 
@@ -175,7 +185,15 @@ class RelayEngine:
             out.append(CommandRefused(type(command.instruction).__name__, text))
 
     def _answered_here(
-        self, command: RefuseOrder | RefuseCancel | RefuseMessage | CancelOrder | ReplaceOrder | RequestStatus
+        self,
+        command: RefuseOrder
+        | RefuseCancel
+        | RefuseMessage
+        | CancelOrder
+        | ReplaceOrder
+        | RequestStatus
+        | MassCancel
+        | RequestMassStatus,
     ) -> None:
         refused = self._refused.get(command.session_id)
         if refused is None or refused.epoch != command.epoch:

@@ -9,6 +9,12 @@ from typing import Final
 
 from gateway.decimals import ScaledTexts, average_text
 from gateway.fix_times import transact_time
+from gateway.mass_reports import (
+    ORDER_MASS_CANCEL_REPORT,
+    mass_cancel_report,
+    mass_status_fields,
+    no_mass_status,
+)
 from gateway.rejects import (
     business_reject,
     cxl_rej_reason,
@@ -18,7 +24,15 @@ from gateway.rejects import (
 )
 from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
 from gateway.term_fields import ORD_TYPES, SIDES, TIMES_IN_FORCE, kind_fields
-from matching.events import CancelRejected, Execution, MessageThrottled, MessageUnavailable, OrderRefused
+from matching.events import (
+    CancelRejected,
+    Execution,
+    MassCancelReported,
+    MassStatusReported,
+    MessageThrottled,
+    MessageUnavailable,
+    OrderRefused,
+)
 from matching.instrument import Instrument
 from matching.refusals import SHARD_NOT_AVAILABLE, THROTTLED_SESSION
 from matching.types import (
@@ -175,6 +189,12 @@ class ReportWriter:
             f"{explanation(event.code, event.text, version)}{self._clock}"
         )
 
+    def mass_status(self, event: MassStatusReported, version: Version) -> str:
+        """Return the body of one of the ExecutionReports(8) that answer an OrderMassStatusRequest(AF)."""
+        if event.execution is None:
+            return no_mass_status(event, version, self._clock)
+        return mass_status_fields(event) + self.execution(event.execution, version)
+
     def message(self, event: object, session: GatewaySession) -> tuple[str, str] | None:
         """Return MsgType(35) and body of what `session` is told of `event`; None where an event is nobody's report."""
         version = session.version
@@ -184,6 +204,10 @@ class ReportWriter:
             return EXECUTION_REPORT, self.refused(event, version)
         if type(event) is CancelRejected:
             return ORDER_CANCEL_REJECT, self.cancel_rejected(event, version)
+        if isinstance(event, MassCancelReported):
+            return ORDER_MASS_CANCEL_REPORT, mass_cancel_report(event, version, self._clock)
+        if isinstance(event, MassStatusReported):
+            return EXECUTION_REPORT, self.mass_status(event, version)
         if isinstance(event, MessageThrottled | MessageUnavailable):
             body = business_reject(
                 version,

@@ -5,12 +5,15 @@ from typing import Any, Final
 from config.sessions import SessionSettings, wire_spec
 from config.settings import Settings
 from gateway.admission import Account
+from gateway.disconnects import DisconnectRule, cancel_command
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.start_up import Started
 from gateway.wire import Wire
 from matching.codec import SessionState
 from matching.commands import CancelSessionOrders, Command
 
+SECOND_NS: Final = 1_000_000_000
+NOT_CONFIGURED: Final = "Canceled: the session is no longer configured"
 WINDOW_DAYS_AHEAD: Final = 8
 """How far schedule windows are computed ahead; timers give the wire new ones every hour, a week is the longest
 schedule.
@@ -25,7 +28,9 @@ def build_sessions(settings: Settings, started: Started) -> SessionBook:
     account_ids = {account.name: account_id for account_id, account in started.engine.accounts.items()}
     book = SessionBook(())
     for session in settings.sessions:
-        book.add(_gateway_session(session, started.states[session.name], account_ids))
+        state = started.states[session.name]
+        known = started.engine.sessions.get(state.session_id)
+        book.add(_gateway_session(session, state, account_ids, was_connected=known is None or known.is_connected))
     configured = {session.name for session in settings.sessions}
     for state in started.states.values():
         if state.name not in configured:
@@ -43,13 +48,22 @@ def orders_without_owner(settings: Settings, started: Started, sessions: Session
     commands: list[Command] = []
     for session in sessions:
         known = started.engine.sessions.get(session.session_id)
-        if known is None or not known.open:
+        if known is None:
             continue
         if session.name not in configured:
-            commands.append(CancelSessionOrders(session.session_id, "Canceled: the session is no longer configured"))
-        elif session.cancel_on_disconnect:
-            commands.append(CancelSessionOrders(session.session_id, "Canceled on disconnect"))
+            if known.open:
+                commands.append(CancelSessionOrders(session.session_id, NOT_CONFIGURED))
+        elif known.open or session.disconnecting.rule.account_ids:
+            commands += canceled_at_start(session)
     return commands
+
+
+def canceled_at_start(session: GatewaySession) -> list[Command]:
+    """Return the cancel of a session's orders at a start; none where it is given time to come back."""
+    disconnecting = session.disconnecting
+    if not disconnecting.counts_at_start() or disconnecting.rule.grace_ns:
+        return []
+    return [cancel_command(session.session_id, disconnecting.rule)]
 
 
 def _retired_session(state: SessionState) -> GatewaySession:
@@ -63,13 +77,14 @@ def _retired_session(state: SessionState) -> GatewaySession:
         role="order_entry",
         accounts={},
         strict=True,
-        cancel_on_disconnect=False,
     )
     session.is_retired = True
     return session
 
 
-def _gateway_session(session: SessionSettings, state: SessionState, account_ids: dict[str, int]) -> GatewaySession:
+def _gateway_session(
+    session: SessionSettings, state: SessionState, account_ids: dict[str, int], *, was_connected: bool
+) -> GatewaySession:
     return GatewaySession(
         state=state,
         begin_string=session.begin_string,
@@ -78,10 +93,22 @@ def _gateway_session(session: SessionSettings, state: SessionState, account_ids:
         role=session.role,
         accounts={name: account_ids[name] for name in session.accounts},
         strict=session.strict_fix44,
-        cancel_on_disconnect=session.cancel_on_disconnect,
         self_match_id=session.self_match_id,
         self_match_mode=session.self_match_mode,
         trigger=session.trigger,
+        disconnect=_disconnect_rule(session, account_ids),
+        was_connected=was_connected,
+    )
+
+
+def _disconnect_rule(session: SessionSettings, account_ids: dict[str, int]) -> DisconnectRule:
+    of_accounts = session.accounts if session.cancel_on_disconnect_accounts else ()
+    return DisconnectRule(
+        cancels=session.cancel_on_disconnect,
+        account_ids=tuple(account_ids[name] for name in of_accounts),
+        spares_gtc=session.cancel_on_disconnect_spares_gtc,
+        on_logout=session.cancel_on_logout,
+        grace_ns=session.cancel_on_disconnect_grace_s * SECOND_NS,
     )
 
 

@@ -6,6 +6,7 @@ A session's numbers have one owner, the wire; what stands here is what was told 
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, TypeAlias
 
+from gateway.disconnects import Disconnecting, DisconnectRule
 from gateway.inbound import Role
 from matching.codec import SessionState
 from matching.terms import SelfMatchMode, Terms, TriggerPrice
@@ -16,6 +17,8 @@ FIX44: Final = "FIX.4.4"
 FIX44_EXTENDED: Final = "FIX.4.4 extended"
 """FIX.4.4 with the tags and values that our own FIX44.xml has beyond the stock file: StrictFix44=N."""
 FIX50SP2: Final = "FIX.5.0SP2"
+
+NOTHING_CANCELED: Final = DisconnectRule()
 
 VERSION_OF_BEGIN_STRING: Final[dict[str, Version]] = {"FIX.4.2": FIX42, "FIX.4.4": FIX44, "FIXT.1.1": FIX50SP2}
 
@@ -33,7 +36,7 @@ class GatewaySession:
         "account_ids",
         "accounts",
         "begin_string",
-        "cancel_on_disconnect",
+        "disconnecting",
         "drop_copy_live",
         "epoch",
         "is_retired",
@@ -62,10 +65,11 @@ class GatewaySession:
         role: Role,
         accounts: dict[str, int],
         strict: bool,
-        cancel_on_disconnect: bool,
         self_match_id: str = "",
         self_match_mode: SelfMatchMode = "newest",
         trigger: TriggerPrice = "last",
+        disconnect: DisconnectRule = NOTHING_CANCELED,
+        was_connected: bool = True,
     ) -> None:
         self.state = state
         self.session_id = state.session_id
@@ -81,13 +85,13 @@ class GatewaySession:
         self.account_ids = tuple(accounts.values())
         if self.account_ids:
             self.accounts[None] = self.account_ids[0]
-        self.cancel_on_disconnect = cancel_on_disconnect
         self.self_match_id = self_match_id
         self.self_match_mode: SelfMatchMode = self_match_mode
         self.trigger: TriggerPrice = trigger
         self.terms: Terms | None = (
             Terms(self_match_id=self_match_id, self_match_mode=self_match_mode) if self_match_id else None
         )
+        self.disconnecting = Disconnecting(state.session_id, disconnect, was_connected)
         self.is_retired = False
         self.logged_on = False
         self.peer = ""

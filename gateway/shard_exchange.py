@@ -16,6 +16,7 @@ from typing import Final
 
 import structlog
 
+from gateway.overrides import ended_overrides
 from gateway.pipeline import PendingBatch
 from gateway.shard_frames import PROTOCOL_VERSION, Hello, Welcome, batch_frame, json_frame
 from gateway.shard_visitors import Visitor, Visitors
@@ -109,6 +110,7 @@ class ShardExchange:
             self._commands.append(ContinueWork())
         elif 0 < self._engine.next_expiry_ns <= (now_ns := self._clock.now_ns()):
             self._commands.append(ExpireOrders(now_ns))
+        self._commands += ended_overrides(self._engine.risk, self._clock.now_ns())
         acceptance = self._storage.acceptance_change(self._engine.accepting)
         if acceptance is not None:
             self._commands.append(acceptance)

@@ -11,15 +11,25 @@ from typing import Final
 import msgspec
 
 from matching.commands import (
+    EndLimitOverride,
     EndTradingDay,
     Instruction,
+    OverrideLimits,
     SetKillSwitch,
     SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
 )
 
-INSTRUCTIONS: Final = (SetKillSwitch, SetTradingPhase, SetReferencePrice, SetMarkPrice, EndTradingDay)
+INSTRUCTIONS: Final = (
+    SetKillSwitch,
+    SetTradingPhase,
+    SetReferencePrice,
+    SetMarkPrice,
+    EndTradingDay,
+    OverrideLimits,
+    EndLimitOverride,
+)
 INSTRUCTIONS_MAX: Final = 4_096
 """Instructions that may wait for shards; a shard that is down for ever must not make the gateway's state grow so."""
 REFUSALS_MAX: Final = 256

@@ -10,25 +10,33 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from gateway.answers import Answers
 from gateway.fault_points import SHARDS_SENT
 from gateway.relay import RelayEngine
+from gateway.session_setup import NOT_CONFIGURED, canceled_at_start
 from gateway.sessions import SessionBook
 from gateway.shard_frames import Hello
 from gateway.shard_link import Connection, ShardLink
 from gateway.shard_numbers import EpochGate, Repeats
 from gateway.shard_refusals import ROUTED, Routed, refused_order, unavailable
 from gateway.shard_watch import ShardWatch
+from matching import refusals
 from matching.commands import (
     CancelOrder,
     CancelSessionOrders,
     Command,
+    EndLimitOverride,
     Instruction,
+    MassCancel,
     NewOrder,
+    OverrideLimits,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
     ReplaceOrder,
+    RequestMassStatus,
     RequestStatus,
     SetMarkPrice,
     SetReferencePrice,
@@ -38,6 +46,8 @@ from matching.engine import SHARD_ID_SHIFT
 
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
+OF_ONE_INSTRUMENT: Final = (SetTradingPhase, SetReferencePrice, SetMarkPrice, OverrideLimits, EndLimitOverride)
+"""Instructions for the shard of an instrument; where they name none, for all."""
 
 
 class ShardMarket:
@@ -121,11 +131,9 @@ class ShardMarket:
         commands: list[Command] = []
         for session in self._sessions:
             if session.is_retired:
-                commands.append(
-                    CancelSessionOrders(session.session_id, "Canceled: the session is no longer configured")
-                )
-            elif session.cancel_on_disconnect:
-                commands.append(CancelSessionOrders(session.session_id, "Canceled on disconnect"))
+                commands.append(CancelSessionOrders(session.session_id, NOT_CONFIGURED))
+            else:
+                commands += canceled_at_start(session)
         return commands
 
     def arm(self) -> None:
@@ -246,7 +254,7 @@ class ShardMarket:
 
     def concerned(self, instruction: Instruction) -> tuple[str, ...]:
         """Return the names of the shards that an instruction is for; none where no shard has the instrument."""
-        if isinstance(instruction, SetTradingPhase | SetReferencePrice | SetMarkPrice):
+        if isinstance(instruction, OF_ONE_INSTRUMENT) and instruction.instrument_id:
             link = self._by_instrument.get(instruction.instrument_id)
             return (link.name,) if link is not None else ()
         return tuple(self.links)
@@ -273,7 +281,7 @@ class ShardMarket:
         link = self._link(command)
         if link is None:
             # Nobody knows the order: the gateway's own engine says so.
-            own.append(command)
+            own.append(_over_shards(command) if isinstance(command, MassCancel | RequestMassStatus) else command)
         elif self._relay.is_answered(link.name, command.session_id, command.epoch, command.msg_seq_num):
             # Its reports are in the journal, and reach the peer by resend.
             return
@@ -291,7 +299,7 @@ class ShardMarket:
     def _ask(self, link: ShardLink, command: Routed) -> None:
         """Note that a message is the shard's to answer."""
         self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
-        if self._asked is not None:
+        if self._asked is not None and not isinstance(command, RequestMassStatus):
             self._asked[self._member(command), command.cl_ord_id] = link
 
     def _has_room(self, link: ShardLink) -> bool:
@@ -331,6 +339,8 @@ class ShardMarket:
         if isinstance(command, RefuseOrder):
             return self._by_symbol.get(command.symbol)
         if isinstance(command, NewOrder):
+            return self._by_instrument.get(command.instrument_id)
+        if isinstance(command, MassCancel | RequestMassStatus):
             return self._by_instrument.get(command.instrument_id)
         by_order = self._by_id.get(command.order_id >> SHARD_ID_SHIFT) if command.order_id > 0 else None
         if isinstance(command, RequestStatus | RefuseCancel):
@@ -389,3 +399,11 @@ class ShardMarket:
             }
             for link in self.links.values()
         ]
+
+
+def _over_shards(command: MassCancel | RequestMassStatus) -> MassCancel | RequestMassStatus:
+    """Refuse a request over instruments of several shards: it would have to be answered once for all of them."""
+    if command.code:
+        return command
+    code, text = refusals.MASS_CANCEL_OVER_SHARDS, "instruments are in shards, send one request for each Symbol(55)"
+    return msgspec.structs.replace(command, code=code, text=text)

@@ -3,28 +3,50 @@
 from typing import Final, TypeAlias
 
 from gateway.decimals import e8_text
-from gateway.inbound import NEW_ORDER_SINGLE, ORDER_CANCEL_REPLACE_REQUEST, ORDER_CANCEL_REQUEST, ORDER_STATUS_REQUEST
+from gateway.inbound import (
+    NEW_ORDER_SINGLE,
+    ORDER_CANCEL_REPLACE_REQUEST,
+    ORDER_CANCEL_REQUEST,
+    ORDER_MASS_CANCEL_REQUEST,
+    ORDER_MASS_STATUS_REQUEST,
+    ORDER_STATUS_REQUEST,
+)
 from gateway.relay import RelayEngine
 from matching import refusals
 from matching.commands import (
     CancelOrder,
     Command,
+    MassCancel,
     NewOrder,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
     ReplaceOrder,
+    RequestMassStatus,
     RequestStatus,
 )
 from matching.types import RESPONSE_TO_CANCEL
 
-Routed: TypeAlias = NewOrder | CancelOrder | ReplaceOrder | RequestStatus | RefuseOrder | RefuseCancel
+Routed: TypeAlias = (
+    NewOrder | CancelOrder | ReplaceOrder | RequestStatus | RefuseOrder | RefuseCancel | MassCancel | RequestMassStatus
+)
 """What a member's message becomes, and what a shard answers."""
-ROUTED: Final = (NewOrder, CancelOrder, ReplaceOrder, RequestStatus, RefuseOrder, RefuseCancel)
+ROUTED: Final = (
+    NewOrder,
+    CancelOrder,
+    ReplaceOrder,
+    RequestStatus,
+    RefuseOrder,
+    RefuseCancel,
+    MassCancel,
+    RequestMassStatus,
+)
 MSG_TYPES: Final = {
     CancelOrder: ORDER_CANCEL_REQUEST,
     ReplaceOrder: ORDER_CANCEL_REPLACE_REQUEST,
     RequestStatus: ORDER_STATUS_REQUEST,
+    MassCancel: ORDER_MASS_CANCEL_REQUEST,
+    RequestMassStatus: ORDER_MASS_STATUS_REQUEST,
 }
 
 
@@ -37,7 +59,7 @@ def unavailable(relay: RelayEngine, command: Routed, cause: str) -> Command:
             ids = (command.session_id, command.epoch, command.msg_seq_num)
             return RefuseMessage(*ids, NEW_ORDER_SINGLE, command.cl_ord_id, text, refusals.SHARD_NOT_AVAILABLE)
         return command if isinstance(command, RefuseOrder) else refused_order(relay, command, text)
-    ref_id = command.cl_ord_id
+    ref_id = command.request_id if isinstance(command, RequestMassStatus) else command.cl_ord_id
     if isinstance(command, RequestStatus):
         ref_id = command.ord_status_req_id or ref_id
     if isinstance(command, RefuseCancel):

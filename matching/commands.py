@@ -200,7 +200,8 @@ class Deposit(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=14):
 
 
 class SetKillSwitch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=15):
-    """Engage or release the kill switch of a session, an account or the whole market (`target_id` 0).
+    """Engage or release the kill switch of a session, an account, a firm (all accounts of `target_name`) or the whole
+    market; `target_id` is 0 for the last two.
 
     Engaged: new orders and replaces are refused, cancels pass, and the open orders of the scope are canceled.
     """
@@ -210,6 +211,7 @@ class SetKillSwitch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     engaged: bool
     by: str
     reason: str
+    target_name: str = ""
 
 
 class SetAcceptance(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=16):
@@ -243,10 +245,16 @@ class EndTradingDay(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
 
 
 class CancelSessionOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=20):
-    """Cancel all open orders that a session entered (cancel on disconnect)."""
+    """Cancel on disconnect: the open orders that a session entered, or all those of `account_ids` where they are given.
+
+    `spares_gtc`: GTC and GTD orders stay. `restatement` is ExecRestatementReason(378).
+    """
 
     session_id: int
     text: str
+    account_ids: tuple[int, ...] = ()
+    spares_gtc: bool = False
+    restatement: int = 12
 
 
 class ContinueWork(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=21):
@@ -354,7 +362,113 @@ class ExpireOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4
     until_ns: int
 
 
-Instruction: TypeAlias = SetKillSwitch | SetTradingPhase | SetReferencePrice | SetMarkPrice | EndTradingDay
+class MassCancel(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=60):
+    """OrderMassCancelRequest(q): cancel the member's open orders in a scope; an empty field does not narrow it.
+
+    `request_type` is MassCancelRequestType(530), `kind` the kind of instruments of a product; `symbol` is as the peer
+    wrote it. `code` other than 0: translation could not express the scope, refused with that and `text`.
+    """
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    cl_ord_id: str
+    request_type: str
+    instrument_id: int = 0
+    kind: str = ""
+    side: str = ""
+    account_id: int = 0
+    poss_resend: bool = False
+    symbol: str = ""
+    code: int = 0
+    text: str = ""
+
+
+class RequestMassStatus(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=61):
+    """OrderMassStatusRequest(AF): one report for each of the member's open orders in a scope, as in MassCancel."""
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    request_id: str
+    instrument_id: int = 0
+    kind: str = ""
+    side: str = ""
+    account_id: int = 0
+    symbol: str = ""
+    code: int = 0
+    text: str = ""
+
+
+class NoteConnection(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=62):
+    """A session was logged on, or has logged out in order: what a later start has to know of it."""
+
+    session_id: int
+    is_connected: bool
+
+
+class OverrideLimits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=63):
+    """An operator's limits in place of those of the configuration, until `until_ns` (0: until they are ended).
+
+    Fields as in SetLimits, and -1: as configured; `sides` as in SetPermission, "" as configured.
+    """
+
+    account_id: int
+    instrument_id: int
+    order_qty_max: int
+    order_value_max: int
+    open_orders_max: int
+    position_max: int
+    rate: int
+    burst: int
+    sides: str
+    until_ns: int
+    by: str
+    reason: str
+
+
+class EndLimitOverride(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=64):
+    """Put the configured limits in force again, by an operator or because the time of the override is over."""
+
+    account_id: int
+    instrument_id: int
+    by: str
+    reason: str
+
+
+class SetProtection(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=65):
+    """Bounds of a session beyond its throttles; 0: none.
+
+    More than `cut_count` throttled messages within `cut_ns` cut the session. More than `repeat_max` orders of one
+    account, instrument and side that were executed on entry within `repeat_ns` engage its kill switch.
+    """
+
+    session_id: int
+    cut_count: int
+    cut_ns: int
+    repeat_max: int
+    repeat_ns: int
+
+
+class SetPermission(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=66):
+    """Which `sides` an account may enter in an instrument: both, buy, sell, none; "" as over all instruments
+    (`instrument_id` 0), and there: both.
+    """
+
+    account_id: int
+    instrument_id: int
+    sides: str
+
+
+Instruction: TypeAlias = (
+    SetKillSwitch
+    | SetTradingPhase
+    | SetReferencePrice
+    | SetMarkPrice
+    | EndTradingDay
+    | OverrideLimits
+    | EndLimitOverride
+)
 """What an operator, or the clock, tells shards."""
 
 
@@ -404,4 +518,11 @@ Command: TypeAlias = (
     | ForgetNumbers
     | SetMarkPrice
     | ExpireOrders
+    | MassCancel
+    | RequestMassStatus
+    | NoteConnection
+    | OverrideLimits
+    | EndLimitOverride
+    | SetProtection
+    | SetPermission
 )

@@ -12,8 +12,8 @@ import msgspec
 
 from matching.book import Book, BookSide
 from matching.commands import NewOrder
-from matching.events import Event, Execution, MessageThrottled
-from matching.order import Account, Member, Order, Session
+from matching.events import Event, Execution, MessageThrottled, SessionCut, WorkLeft
+from matching.order import Member, Order, Session
 from matching.order_states import AFTER_CANCEL, AFTER_EXPIRE, AFTER_FILL, AFTER_PARTIAL_FILL
 from matching.refusals import DUPLICATE_ORDER, Refusal, ord_rej_reason
 from matching.risk_seam import Risk
@@ -37,7 +37,7 @@ from matching.types import (
     STATUS_REJECTED,
     ExecType,
 )
-from matching.work import WorkQueue
+from matching.work import Work, WorkQueue
 
 NO_ACCOUNT: Final = -1
 """In place of an exposure: a message that is of no account."""
@@ -66,7 +66,7 @@ class OrderDesk:
     def __init__(self, risk: Risk, works: WorkQueue) -> None:
         self.risk = risk
         self.works = works
-        self.accounts: dict[int, Account] = {}
+        self.accounts = works.accounts
         self.books: dict[int, Book] = {}
         self.sessions: dict[int, Session] = {}
         self.members: dict[str, Member] = {}
@@ -99,8 +99,7 @@ class OrderDesk:
         if risk.has_throttles:
             throttled = risk.admit(session_id, exposure, time_ns)
             if throttled:
-                code, text = throttled
-                out.append(MessageThrottled(session_id, command.msg_seq_num, "D", cl_ord_id, text, code))
+                self.refuse_throttled(session_id, command.msg_seq_num, "D", cl_ord_id, throttled, time_ns, out)
                 return
         if cl_ord_id in (member := session.member).used or cl_ord_id in member.refused:
             self._repeat(command, session, out)
@@ -121,7 +120,7 @@ class OrderDesk:
             own, opposite, limit_key = book.asks, book.bids, -price
         best = opposite.best
         taken_price = best.price if command.post_only and best is not None and best.key <= limit_key else 0
-        refusal = self.works.blocks(session_id, account_id) if self.works.pending else None
+        refusal = self.works.blocks(session, account_id, book.instrument, side) if self.works.pending else None
         if refusal is None:
             refusal = risk.check(session_id, exposure, side, price, qty, taken_price)
         if refusal is not None:
@@ -233,8 +232,8 @@ class OrderDesk:
         """Answer an order that a throttle stops or whose ClOrdID is known; `enter` does the same, written out."""
         throttled = self.risk.admit(session.session_id, exposure, time_ns) if self.risk.has_throttles else None
         if throttled is not None:
-            code, text = throttled
-            out.append(MessageThrottled(session.session_id, command.msg_seq_num, "D", command.cl_ord_id, text, code))
+            ids = session.session_id, command.msg_seq_num
+            self.refuse_throttled(*ids, "D", command.cl_ord_id, throttled, time_ns, out)
             return True
         if command.cl_ord_id in session.member.used or command.cl_ord_id in session.member.refused:
             self._repeat(command, session, out)
@@ -246,6 +245,30 @@ class OrderDesk:
         event = self._rejection(command, refusal)
         session.member.refused[command.cl_ord_id] = event
         out.append(event)
+
+    def refuse_throttled(
+        self,
+        session_id: int,
+        msg_seq_num: int,
+        ref_msg_type: str,
+        ref_id: str,
+        throttled: Refusal,
+        time_ns: int,
+        out: list[Event],
+    ) -> None:
+        """Refuse a message over a throttle; a session that does not stop is cut, and its orders are canceled."""
+        code, text = throttled
+        out.append(MessageThrottled(session_id, msg_seq_num, ref_msg_type, ref_id, text, code))
+        why = self.risk.overrun(session_id, time_ns)
+        if not why:
+            return
+        out.append(SessionCut(session_id, why))
+        open_ids = list(self.sessions[session_id].open)
+        if open_ids:
+            # Its first step is that of the next ContinueWork: this is the path of orders.
+            text = f"Canceled: {why}"
+            self.works.pending.append(Work(kind="cancel session", target_id=session_id, text=text, order_ids=open_ids))
+            out.append(WorkLeft(self.works.left()))
 
     def _rejection(self, command: NewOrder, refusal: Refusal) -> Execution:
         self.last_exec_id += 1

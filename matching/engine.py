@@ -6,7 +6,7 @@ CommandRefused.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -22,30 +22,38 @@ from matching.commands import (
     DefineSession,
     DefineShard,
     Deposit,
+    EndLimitOverride,
     EndTradingDay,
     ExpireOrders,
+    MassCancel,
     NewOrder,
+    NoteConnection,
+    OverrideLimits,
     RefuseCancel,
     RefuseOrder,
     ReplaceOrder,
+    RequestMassStatus,
     RequestStatus,
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
     SetMarkPrice,
+    SetPermission,
+    SetProtection,
     SetReferencePrice,
     SetTradingPhase,
     TransferIn,
     TransferOut,
 )
 from matching.desk import OrderDesk
-from matching.events import CommandRefused, Event
+from matching.events import CommandRefused, Event, Execution
 from matching.instrument import Instrument
+from matching.mass_requests import MassRequests
 from matching.operations import Operations
 from matching.order import Account, Session
 from matching.requests import Requests
 from matching.risk_seam import OpenOrder, Risk
-from matching.work import WorkQueue
+from matching.work import REPEATED_EXECUTIONS, WorkQueue
 
 __all__ = ["Engine", "Risk"]
 
@@ -65,12 +73,14 @@ class Engine:
         self.seq = 0
         self.time_ns = 0
         self.risk = risk
-        self.works = WorkQueue()
+        accounts: dict[int, Account] = {}
+        self.works = WorkQueue(accounts)
         self.desk = OrderDesk(risk, self.works)
         self.desk.begin_ids_after(shard_id << SHARD_ID_SHIFT)
         self.requests = Requests(self.desk, risk)
         self.operations = Operations(self.desk, risk, self.works)
-        self._enter = self.desk.enter
+        self.mass_requests = MassRequests(self.desk, self.requests, self.operations.steps)
+        self._choose_ways()
         self.instruments: Mapping[int, Instrument] = MappingProxyType(self.operations.instruments)
         self.accounts: Mapping[int, Account] = MappingProxyType(self.operations.accounts)
         self.sessions: Mapping[int, Session] = MappingProxyType(self.desk.sessions)
@@ -93,10 +103,42 @@ class Engine:
         if kind is CancelOrder:
             self.requests.cancel(command, time_ns, out)  # type: ignore[arg-type]  # as above
         elif kind is ReplaceOrder:
-            self.requests.replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
+            self._replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
         else:
             self._apply_other(command, time_ns, out)
         self.desk.special.run(out)
+
+    def _choose_ways(self) -> None:
+        """Let orders go their plain way while no session has a bound of repeated executions."""
+        self._enter: Callable[[NewOrder, int, list[Event]], None] = self.desk.enter
+        self._replace: Callable[[ReplaceOrder, int, list[Event]], None] = self.requests.replace
+        if self.risk.watches_executions:
+            self._enter = self._enter_watched
+            self._replace = self._replace_watched
+
+    def _enter_watched(self, command: NewOrder, time_ns: int, out: list[Event]) -> None:
+        place = len(out)
+        self.desk.enter(command, time_ns, out)
+        self._watch(place, time_ns, out)
+
+    def _replace_watched(self, command: ReplaceOrder, time_ns: int, out: list[Event]) -> None:
+        place = len(out)
+        self.requests.replace(command, time_ns, out)
+        self._watch(place, time_ns, out)
+
+    def _watch(self, place: int, time_ns: int, out: list[Event]) -> None:
+        """Count each order that was executed on entry; the kill switch of a session that repeats itself is engaged."""
+        last_id, stops = 0, []
+        for event in out[place:]:
+            if type(event) is Execution and event.is_aggressor and event.order_id != last_id:
+                last_id = event.order_id
+                kind = event.account_id, event.instrument_id, event.side
+                why = self.risk.count_execution(event.session_id, kind, time_ns)
+                if why:
+                    stops.append((event.session_id, why))
+        for session_id, why in stops:
+            stop = SetKillSwitch("session", session_id, True, REPEATED_EXECUTIONS, why)
+            self.operations.set_kill_switch(stop, out)
 
     def _apply_other(self, command: Command, time_ns: int, out: list[Event]) -> None:
         if isinstance(command, RequestStatus):
@@ -106,7 +148,11 @@ class Engine:
         elif isinstance(command, RefuseCancel):
             self.requests.refuse_cancel(command, time_ns, out)
         elif isinstance(command, ContinueWork):
-            self.operations.continue_work(out)
+            self.operations.steps.continue_work(out)
+        elif isinstance(command, MassCancel):
+            self.mass_requests.cancel(command, time_ns, out)
+        elif isinstance(command, RequestMassStatus):
+            self.mass_requests.status(command, time_ns, out)
         elif isinstance(command, CancelSessionOrders):
             self.operations.cancel_session_orders(command, out)
         elif isinstance(command, SetMarkPrice):
@@ -125,9 +171,9 @@ class Engine:
         elif isinstance(command, TransferIn):
             self.operations.transfer_in(command, out)
         else:
-            self._apply_definition(command, out)
+            self._apply_definition(command, time_ns, out)
 
-    def _apply_definition(self, command: Command, out: list[Event]) -> None:
+    def _apply_definition(self, command: Command, time_ns: int, out: list[Event]) -> None:
         if isinstance(command, DefineInstrument):
             self.operations.define_instrument(command, out)
         elif isinstance(command, DefineShard):
@@ -140,6 +186,13 @@ class Engine:
             self.operations.set_limits(command, out)
         elif isinstance(command, Deposit):
             self.operations.deposit(command, out)
+        elif isinstance(command, SetProtection):
+            self.operations.set_protection(command, out)
+            self._choose_ways()
+        elif isinstance(command, OverrideLimits | EndLimitOverride | SetPermission):
+            self.operations.change_limits(command, time_ns, out)
+        elif isinstance(command, NoteConnection):
+            self.operations.note_connection(command, out)
         elif isinstance(command, SetTradingPhase):
             self.operations.set_trading_phase(command, out)
         else:
@@ -207,6 +260,7 @@ class Engine:
         """
         assert self.seq == 0, "a snapshot is loaded into a new engine"
         state_records.load(self, data)
+        self._choose_ways()
 
     def state_hash(self) -> bytes:
         """Return 16 bytes that are equal for equal states."""

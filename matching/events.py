@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from matching.terms import Terms
-from matching.types import ExecType, OrdStatus, OrdType, Response, Side, TimeInForce, TradingPhase
+from matching.types import ExecType, KillScope, OrdStatus, OrdType, Response, Side, TimeInForce, TradingPhase
 
 
 class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
@@ -144,11 +144,12 @@ class Posted(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=14):
 class KillSwitchSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=15):
     """A kill switch was engaged or released."""
 
-    scope: str
+    scope: KillScope
     target_id: int
     engaged: bool
     by: str
     reason: str
+    target_name: str = ""
 
 
 class AcceptanceSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=16):
@@ -251,6 +252,90 @@ class MarkPriceSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4
     price: int
 
 
+class MassCancelReported(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=60):
+    """OrderMassCancelReport(r), behind the last of its cancels. `response` is MassCancelResponse(531), 0 where the
+    request was refused with `code` and `text`.
+    """
+
+    report_id: int
+    session_id: int
+    cl_ord_id: str
+    request_type: str
+    response: str
+    total_affected: int
+    symbol: str = ""
+    side: str = ""
+    code: int = 0
+    text: str = ""
+
+
+class MassStatusReported(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=61):
+    """One answer to an OrderMassStatusRequest(AF): `execution` says how one order stands; None: no order is open, or
+    the scope was refused with `code`; `text` says which.
+    """
+
+    exec_id: int
+    session_id: int
+    request_id: str
+    total: int
+    is_last: bool
+    execution: Execution | None = None
+    symbol: str = ""
+    side: str = ""
+    code: int = 0
+    text: str = ""
+
+
+class ScopeCanceled(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=62):
+    """The cancels that a kill switch brought about are done: `canceled` orders, each with its own Execution before."""
+
+    scope: str
+    target_id: int
+    target_name: str
+    canceled: int
+    text: str
+
+
+class SessionCut(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=63):
+    """A session went over the second level of its throttle: it is logged out, its orders are canceled."""
+
+    session_id: int
+    text: str
+
+
+class LimitsOverridden(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=64):
+    """An operator's limits are in force in place of the configured ones."""
+
+    account_id: int
+    instrument_id: int
+    until_ns: int
+    by: str
+    reason: str
+
+
+class LimitOverrideEnded(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=65):
+    """The configured limits are in force again."""
+
+    account_id: int
+    instrument_id: int
+    by: str
+    reason: str
+
+
+class ProtectionSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=66):
+    """Bounds of a session have changed."""
+
+    session_id: int
+
+
+class PermissionSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=67):
+    """What an account may enter in an instrument has changed."""
+
+    account_id: int
+    instrument_id: int
+    sides: str
+
+
 Event: TypeAlias = (
     Execution
     | OrderRefused
@@ -273,4 +358,12 @@ Event: TypeAlias = (
     | TransferredOut
     | TransferredIn
     | MarkPriceSet
+    | MassCancelReported
+    | MassStatusReported
+    | ScopeCanceled
+    | SessionCut
+    | LimitsOverridden
+    | LimitOverrideEnded
+    | ProtectionSet
+    | PermissionSet
 )

@@ -3,6 +3,8 @@
 Owner: the matching thread. A command that cannot be obeyed is answered with CommandRefused and changes nothing.
 """
 
+from typing import Final
+
 from matching.book import Book
 from matching.commands import (
     CancelSessionOrders,
@@ -11,12 +13,17 @@ from matching.commands import (
     DefineInstrument,
     DefineSession,
     Deposit,
+    EndLimitOverride,
     EndTradingDay,
     ExpireOrders,
+    NoteConnection,
+    OverrideLimits,
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
     SetMarkPrice,
+    SetPermission,
+    SetProtection,
     SetReferencePrice,
     SetTradingPhase,
     TransferIn,
@@ -30,28 +37,38 @@ from matching.events import (
     Event,
     InstrumentDefined,
     KillSwitchSet,
+    LimitOverrideEnded,
+    LimitsOverridden,
     LimitsSet,
     MarkPriceSet,
+    PermissionSet,
     Posted,
+    ProtectionSet,
     ReferencePriceSet,
     SessionDefined,
-    TradingDayEnded,
     TradingPhaseSet,
     TransferredIn,
     TransferredOut,
-    WorkLeft,
 )
 from matching.instrument import BASIS_POINTS, PRICE_TICKS_MAX, Instrument, band_around
 from matching.order import Account, Member, Session
 from matching.risk_seam import Risk
-from matching.types import DAY
-from matching.work import Work, WorkQueue
+from matching.steps import Steps
+from matching.types import KillScope
+from matching.work import Work, WorkKind, WorkQueue
+
+KILL_WORK: Final[dict[KillScope, WorkKind]] = {
+    "session": "cancel session",
+    "account": "cancel account",
+    "firm": "cancel firm",
+    "market": "cancel market",
+}
 
 
 class Operations:
-    """Definitions by id, the acceptance of orders, and the work queue's steps."""
+    """Definitions by id, the acceptance of orders, and the beginning of work over whole scopes."""
 
-    __slots__ = ("accepting", "accounts", "desk", "instruments", "risk", "trading_day", "works")
+    __slots__ = ("accepting", "accounts", "desk", "instruments", "risk", "steps", "trading_day", "works")
 
     def __init__(self, desk: OrderDesk, risk: Risk, works: WorkQueue) -> None:
         self.desk = desk
@@ -59,6 +76,7 @@ class Operations:
         self.works = works
         self.instruments: dict[int, Instrument] = {}
         self.accounts = desk.accounts
+        self.steps = Steps(desk, works, self.instruments, desk.accounts)
         self.accepting = True
         self.trading_day = 0
 
@@ -189,6 +207,45 @@ class Operations:
             self.risk.set_limits(command)
             out.append(LimitsSet(command.account_id, command.instrument_id))
 
+    def change_limits(
+        self, command: OverrideLimits | EndLimitOverride | SetPermission, time_ns: int, out: list[Event]
+    ) -> None:
+        """Put an operator's limits or permissions in force, or those of the configuration; open orders stay."""
+        ids = command.account_id, command.instrument_id
+        fault = self._limits_fault(command, time_ns)
+        if fault:
+            _refuse(command, fault, out)
+        elif isinstance(command, OverrideLimits):
+            self.risk.override_limits(command)
+            out.append(LimitsOverridden(*ids, command.until_ns, command.by, command.reason))
+        elif isinstance(command, SetPermission):
+            self.risk.set_permission(command)
+            out.append(PermissionSet(*ids, command.sides))
+        elif self.risk.end_override(command):
+            out.append(LimitOverrideEnded(*ids, command.by, command.reason))
+        else:
+            _refuse(command, f"limits of account {ids[0]} in instrument {ids[1]} are not overridden", out)
+
+    def _limits_fault(self, command: OverrideLimits | EndLimitOverride | SetPermission, time_ns: int) -> str:
+        if command.account_id not in self.accounts:
+            return f"account {command.account_id} is not defined"
+        if command.instrument_id and command.instrument_id not in self.instruments:
+            return f"instrument {command.instrument_id} is not defined"
+        if isinstance(command, EndLimitOverride):
+            return ""
+        if command.sides not in ("", "both", "buy", "sell", "none"):
+            return f"sides {command.sides!r} are not known, allowed: both, buy, sell, none"
+        if isinstance(command, SetPermission):
+            return ""
+        values = (command.order_qty_max, command.order_value_max, command.open_orders_max, command.position_max)
+        if min(*values, command.rate, command.burst) < -1:
+            return f"a limit of account {command.account_id} is below -1: {min(*values, command.rate, command.burst)}"
+        if command.instrument_id and (command.rate, command.burst) != (-1, -1):
+            return "rate and burst are of the account over all instruments (instrument_id 0)"
+        if command.until_ns and command.until_ns <= time_ns:
+            return f"the override ends at {command.until_ns}, which is not after {time_ns}"
+        return ""
+
     def deposit(self, command: Deposit, out: list[Event]) -> None:
         """Post a deposit once; a repeat of its transfer_id is refused and changes nothing."""
         if command.account_id not in self.accounts:
@@ -270,37 +327,67 @@ class Operations:
     def set_kill_switch(self, command: SetKillSwitch, out: list[Event]) -> None:
         """Engage a kill switch and cancel the open orders of its scope, or release it."""
         scope, target_id = command.scope, command.target_id
-        if scope == "market":
-            known, name = target_id == 0, "the market"
-        elif scope == "account":
-            known = target_id in self.accounts
-            name = f"account {self.accounts[target_id].name}" if known else ""
-        else:
-            known = target_id in self.desk.sessions
-            name = f"session {self.desk.sessions[target_id].name}" if known else ""
-        if not known:
-            _refuse(command, f"{scope} {target_id} is not defined", out)
+        name = self._kill_target(command)
+        if not name:
+            _refuse(command, f"{scope} {command.target_name or target_id} is not defined", out)
             return
-        self.risk.set_kill_switch(command)
-        out.append(KillSwitchSet(scope, target_id, command.engaged, command.by, command.reason))
+        self.risk.set_kill_switch(command, self._accounts_of(command))
+        content = scope, target_id, command.engaged, command.by, command.reason
+        out.append(KillSwitchSet(*content, command.target_name))
         if command.engaged:
             text = f"kill switch of {name} engaged: {command.reason or 'no reason given'}"
-            if scope == "session":
-                self._begin(Work(kind="cancel session", target_id=target_id, text=text, order_ids=[]), out)
-            elif scope == "account":
-                self._begin(Work(kind="cancel account", target_id=target_id, text=text, order_ids=[]), out)
-            else:
-                self._begin(Work(kind="cancel market", target_id=0, text=text, order_ids=[]), out)
+            kind = KILL_WORK[scope]
+            self.steps.begin(Work(kind=kind, target_id=target_id, text=text, order_ids=[], request=command), out)
+
+    def _kill_target(self, command: SetKillSwitch) -> str:
+        """Return what a kill switch is of in words, or nothing where that is not defined."""
+        scope, target_id = command.scope, command.target_id
+        if scope == "market":
+            return "the market" if target_id == 0 else ""
+        if scope == "account":
+            return f"account {self.accounts[target_id].name}" if target_id in self.accounts else ""
+        if scope == "firm":
+            return f"firm {command.target_name}" if self._accounts_of(command) else ""
+        return f"session {self.desk.sessions[target_id].name}" if target_id in self.desk.sessions else ""
+
+    def _accounts_of(self, command: SetKillSwitch) -> list[int]:
+        """Return the accounts of the firm that a kill switch names, ascending."""
+        if command.scope != "firm":
+            return []
+        return sorted(key for key, account in self.accounts.items() if account.firm == command.target_name)
+
+    def set_protection(self, command: SetProtection, out: list[Event]) -> None:
+        """Set the bounds of a session beyond its throttles."""
+        values = command.cut_count, command.cut_ns, command.repeat_max, command.repeat_ns
+        if command.session_id not in self.desk.sessions:
+            _refuse(command, f"session {command.session_id} is not defined", out)
+        elif min(values) < 0:
+            _refuse(command, f"a bound of session {command.session_id} is negative: {min(values)}", out)
+        else:
+            self.risk.set_protection(command)
+            out.append(ProtectionSet(command.session_id))
+
+    def note_connection(self, command: NoteConnection, out: list[Event]) -> None:
+        """Keep whether a session was left logged on."""
+        session = self.desk.sessions.get(command.session_id)
+        if session is None:
+            _refuse(command, f"session {command.session_id} is not defined", out)
+        else:
+            session.is_connected = command.is_connected
 
     # -- work in steps ------------------------------------------------------------------------------------------------
 
     def cancel_session_orders(self, command: CancelSessionOrders, out: list[Event]) -> None:
-        """Cancel all open orders that a session entered."""
+        """Cancel all open orders that a session entered, or those of accounts, after a disconnect."""
+        unknown = [each for each in command.account_ids if each not in self.accounts]
         if command.session_id not in self.desk.sessions:
             _refuse(command, f"session {command.session_id} is not defined", out)
-            return
-        work = Work(kind="cancel disconnected session", target_id=command.session_id, text=command.text, order_ids=[])
-        self._begin(work, out)
+        elif unknown:
+            _refuse(command, f"account {unknown[0]} is not defined", out)
+        else:
+            kind: WorkKind = "cancel disconnected accounts" if command.account_ids else "cancel disconnected session"
+            target, text = command.session_id, command.text
+            self.steps.begin(Work(kind=kind, target_id=target, text=text, order_ids=[], request=command), out)
 
     def end_trading_day(self, command: EndTradingDay, out: list[Event]) -> None:
         """Expire Day orders and forget closed ones; the whole market waits until that is done."""
@@ -310,63 +397,8 @@ class Operations:
             return
         self.trading_day = command.trading_day
         text = f"trading day {command.trading_day} has ended"
-        self._begin(Work(kind="end trading day", target_id=command.trading_day, text=text, order_ids=[]), out)
-
-    def continue_work(self, out: list[Event]) -> None:
-        """Do the next step of the oldest unfinished work. What the special desk has left goes first."""
-        if self.desk.special.has_work:
-            self.desk.special.go_on_with_work(out)
-            return
-        if not self.works.pending:
-            out.append(CommandRefused("ContinueWork", "no work is left"))
-            return
-        self._step(self.works.pending[0], out)
-        self._say_left(out)
-
-    def _begin(self, work: Work, out: list[Event]) -> None:
-        """Find the orders of new work and do its first step at once, before older work goes on."""
-        work.order_ids = self._orders_of(work)
-        self.works.pending.append(work)
-        self._step(work, out)
-        self._say_left(out)
-
-    def _say_left(self, out: list[Event]) -> None:
-        if self.works.pending:
-            out.append(WorkLeft(self.works.left()))
-
-    def _orders_of(self, work: Work) -> list[int]:
-        """Return the ids of the orders to look at, ascending. Copies ids only: 10 ms for a million orders."""
-        desk = self.desk
-        if work.kind in ("cancel session", "cancel disconnected session"):
-            return list(desk.sessions[work.target_id].open)
-        if work.kind == "end trading day":
-            return list(desk.orders)
-        return [
-            order_id
-            for order_id, order in desk.orders.items()
-            if order.is_open() and (work.kind == "cancel market" or order.account_id == work.target_id)
-        ]
-
-    def _step(self, work: Work, out: list[Event]) -> None:
-        desk = self.desk
-        ending = work.kind == "end trading day"
-        for order_id in work.next_step():
-            order = desk.orders.get(order_id)
-            if order is None:
-                continue
-            if order.is_open():
-                if not ending:
-                    desk.cancel_unsolicited(order, work.text, out, restatement=work.restatement())
-                elif order.time_in_force == DAY:
-                    desk.expire(order, out, work.text)
-            if ending and not order.is_open():
-                desk.forget(order)
-        if not work.left():
-            self.works.pending.remove(work)
-            if ending:
-                for member in desk.members.values():
-                    member.refused.clear()
-                out.append(TradingDayEnded(work.target_id))
+        work = Work(kind="end trading day", target_id=command.trading_day, text=text, order_ids=[])
+        self.steps.begin(work, out)
 
     def check_invariants(self) -> None:
         """Assert that unfinished work has orders left and that definitions agree with their ids."""

@@ -9,7 +9,7 @@ from matching.types import OrdStatus, OrdType, Side, TimeInForce
 
 if TYPE_CHECKING:
     from matching.book import Level
-    from matching.events import Execution, OrderRefused
+    from matching.events import Execution, MassCancelReported, OrderRefused
     from matching.terms import Terms
 
 NO_CL_ORD_IDS: Final[tuple[str, ...]] = ()
@@ -19,21 +19,33 @@ class Member:
     """One client CompID: ClOrdIDs are unique, and cancels reach, over all its sessions.
 
     `used`: every ClOrdID of the day that named an order, its replaces and its cancel. `refused`: those of refused
-    orders, with the very event that refused them.
+    orders, with the very event that refused them, and of mass cancels, whose reports stand in `mass_cancels`.
     """
 
-    __slots__ = ("comp_id", "refused", "used")
+    __slots__ = ("comp_id", "mass_cancels", "refused", "used")
 
     def __init__(self, comp_id: str) -> None:
         self.comp_id = comp_id
         self.used: dict[str, Order] = {}
         self.refused: dict[str, Execution | OrderRefused] = {}
+        self.mass_cancels: dict[str, MassCancelReported] = {}
 
 
 class Session:
     """One FIX session. `open` holds its resting orders by order id, in the order in which they came."""
 
-    __slots__ = ("burst", "cancel_burst", "cancel_rate", "comp_id", "member", "name", "open", "rate", "session_id")
+    __slots__ = (
+        "burst",
+        "cancel_burst",
+        "cancel_rate",
+        "comp_id",
+        "is_connected",
+        "member",
+        "name",
+        "open",
+        "rate",
+        "session_id",
+    )
 
     def __init__(self, *, session_id: int, name: str, member: Member) -> None:
         self.session_id = session_id
@@ -43,6 +55,7 @@ class Session:
         self.open: dict[int, Order] = {}
         self.rate = 0
         self.burst = 0
+        self.is_connected = True
         self.cancel_rate = 0
         self.cancel_burst = 0
 

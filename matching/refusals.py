@@ -1,9 +1,9 @@
 """Refusals: the stable numeric code of every one, with its meaning and what to do about it. The one table of them.
 
 A code says its FIX value: 1rrnn is OrdRejReason(103) rr, 2rrnn is CxlRejReason(102) rr, 3rrnn is
-BusinessRejectReason(380) rr, of FIX.4.4; `gateway.rejects` turns those values into what other versions know. A refused
-replace is CxlRejReason(102)=99 with the code of the order check that refused it. A code is never given to another
-refusal; one that is not used any more stays in the table.
+BusinessRejectReason(380) rr, 4rrnn is MassCancelRejectReason(532) rr, of FIX.4.4; `gateway.rejects` turns those values
+into what other versions know. A refused replace is CxlRejReason(102)=99 with the code of the order check that refused
+it. A code is never given to another refusal; one that is not used any more stays in the table.
 """
 
 from typing import Final, NamedTuple, TypeAlias
@@ -14,6 +14,8 @@ Refusal: TypeAlias = tuple[int, str]
 KILL_SWITCH_OF_MARKET: Final = 10001
 KILL_SWITCH_OF_ACCOUNT: Final = 10002
 KILL_SWITCH_OF_SESSION: Final = 10003
+KILL_SWITCH_OF_FIRM: Final = 10004
+SIDE_NOT_PERMITTED: Final = 10005
 UNKNOWN_SYMBOL: Final = 10101
 NOT_ACCEPTING: Final = 10201
 TRADING_PHASE: Final = 10202
@@ -100,6 +102,18 @@ NOT_AUTHORIZED: Final = 30601
 THROTTLED_SESSION: Final = 30801
 THROTTLED_ACCOUNT: Final = 30802
 THROTTLED_CANCELS: Final = 30803
+
+MASS_CANCEL_NOT_SUPPORTED: Final = 40001
+MASS_CANCEL_OVER_SHARDS: Final = 40002
+MASS_UNKNOWN_SYMBOL: Final = 40101
+MASS_UNKNOWN_PRODUCT: Final = 40301
+MASS_SCOPE_CONTRADICTS: Final = 49901
+MASS_SIDE: Final = 49902
+MASS_UNKNOWN_ACCOUNT: Final = 49903
+MASS_DUPLICATE_CL_ORD_ID: Final = 49904
+MASS_ID_ABSENT: Final = 49905
+MASS_ID_TOO_LONG: Final = 49906
+MASS_TERM_NOT_OFFERED: Final = 49907
 
 
 class Row(NamedTuple):
@@ -197,6 +211,21 @@ TABLE: Final[dict[int, Row]] = {
     THROTTLED_SESSION: Row("more messages a second than the session may send", "slow down; cancels have a bucket"),
     THROTTLED_ACCOUNT: Row("more messages a second than the account may send", "slow down"),
     THROTTLED_CANCELS: Row("more cancels a second than the session may send", "slow down"),
+    KILL_SWITCH_OF_FIRM: Row("the kill switch of the account's firm is engaged", "ask the operator; cancels pass"),
+    SIDE_NOT_PERMITTED: Row("the account may not enter this side in the instrument", "ask the operator"),
+    MASS_CANCEL_NOT_SUPPORTED: Row("the request type is not offered", "use 1 (symbol), 3 (product) or 7 (all)"),
+    MASS_CANCEL_OVER_SHARDS: Row("a request over instruments of several shards", "send one for each Symbol(55)"),
+    MASS_UNKNOWN_SYMBOL: Row("Symbol(55) is absent or not traded here", "send one of the instrument list"),
+    MASS_UNKNOWN_PRODUCT: Row(
+        "no product, or one that is not traded here", "send CFICode(461) E or F, or SecurityType(167)"
+    ),
+    MASS_SCOPE_CONTRADICTS: Row("a field narrows the request that its type does not have", "leave the field out"),
+    MASS_SIDE: Row("Side(54) of a request over many orders is not offered", "use 1 or 2, or leave it out"),
+    MASS_UNKNOWN_ACCOUNT: Row("Account(1) is not one of the session's", "use an account of the session"),
+    MASS_DUPLICATE_CL_ORD_ID: Row("ClOrdID(11) was used on this trading day", "use a new one"),
+    MASS_ID_ABSENT: Row("the request has no id", "send ClOrdID(11), or MassStatusReqID(584)"),
+    MASS_ID_TOO_LONG: Row("the id of the request is too long", "use at most 64 characters"),
+    MASS_TERM_NOT_OFFERED: Row("a field that would narrow the request is not offered", "leave the field out"),
 }
 
 CXL_REJ_OTHER: Final = 99
@@ -219,9 +248,20 @@ def business_reject_reason(code: int) -> int:
     return code // 100 % 100
 
 
+def mass_cancel_reject_reason(code: int) -> int:
+    """Return MassCancelRejectReason(532) of the code of a refused mass cancel, as FIX.4.4 has it."""
+    assert code // 10_000 == 4, f"{code} is no code of a mass request"
+    return code // 100 % 100
+
+
 def as_markdown() -> str:
     """Return the table as Markdown, a row per code."""
-    fields = {1: "OrdRejReason(103)", 2: "CxlRejReason(102)", 3: "BusinessRejectReason(380)"}
+    fields = {
+        1: "OrdRejReason(103)",
+        2: "CxlRejReason(102)",
+        3: "BusinessRejectReason(380)",
+        4: "MassCancelRejectReason(532)",
+    }
     lines = ["| code | FIX.4.4 | meaning | what to do |", "|---|---|---|---|"]
     for code, row in sorted(TABLE.items()):
         lines.append(f"| {code} | {fields[code // 10_000]}={code // 100 % 100} | {row.meaning} | {row.remedy} |")

@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from matching import refusals
 from matching.book import BookSide
-from matching.commands import CancelOrder, RefuseCancel, RefuseOrder, ReplaceOrder, RequestStatus
+from matching.commands import CancelOrder, MassCancel, RefuseCancel, RefuseOrder, ReplaceOrder, RequestStatus
 from matching.desk import NO_ACCOUNT, OrderDesk, used_before
-from matching.events import CancelRejected, Event, MessageThrottled, OrderRefused
+from matching.events import CancelRejected, Event, OrderRefused
 from matching.order import Member, Order, Session
 from matching.order_states import AFTER_CANCEL, AFTER_REPLACE
 from matching.refusals import Refusal
@@ -51,7 +51,7 @@ class Requests:
     def cancel(self, command: CancelOrder, time_ns: int, out: list[Event]) -> None:
         """Cancel an order of the member, entered by whichever of its sessions."""
         session = self.desk.sessions[command.session_id]
-        if self._is_cancel_throttled(command, time_ns, out):
+        if self.is_cancel_throttled(command, "F", time_ns, out):
             return
         cl_ord_id = command.cl_ord_id
         if command.poss_resend and self._is_known(session, cl_ord_id, out):
@@ -74,7 +74,7 @@ class Requests:
         session = self.desk.sessions[command.session_id]
         order = self._find(session, command)
         exposure = NO_ACCOUNT if order is None else order.exposure
-        if self._is_throttled(
+        if self.is_throttled(
             command.session_id, command.msg_seq_num, "G", command.cl_ord_id, time_ns, out, exposure=exposure
         ):
             return
@@ -150,9 +150,9 @@ class Requests:
         """Reject a cancel or replace that translation could not express, with the true state of its order."""
         session = self.desk.sessions[command.session_id]
         if command.response_to == RESPONSE_TO_CANCEL:
-            if self._is_cancel_throttled(command, time_ns, out):
+            if self.is_cancel_throttled(command, "F", time_ns, out):
                 return
-        elif self._is_throttled(command.session_id, command.msg_seq_num, "G", command.cl_ord_id, time_ns, out):
+        elif self.is_throttled(command.session_id, command.msg_seq_num, "G", command.cl_ord_id, time_ns, out):
             return
         fault = command.code, command.text
         self._reject(command, command.response_to, self._find(session, command), fault, out)
@@ -214,7 +214,9 @@ class Requests:
             best = opposite.best
             if best is not None and best.key <= limit_key:
                 taken_price = best.price
-        refusal = self.desk.works.blocks(command.session_id, order.account_id) if self.desk.works.pending else None
+        works, instrument = self.desk.works, self.desk.books[order.instrument_id].instrument
+        asking = self.desk.sessions[command.session_id]
+        refusal = works.blocks(asking, order.account_id, instrument, order.side) if works.pending else None
         if refusal is None:
             return self.risk.check_replace(
                 command.session_id,
@@ -267,7 +269,7 @@ class Requests:
     def request_status(self, command: RequestStatus, time_ns: int, out: list[Event]) -> None:
         """Tell the asking session how an order of its member stands."""
         session = self.desk.sessions[command.session_id]
-        if self._is_throttled(command.session_id, command.msg_seq_num, "H", command.cl_ord_id, time_ns, out):
+        if self.is_throttled(command.session_id, command.msg_seq_num, "H", command.cl_ord_id, time_ns, out):
             return
         order = self.desk.orders.get(command.order_id)
         if order is not None and order.session.member is session.member:
@@ -304,7 +306,7 @@ class Requests:
     def refuse_order(self, command: RefuseOrder, time_ns: int, out: list[Event]) -> None:
         """Refuse an order that translation could not express; its ClOrdID is used all the same."""
         session = self.desk.sessions[command.session_id]
-        if self._is_throttled(command.session_id, command.msg_seq_num, "D", command.cl_ord_id, time_ns, out):
+        if self.is_throttled(command.session_id, command.msg_seq_num, "D", command.cl_ord_id, time_ns, out):
             return
         member = session.member
         cl_ord_id = command.cl_ord_id
@@ -334,7 +336,7 @@ class Requests:
             member.refused[cl_ord_id] = event
         out.append(event)
 
-    def _is_throttled(
+    def is_throttled(
         self,
         session_id: int,
         msg_seq_num: int,
@@ -348,14 +350,15 @@ class Requests:
         """Take a token for a message that is no cancel, or say that there is none."""
         throttled = self.risk.admit(session_id, exposure, time_ns) if self.risk.has_throttles else None
         if throttled is not None:
-            code, text = throttled
-            out.append(MessageThrottled(session_id, msg_seq_num, ref_msg_type, cl_ord_id, text, code))
+            self.desk.refuse_throttled(session_id, msg_seq_num, ref_msg_type, cl_ord_id, throttled, time_ns, out)
         return throttled is not None
 
-    def _is_cancel_throttled(self, command: CancelOrder | RefuseCancel, time_ns: int, out: list[Event]) -> bool:
+    def is_cancel_throttled(
+        self, command: CancelOrder | RefuseCancel | MassCancel, ref_msg_type: str, time_ns: int, out: list[Event]
+    ) -> bool:
         """Take a token for a cancel, or say that there is none."""
         throttled = self.risk.admit_cancel(command.session_id, time_ns) if self.risk.has_throttles else None
         if throttled is not None:
-            code, text = throttled
-            out.append(MessageThrottled(command.session_id, command.msg_seq_num, "F", command.cl_ord_id, text, code))
+            ids = command.session_id, command.msg_seq_num, ref_msg_type, command.cl_ord_id
+            self.desk.refuse_throttled(*ids, throttled, time_ns, out)
         return throttled is not None

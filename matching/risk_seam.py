@@ -6,16 +6,20 @@ one). Margin comes into the same four places: what is reserved and settled is th
 matching never looks at it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias
 
 from matching.commands import (
     DefineAccount,
     DefineSession,
     Deposit,
+    EndLimitOverride,
+    OverrideLimits,
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetPermission,
+    SetProtection,
     TransferIn,
     TransferOut,
 )
@@ -32,6 +36,10 @@ class Risk(Protocol):
 
     has_throttles: bool
     """False while no throttle is set: then the engine does not even ask."""
+    watches_executions: bool
+    """False while no session has a bound of repeated executions: then orders go their plain way."""
+    override_ends_ns: int
+    """When the first override of limits ends; 0 while none has an end."""
 
     def define_instrument(self, instrument: Instrument) -> None:
         """Get to know an instrument; the object stays the engine's and always shows its present band and phase."""
@@ -54,8 +62,31 @@ class Risk(Protocol):
     def transfer_in(self, command: TransferIn) -> tuple[str, int]:
         """Post it once, with the same answers as `transfer_out`."""
 
-    def set_kill_switch(self, command: SetKillSwitch) -> None:
-        """Engage or release a kill switch."""
+    def set_kill_switch(self, command: SetKillSwitch, account_ids: Sequence[int] = ()) -> None:
+        """Engage or release a kill switch; `account_ids` are those of the firm, where it is of one."""
+
+    def set_protection(self, command: SetProtection) -> None:
+        """Set the bounds of a session beyond its throttles."""
+
+    def override_limits(self, command: OverrideLimits) -> None:
+        """Put an operator's limits in force in place of the configured ones."""
+
+    def end_override(self, command: EndLimitOverride) -> bool:
+        """Put the configured limits in force again; return whether there was an override."""
+
+    def ended_overrides(self, now_ns: int) -> list[tuple[int, int]]:
+        """Return account and instrument id of the overrides whose time is over, ascending."""
+
+    def set_permission(self, command: SetPermission) -> None:
+        """Set which sides an account may enter in an instrument."""
+
+    def count_execution(self, session_id: int, kind: tuple[int, int, str], time_ns: int) -> str:
+        """Count an order that was executed on entry, of account, instrument and side; return why the session has to be
+        stopped, or nothing.
+        """
+
+    def overrun(self, session_id: int, time_ns: int) -> str:
+        """Count a throttled message; return why the session is to be cut, or nothing."""
 
     def set_acceptance(self, command: SetAcceptance) -> None:
         """Open or close the acceptance of orders."""

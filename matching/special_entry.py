@@ -86,9 +86,11 @@ class SpecialEntry:
         desk = self.desk
         if book.has_due:
             return self.special.blocked_by_triggers(book)
-        refusal = desk.works.blocks(command.session_id, command.account_id) if desk.works.pending else None
-        if refusal is not None:
-            return refusal
+        if desk.works.pending:
+            session = desk.sessions[command.session_id]
+            blocked = desk.works.blocks(session, command.account_id, book.instrument, command.side)
+            if blocked is not None:
+                return blocked
         taken_price = 0
         if command.post_only and command.ord_type != PEGGED and book.instrument.is_matching:
             opposite = book.asks if command.side == BUY else book.bids

@@ -66,7 +66,8 @@ class SpecialReplace:
         if book.has_due:
             return self.special.blocked_by_triggers(book)
         works = self.desk.works
-        fault = works.blocks(command.session_id, order.account_id) if works.pending else None
+        asking = self.desk.sessions[command.session_id]
+        fault = works.blocks(asking, order.account_id, book.instrument, order.side) if works.pending else None
         if fault is not None:
             return fault
         return self.desk.risk.check_replace(

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
-from matching.events import Execution, OrderRefused
+from matching.commands import MassCancel
+from matching.events import Execution, MassCancelReported, OrderRefused
 from matching.instrument import Instrument
 from matching.order import Account, Member, Order
 from matching.special_records import SpecialRecord, dump_special, load_special, load_stirred
 from matching.types import BUY, InstrumentKind, OrdStatus, OrdType, Side, TimeInForce, TradingPhase
-from matching.work import Work, WorkKind
+from matching.work import Work, WorkKind, WorkRequest
 
 if TYPE_CHECKING:
     from matching.engine import Engine
@@ -59,6 +60,23 @@ class SessionRecord(msgspec.Struct, array_like=True, gc=False):
     cancel_burst: int
 
 
+class WorkRecord(msgspec.Struct, array_like=True, gc=False):
+    """What a piece of unfinished work has beyond its orders; as many as there are works."""
+
+    request: WorkRequest | None
+    total: int
+    changed: int
+    askers: list[int]
+
+
+class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
+    """Unfinished work, the reports of mass cancels by member, and the sessions that had logged out in order."""
+
+    works: list[WorkRecord]
+    mass_cancels: list[tuple[str, list[MassCancelReported]]]
+    logged_out: list[int]
+
+
 class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     """All of it; `risk` is the risk engine's own record, `works` is (kind, target, text, orders not yet looked at)."""
 
@@ -79,8 +97,10 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     works: list[tuple[WorkKind, int, str, list[int]]]
     risk: bytes
     special: SpecialRecord | None = None
+    protection: ProtectionRecord | None = None
 
 
+_FIELDS_WITHOUT_PROTECTION: Final = EngineRecord.__struct_fields__.index("protection")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(EngineRecord).decode
 
@@ -88,7 +108,11 @@ _decode = msgspec.msgpack.Decoder(EngineRecord).decode
 def dump(engine: "Engine") -> bytes:
     """Return the state of `engine` as bytes."""
     with _NoCollection():
-        return _encode(_record(engine))
+        record = _record(engine)
+        if record.protection is None:
+            # As it was before there was any: the hash of such a state is what a snapshot of an older program has.
+            return _encode(msgspec.structs.astuple(record)[:_FIELDS_WITHOUT_PROTECTION])
+        return _encode(record)
 
 
 def load(engine: "Engine", data: bytes) -> None:
@@ -141,7 +165,20 @@ def _record(engine: "Engine") -> EngineRecord:
         [(each.kind, each.target_id, each.text, list(each.order_ids[each.done :])) for each in engine.works.pending],
         engine.risk.dump(),
         dump_special(desk),
+        _protection(engine),
     )
+
+
+def _protection(engine: "Engine") -> ProtectionRecord | None:
+    """Return the record, or None where it would say nothing."""
+    desk = engine.desk
+    works = [WorkRecord(each.request, each.total, each.changed, each.askers) for each in engine.works.pending]
+    reports = [(key, each) for key, each in sorted(desk.members.items()) if each.mass_cancels]
+    mass_cancels = [(key, list(member.mass_cancels.values())) for key, member in reports]
+    logged_out = [key for key, each in sorted(desk.sessions.items()) if not each.is_connected]
+    if not mass_cancels and not logged_out and all(each.request is None for each in works):
+        return None
+    return ProtectionRecord(works, mass_cancels, logged_out)
 
 
 def _instrument(each: Instrument) -> InstrumentRecord:
@@ -292,3 +329,17 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
         member.refused = {event.cl_ord_id: event for event in events}
     for kind, target_id, text, order_ids in record.works:
         engine.works.pending.append(Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids))
+    if record.protection is not None:
+        _load_protection(engine, record.protection)
+
+
+def _load_protection(engine: "Engine", record: ProtectionRecord) -> None:
+    desk = engine.desk
+    for work, more in zip(engine.works.pending, record.works, strict=True):
+        work.request, work.total, work.changed, work.askers = more.request, more.total, more.changed, more.askers
+        if isinstance(more.request, MassCancel):
+            work.comp_id = desk.sessions[more.request.session_id].comp_id
+    for comp_id, reports in record.mass_cancels:
+        desk.members[comp_id].mass_cancels = {report.cl_ord_id: report for report in reports}
+    for session_id in record.logged_out:
+        desk.sessions[session_id].is_connected = False

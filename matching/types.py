@@ -48,7 +48,7 @@ STATUS_EXPIRED: Final = "C"
 
 InstrumentKind: TypeAlias = Literal["spot", "perpetual"]
 TradingPhase: TypeAlias = Literal["continuous", "halted", "closed"]
-KillScope: TypeAlias = Literal["session", "account", "market"]
+KillScope: TypeAlias = Literal["session", "account", "market", "firm"]
 Response: TypeAlias = Literal["1", "2"]
 RESPONSE_TO_CANCEL: Final = "1"
 RESPONSE_TO_REPLACE: Final = "2"

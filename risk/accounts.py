@@ -5,9 +5,9 @@ Owner: the risk engine. Cash is in 10^-6 of its currency, shares and positions i
 
 from typing import Final
 
-from matching.commands import SetLimits
+from matching.commands import OverrideLimits, SetLimits
 from matching.instrument import QTY_LOTS_MAX, Instrument
-from risk.throttle import Bucket
+from risk.throttle import Bucket, bucket_of
 
 UNBOUNDED: Final = 1 << 200
 """The bound that stands for "no limit" (0 in the command): above any value, so that the path has no case for it."""
@@ -15,6 +15,12 @@ AMOUNT_MAX: Final = (1 << 62) - 1
 """Bound on what may be deposited of an asset in all, and on what may come in of it from other shards, less what left:
 every balance is at most the sum of both, and so fits the 63 bits of a journal record.
 """
+
+
+BOTH: Final = "both"
+SIDES: Final = (BOTH, "buy", "sell", "none")
+"""Which sides an account may enter in an instrument."""
+PERMITTED_SIDES: Final = {BOTH: "12", "buy": "1", "sell": "2", "none": ""}
 
 
 class Balance:
@@ -29,7 +35,9 @@ class Balance:
 
 
 class Ledger:
-    """Balances of one account by its own id, by asset."""
+    """Balances of one account by its own id, by asset. `limits`, `overrides` and `permissions` are by instrument id, 0
+    over all instruments; an override is an operator's and goes before what is configured.
+    """
 
     __slots__ = (
         "account_id",
@@ -40,6 +48,8 @@ class Ledger:
         "name",
         "open_orders",
         "open_orders_max",
+        "overrides",
+        "permissions",
     )
 
     def __init__(self, account_id: int, name: str) -> None:
@@ -51,11 +61,33 @@ class Ledger:
         self.killed = ""
         self.bucket: Bucket | None = None
         self.limits: dict[int, SetLimits] = {}
+        self.overrides: dict[int, OverrideLimits] = {}
+        self.permissions: dict[int, str] = {}
 
     def take_limits(self) -> None:
-        """Put the limit over all instruments in force."""
-        over_all = self.limits.get(0)
-        self.open_orders_max = UNBOUNDED if over_all is None else over_all.open_orders_max or UNBOUNDED
+        """Put the limit and the throttle over all instruments in force."""
+        self.open_orders_max = self.limit("open_orders_max", 0) or UNBOUNDED
+        self.bucket = bucket_of(self.bucket, rate=self.limit("rate", 0), burst=self.limit("burst", 0))
+
+    def limit(self, name: str, instrument_id: int) -> int:
+        """Return a limit in force: the operator's, else the configured one; 0: none."""
+        override = self.overrides.get(instrument_id)
+        if override is not None:
+            found: int = getattr(override, name)
+            if found >= 0:
+                return found
+        limits = self.limits.get(instrument_id)
+        return 0 if limits is None else getattr(limits, name)
+
+    def sides(self, instrument_id: int) -> str:
+        """Return the sides that may be entered in an instrument: the narrowest scope that says something decides."""
+        for key in (instrument_id, 0):
+            override = self.overrides.get(key)
+            if override is not None and override.sides:
+                return override.sides
+            if self.permissions.get(key):
+                return self.permissions[key]
+        return BOTH
 
     def balance(self, asset: str) -> Balance:
         """Return the balance of an asset, opened at zero."""
@@ -70,7 +102,8 @@ class Exposure:
 
     `position` is the ledger of the shares, or of the contracts of a perpetual (negative: short). `short_lock` is the
     cash held for a short perpetual. The four limits are the tighter of the account's own and the account's in this
-    instrument.
+    instrument. Where not both `sides` may be entered, `order_qty_max` is 0, so that the path has no case for it, and
+    `order_qty_bound` is the limit.
     """
 
     __slots__ = (
@@ -82,11 +115,13 @@ class Exposure:
         "open_orders",
         "open_orders_max",
         "open_sell_qty",
+        "order_qty_bound",
         "order_qty_max",
         "order_value_max",
         "position",
         "position_max",
         "short_lock",
+        "sides",
         "tick_lot_value",
     )
 
@@ -101,22 +136,19 @@ class Exposure:
         self.open_buy_qty = 0
         self.open_sell_qty = 0
         self.short_lock = 0
-        self.order_qty_max = QTY_LOTS_MAX
-        self.order_value_max = UNBOUNDED
-        self.open_orders_max = UNBOUNDED
-        self.position_max = UNBOUNDED
         self.take_limits()
 
     def take_limits(self) -> None:
-        """Put the account's present limits in force."""
-        own = self.account.limits.get(self.instrument.instrument_id)
-        over_all = self.account.limits.get(0)
+        """Put the account's present limits and permissions in force."""
+        account, instrument_id = self.account, self.instrument.instrument_id
         self.order_qty_max = QTY_LOTS_MAX
-        self.order_value_max = self.open_orders_max = self.position_max = UNBOUNDED
-        for limits in (own, over_all):
-            if limits is not None:
-                self.order_qty_max = min(self.order_qty_max, limits.order_qty_max or UNBOUNDED)
-                self.order_value_max = min(self.order_value_max, limits.order_value_max or UNBOUNDED)
-                self.position_max = min(self.position_max, limits.position_max or UNBOUNDED)
-        if own is not None:
-            self.open_orders_max = own.open_orders_max or UNBOUNDED
+        self.order_value_max = self.position_max = UNBOUNDED
+        for key in (instrument_id, 0):
+            self.order_qty_max = min(self.order_qty_max, account.limit("order_qty_max", key) or UNBOUNDED)
+            self.order_value_max = min(self.order_value_max, account.limit("order_value_max", key) or UNBOUNDED)
+            self.position_max = min(self.position_max, account.limit("position_max", key) or UNBOUNDED)
+        self.open_orders_max = account.limit("open_orders_max", instrument_id) or UNBOUNDED
+        self.order_qty_bound = self.order_qty_max
+        self.sides = account.sides(instrument_id)
+        if self.sides != BOTH:
+            self.order_qty_max = 0

@@ -6,18 +6,20 @@ texts, which name the limit, the value found and the bound allowed, are made by 
 is refused.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from matching import refusals
 from matching.refusals import Refusal
 from matching.types import BUY, Side
-from risk.accounts import Exposure, Ledger
+from risk.accounts import BOTH, PERMITTED_SIDES, Exposure, Ledger
 from risk.texts import cash_text, price_text, qty_text
 
 PRECEDENCE: Final = (
     "kill switch",
     "acceptance",
     "trading phase",
+    "permission",
     "order quantity",
     "price band",
     "order value",
@@ -32,9 +34,19 @@ class Gates:
     """What closes the exchange for new orders, beside phases. `are_open` is False while anything is closed.
 
     `accounts_killed` counts the accounts with an engaged kill switch, whose reason stands in the account's ledger.
+    `firm_of` names the firm of every account whose firm has one, by account id.
     """
 
-    __slots__ = ("acceptance_reason", "accepting", "accounts_killed", "are_open", "market_killed", "sessions_killed")
+    __slots__ = (
+        "acceptance_reason",
+        "accepting",
+        "accounts_killed",
+        "are_open",
+        "firm_of",
+        "firms_killed",
+        "market_killed",
+        "sessions_killed",
+    )
 
     def __init__(self) -> None:
         self.accepting = True
@@ -42,12 +54,30 @@ class Gates:
         self.market_killed = ""
         self.sessions_killed: dict[int, str] = {}
         self.accounts_killed = 0
+        self.firms_killed: dict[str, str] = {}
+        self.firm_of: dict[int, str] = {}
         self.are_open = True
 
     def renew(self) -> None:
         """Draw `are_open` from the rest, after each change."""
-        closed = self.market_killed or self.sessions_killed or self.accounts_killed or not self.accepting
-        self.are_open = not closed
+        killed = self.market_killed or self.sessions_killed or self.accounts_killed or self.firms_killed
+        self.are_open = not killed and self.accepting
+
+    def set_firm(self, firm: str, reason: str, account_ids: Sequence[int]) -> None:
+        """Engage the kill switch of a firm with these accounts, or release it where there is no reason."""
+        if reason:
+            self.firms_killed[firm] = reason
+        else:
+            self.firms_killed.pop(firm, None)
+        for account_id in account_ids:
+            self.place(account_id, firm)
+
+    def place(self, account_id: int, firm: str) -> None:
+        """Take note of the firm that an account belongs to."""
+        if firm in self.firms_killed:
+            self.firm_of[account_id] = firm
+        else:
+            self.firm_of.pop(account_id, None)
 
 
 def check_order(
@@ -75,7 +105,9 @@ def check_order(
     if not instrument.is_trading:
         return refuse_phase(exposure)
     if not 0 < qty <= exposure.order_qty_max:
-        return refuse_order_qty(exposure, qty)
+        refused = refuse_side(exposure, side) or refuse_order_qty(exposure, qty)
+        if refused is not None:
+            return refused
     if not instrument.band_low <= price <= instrument.band_high:
         return refuse_price(exposure, price)
     unit = exposure.tick_lot_value
@@ -112,6 +144,9 @@ def check_gates(gates: Gates, account: Ledger, session_id: int) -> Refusal | Non
         return refusals.KILL_SWITCH_OF_MARKET, f"kill switch of the market is engaged: {gates.market_killed}"
     if account.killed:
         return refusals.KILL_SWITCH_OF_ACCOUNT, f"kill switch of account {account.name} is engaged: {account.killed}"
+    firm = gates.firm_of.get(account.account_id)
+    if firm is not None:
+        return refusals.KILL_SWITCH_OF_FIRM, f"kill switch of firm {firm} is engaged: {gates.firms_killed[firm]}"
     if session_id in gates.sessions_killed:
         reason = gates.sessions_killed[session_id]
         return refusals.KILL_SWITCH_OF_SESSION, f"kill switch of this session is engaged: {reason}"
@@ -127,14 +162,28 @@ def refuse_phase(exposure: Exposure) -> Refusal:
     return refusals.TRADING_PHASE, text
 
 
-def refuse_order_qty(exposure: Exposure, qty: int) -> Refusal:
-    """The quantity is not positive, or above the limit."""
+def refuse_side(exposure: Exposure, side: Side) -> Refusal | None:
+    """The account may not enter this side in the instrument."""
+    if side in PERMITTED_SIDES[exposure.sides]:
+        return None
+    name, symbol = exposure.account.name, exposure.instrument.symbol
+    return (
+        refusals.SIDE_NOT_PERMITTED,
+        f"Side(54) {side} is not permitted to account {name} in {symbol}: {exposure.sides}",
+    )
+
+
+def refuse_order_qty(exposure: Exposure, qty: int) -> Refusal | None:
+    """The quantity is not positive, or above the limit; None where the limit only seemed to be 0 (see Exposure)."""
+    limit = exposure.order_qty_max if exposure.sides == BOTH else exposure.order_qty_bound
+    if 0 < qty <= limit:
+        return None
     instrument = exposure.instrument
     value = qty_text(instrument, qty)
     if qty <= 0:
         text = f"OrderQty(38) {value} is below the least quantity {qty_text(instrument, 1)} of {instrument.symbol}"
         return refusals.QTY_NOT_POSITIVE, text
-    bound = qty_text(instrument, exposure.order_qty_max)
+    bound = qty_text(instrument, limit)
     whose = whose_limit(exposure, "order_qty_max")
     return refusals.ORDER_QTY_MAX, f"OrderQty(38) {value} exceeds order_qty_max {bound} {whose}"
 
@@ -216,6 +265,12 @@ def whose_limit(exposure: Exposure, name: str) -> str:
     """Say where the limit in force was set: on the account in the instrument, on the account, or by the exchange."""
     account, instrument = exposure.account, exposure.instrument
     in_force: int = getattr(exposure, name)
+    if name == "order_qty_max" and exposure.sides != BOTH:
+        in_force = exposure.order_qty_bound
+    for instrument_id, where in ((instrument.instrument_id, f" in {instrument.symbol}"), (0, "")):
+        override = account.overrides.get(instrument_id)
+        if override is not None and getattr(override, name) == in_force:
+            return f"of account {account.name}{where}, as an operator has set it"
     for instrument_id, where in ((instrument.instrument_id, f" in {instrument.symbol}"), (0, "")):
         limits = account.limits.get(instrument_id)
         if limits is not None and getattr(limits, name) == in_force:

@@ -4,7 +4,7 @@ It refuses and keeps account, and matches nothing. Every posting has two sides, 
 `outside` and `transit`, so that each asset sums to zero over all ledgers after every command.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from matching import refusals
@@ -12,9 +12,13 @@ from matching.commands import (
     DefineAccount,
     DefineSession,
     Deposit,
+    EndLimitOverride,
+    OverrideLimits,
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetPermission,
+    SetProtection,
     TransferIn,
     TransferOut,
 )
@@ -24,6 +28,7 @@ from matching.types import BUY, Side
 from risk import audit, records
 from risk.accounts import AMOUNT_MAX, Balance, Exposure, Ledger
 from risk.checks import Gates, check_order
+from risk.protection import Protection
 from risk.texts import amount_text
 from risk.throttle import TOKEN, Bucket, bucket_of
 from risk.transit import Transit, asset_fault, instrument_of
@@ -37,6 +42,8 @@ class RiskEngine:
 
     def __init__(self) -> None:
         self.has_throttles = False
+        self.watches_executions = False
+        self.override_ends_ns = 0
         self.gates = Gates()
         self.instruments: dict[int, Instrument] = {}
         self.ledgers: dict[int, Ledger] = {}
@@ -47,6 +54,7 @@ class RiskEngine:
         self.cancel_buckets: dict[int, Bucket] = {}
         self.transfers: dict[str, tuple[int, str, int]] = {}
         self.transit = Transit(self.ledgers, self.instruments)
+        self.protections: dict[int, Protection] = {}
 
     # -- operators and configuration ----------------------------------------------------------------------------------
 
@@ -56,6 +64,7 @@ class RiskEngine:
     def define_account(self, command: DefineAccount) -> None:
         if command.account_id not in self.ledgers:
             self.ledgers[command.account_id] = Ledger(command.account_id, command.name)
+        self.gates.place(command.account_id, command.firm)
 
     def define_session(self, command: DefineSession) -> None:
         _put_bucket(self.session_buckets, command.session_id, command.rate, command.burst)
@@ -63,17 +72,71 @@ class RiskEngine:
         self._renew_throttles()
 
     def set_limits(self, command: SetLimits) -> None:
-        ledger = self.ledgers[command.account_id]
-        ledger.limits[command.instrument_id] = command
-        if command.instrument_id == 0:
-            ledger.bucket = bucket_of(ledger.bucket, rate=command.rate, burst=command.burst)
-            ledger.take_limits()
-            self._renew_throttles()
+        self.ledgers[command.account_id].limits[command.instrument_id] = command
+        self._take_limits(command.account_id)
+
+    def override_limits(self, command: OverrideLimits) -> None:
+        self.ledgers[command.account_id].overrides[command.instrument_id] = command
+        self._take_limits(command.account_id)
+
+    def end_override(self, command: EndLimitOverride) -> bool:
+        known = self.ledgers[command.account_id].overrides.pop(command.instrument_id, None)
+        self._take_limits(command.account_id)
+        return known is not None
+
+    def set_permission(self, command: SetPermission) -> None:
+        permissions = self.ledgers[command.account_id].permissions
+        if command.sides:
+            permissions[command.instrument_id] = command.sides
+        else:
+            permissions.pop(command.instrument_id, None)
+        self._take_limits(command.account_id)
+
+    def _take_limits(self, account_id: int) -> None:
+        """Put changed limits in force; open orders stay as they are."""
+        ledger = self.ledgers[account_id]
+        ledger.take_limits()
+        self._renew_throttles()
+        self._renew_overrides()
         for exposure in self.exposures:
             if exposure.account is ledger:
                 exposure.take_limits()
 
-    def set_kill_switch(self, command: SetKillSwitch) -> None:
+    def _renew_overrides(self) -> None:
+        ends = [
+            each.until_ns for ledger in self.ledgers.values() for each in ledger.overrides.values() if each.until_ns
+        ]
+        self.override_ends_ns = min(ends, default=0)
+
+    def ended_overrides(self, now_ns: int) -> list[tuple[int, int]]:
+        return [
+            (account_id, instrument_id)
+            for account_id, ledger in sorted(self.ledgers.items())
+            for instrument_id, each in sorted(ledger.overrides.items())
+            if each.until_ns and each.until_ns <= now_ns
+        ]
+
+    def count_execution(self, session_id: int, kind: tuple[int, int, str], time_ns: int) -> str:
+        protection = self.protections.get(session_id)
+        return "" if protection is None else protection.count_execution(kind, time_ns)
+
+    def set_protection(self, command: SetProtection) -> None:
+        known = self.protections.get(command.session_id)
+        if known is None:
+            known = self.protections[command.session_id] = Protection(command)
+        known.bounds = command
+        if known.is_empty():
+            del self.protections[command.session_id]
+        self._renew_watch()
+
+    def _renew_watch(self) -> None:
+        self.watches_executions = any(each.bounds.repeat_max for each in self.protections.values())
+
+    def overrun(self, session_id: int, time_ns: int) -> str:
+        protection = self.protections.get(session_id)
+        return "" if protection is None else protection.count_overrun(time_ns)
+
+    def set_kill_switch(self, command: SetKillSwitch, account_ids: Sequence[int] = ()) -> None:
         gates = self.gates
         reason = (command.reason or "no reason given") if command.engaged else ""
         if command.scope == "market":
@@ -81,6 +144,8 @@ class RiskEngine:
         elif command.scope == "account":
             self.ledgers[command.target_id].killed = reason
             gates.accounts_killed = sum(1 for ledger in self.ledgers.values() if ledger.killed)
+        elif command.scope == "firm":
+            gates.set_firm(command.target_name, reason, account_ids)
         elif reason:
             gates.sessions_killed[command.target_id] = reason
         else:
@@ -293,6 +358,8 @@ class RiskEngine:
         records.load(self, data)
         self.gates.renew()
         self._renew_throttles()
+        self._renew_watch()
+        self._renew_overrides()
 
     def check_invariants(self, open_orders: Iterable[tuple[int, int, Side, int, int]]) -> None:
         audit.check(self, open_orders)
@@ -306,6 +373,7 @@ class RiskEngine:
             "transfers_in": len(self.transit.incoming),
             "kill_switches": bool(self.gates.market_killed)
             + len(self.gates.sessions_killed)
+            + len(self.gates.firms_killed)
             + self.gates.accounts_killed,
         }
 

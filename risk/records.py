@@ -1,22 +1,24 @@
 """The risk engine's state as bytes: versioned, complete, the same for the same state; ordered by id or name.
 
-A state without transfers between shards is written in version 1, as it was before there were any: so its state hash is
-the one that a snapshot of an older program has, and `verify` can compare them.
+A state without transfers between shards is written in version 1, one without protection beyond throttles and limits in
+version 2, as they were before there were any: so its state hash is the one that a snapshot of an older program has, and
+`verify` can compare them.
 """
 
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from matching.commands import SetLimits
+from matching.commands import OverrideLimits, SetLimits, SetProtection
 from risk.accounts import Balance, Ledger
+from risk.protection import Protection, Window
 from risk.throttle import Bucket
 from risk.transit import Transfer
 
 if TYPE_CHECKING:
     from risk.engine import RiskEngine
 
-RECORD_VERSION: Final = 2
+RECORD_VERSION: Final = 3
 
 BucketRecord = tuple[int, int, int, int]
 BalanceRecord = tuple[str, int, int]
@@ -46,8 +48,26 @@ class ExposureRecord(msgspec.Struct, array_like=True, gc=False):
     short_lock: int
 
 
+class SessionProtectionRecord(msgspec.Struct, array_like=True, gc=False):
+    """One session's bounds and what was counted: windows as (begin, count)."""
+
+    bounds: SetProtection
+    overrun: tuple[int, int]
+    repeats: list[tuple[int, int, str, int, int]]
+
+
+class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
+    """Kill switches of firms with their accounts, what stands in `risk.protection`, operators' limits, permissions."""
+
+    firms_killed: list[tuple[str, str]]
+    firm_of: list[tuple[int, str]]
+    sessions: list[SessionProtectionRecord]
+    overrides: list[OverrideLimits]
+    permissions: list[tuple[int, int, str]]
+
+
 class RiskRecord(msgspec.Struct, array_like=True, gc=False):
-    """All of it. Version 1 has none of the last three fields: what `risk.transit` holds."""
+    """All of it. Version 1 has neither what `risk.transit` holds nor what follows it, version 2 not the last field."""
 
     version: int
     accepting: bool
@@ -63,9 +83,14 @@ class RiskRecord(msgspec.Struct, array_like=True, gc=False):
     transit: list[BalanceRecord] = []
     outgoing: list[TransferRecord] = []
     incoming: list[TransferRecord] = []
+    protection: ProtectionRecord | None = None
 
 
-_FIELDS_OF_VERSION_1: Final = RiskRecord.__struct_fields__.index("transit")
+_FIELDS_OF_VERSION: Final = {
+    1: RiskRecord.__struct_fields__.index("transit"),
+    2: RiskRecord.__struct_fields__.index("protection"),
+    3: len(RiskRecord.__struct_fields__),
+}
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RiskRecord).decode
 
@@ -73,12 +98,13 @@ _decode = msgspec.msgpack.Decoder(RiskRecord).decode
 def dump(risk: "RiskEngine") -> bytes:
     """Return the state of `risk` as bytes."""
     gates, transit = risk.gates, risk.transit
-    has_transfers = bool(transit.outgoing or transit.incoming)
+    protection = _protection(risk)
+    version = 3 if protection is not None else 2 if transit.outgoing or transit.incoming else 1
     exposures = sorted(
         (line.account.account_id, line.instrument.instrument_id, index) for index, line in enumerate(risk.exposures)
     )
     record = RiskRecord(
-        RECORD_VERSION if has_transfers else 1,
+        version,
         gates.accepting,
         gates.acceptance_reason,
         gates.market_killed,
@@ -92,9 +118,52 @@ def dump(risk: "RiskEngine") -> bytes:
         _balances(transit.ledger),
         _transfers(transit.outgoing),
         _transfers(transit.incoming),
+        protection,
     )
-    fields = msgspec.structs.astuple(record)
-    return _encode(fields if has_transfers else fields[:_FIELDS_OF_VERSION_1])
+    return _encode(msgspec.structs.astuple(record)[: _FIELDS_OF_VERSION[version]])
+
+
+def _protection(risk: "RiskEngine") -> ProtectionRecord | None:
+    """Return what protects beyond throttles and limits; None where there is nothing of it."""
+    gates = risk.gates
+    ledgers = [ledger for _, ledger in sorted(risk.ledgers.items())]
+    overrides = [each for ledger in ledgers for _, each in sorted(ledger.overrides.items())]
+    permissions = [
+        (ledger.account_id, instrument_id, sides)
+        for ledger in ledgers
+        for instrument_id, sides in sorted(ledger.permissions.items())
+    ]
+    if not gates.firms_killed and not risk.protections and not overrides and not permissions:
+        return None
+    return ProtectionRecord(
+        sorted(gates.firms_killed.items()),
+        sorted(gates.firm_of.items()),
+        [_session_protection(each) for _, each in sorted(risk.protections.items())],
+        overrides,
+        permissions,
+    )
+
+
+def _session_protection(each: Protection) -> SessionProtectionRecord:
+    # In the order in which they were begun: the oldest is the one that goes.
+    repeats = [(*kind, window.begin_ns, window.count) for kind, window in each.repeats.items()]
+    return SessionProtectionRecord(each.bounds, (each.overrun.begin_ns, each.overrun.count), repeats)
+
+
+def _restore_protection(risk: "RiskEngine", record: ProtectionRecord) -> None:
+    risk.gates.firms_killed = dict(record.firms_killed)
+    risk.gates.firm_of = dict(record.firm_of)
+    for override in record.overrides:
+        risk.ledgers[override.account_id].overrides[override.instrument_id] = override
+    for account_id, instrument_id, sides in record.permissions:
+        risk.ledgers[account_id].permissions[instrument_id] = sides
+    for each in record.sessions:
+        protection = risk.protections[each.bounds.session_id] = Protection(each.bounds)
+        protection.overrun = Window(*each.overrun)
+        protection.repeats = {
+            (kind_account, kind_instrument, side): Window(begin_ns, count)
+            for kind_account, kind_instrument, side, begin_ns, count in each.repeats
+        }
 
 
 def load(risk: "RiskEngine", data: bytes) -> None:
@@ -122,8 +191,12 @@ def load(risk: "RiskEngine", data: bytes) -> None:
         ledger.killed = each.killed
         ledger.bucket = None if each.bucket is None else _restored(each.bucket)
         ledger.limits = {limits.instrument_id: limits for limits in each.limits}
-        ledger.take_limits()
         _restore_balances(ledger, each.balances)
+    if record.protection is not None:
+        _restore_protection(risk, record.protection)
+    for ledger in risk.ledgers.values():
+        # Once all that is in force is known: a throttle that changes and changes back has forgotten what was used.
+        ledger.take_limits()
     for line in record.exposures:
         exposure = risk.exposures[risk.exposure(line.account_id, line.instrument_id)]
         exposure.open_orders = line.open_orders

@@ -5,8 +5,9 @@ from typing import Any, Final, TypeAlias
 
 import typer
 
-from gateway.cli import journal, live, setup
+from gateway.cli import journal, limits, live, setup
 from gateway.cli.demo import demo
+from gateway.cli.kill_report import kill_report
 
 Command: TypeAlias = tuple[str, Callable[..., None], tuple[str, ...]]
 """Name, what it does, examples."""
@@ -43,10 +44,24 @@ KILL_SWITCH: Final[tuple[Command, ...]] = (
         live.engage,
         (
             'outcry kill-switch engage --account ACC1 --reason "fat finger"',
+            'outcry kill-switch engage --firm FIRM1 --reason "runaway"',
             'outcry kill-switch engage --market --reason "drill"',
         ),
     ),
     ("release", live.release, ('outcry kill-switch release --account ACC1 --reason "checked"',)),
+    ("report", kill_report, ("outcry kill-switch report", "outcry kill-switch report --json")),
+)
+LIMITS: Final[tuple[Command, ...]] = (
+    (
+        "override",
+        limits.override,
+        (
+            'outcry limits override ACC1 --symbol AAPL --order-qty-max 500 --for 2h --reason "news"',
+            'outcry limits override ACC1 --sides sell --reason "reduce only by order of the desk"',
+        ),
+    ),
+    ("restore", limits.restore, ('outcry limits restore ACC1 --symbol AAPL --reason "over"',)),
+    ("list", limits.list_overrides, ("outcry limits list", "outcry limits list --json")),
 )
 SESSIONS: Final[tuple[Command, ...]] = (
     ("list", live.list_sessions, ("outcry sessions list", "outcry sessions list --json")),
@@ -78,6 +93,7 @@ def build() -> typer.Typer:
     )
     stop_text = "Stop new orders and cancel what is open."
     app.add_typer(_group("kill-switch", stop_text, KILL_SWITCH))
+    app.add_typer(_group("limits", "Change limits and permissions of accounts during the day.", LIMITS))
     app.add_typer(_group("sessions", "List and steer FIX sessions.", SESSIONS))
     return app
 

@@ -42,7 +42,7 @@ def replay(
         if shard not in folders:
             fail(f"there is no shard {shard!r} in {data}, allowed: {', '.join(folders) or 'none'}", as_json=as_json)
         data = folders[shard]
-    journal = _open(data, as_json=as_json)
+    journal = open_journal(data, as_json=as_json)
     try:
         for outcome in replay_journal(journal, from_seq, to_seq):
             if as_json:
@@ -70,7 +70,7 @@ def verify(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
     for name, folder in shards.items():
         reports[f"shard {name}"] = _verified(folder, new_engine, as_json=as_json)
     if shards and all(report.is_whole for report in reports.values()):
-        journal = _open(data, as_json=as_json)
+        journal = open_journal(data, as_json=as_json)
         try:
             reports["gateway"].faults += differences(journal, shards)
         finally:
@@ -83,7 +83,7 @@ def verify(data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None
 def _verified(data: Path, factory: EngineFactory[EngineT], *, as_json: bool) -> VerifyReport:
     from gateway.start_up import SNAPSHOT_FOLDER
 
-    journal = _open(data, as_json=as_json)
+    journal = open_journal(data, as_json=as_json)
     try:
         progress = None if as_json or not sys.stderr.isatty() else _show_progress
         return verify_journal(journal, factory, progress, data / SNAPSHOT_FOLDER)
@@ -111,7 +111,8 @@ def _show(reports: Mapping[str, VerifyReport], *, as_json: bool) -> None:
         _print_report(report)
 
 
-def _open(data: Path, *, as_json: bool) -> JournalReader:
+def open_journal(data: Path, *, as_json: bool) -> JournalReader:
+    """Open the journal of a data folder for reading, or end the command with a complaint."""
     from gateway.start_up import JOURNAL_FOLDER
 
     folder = data / JOURNAL_FOLDER

@@ -21,7 +21,8 @@ SocketOption = Annotated[
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; journaled with who.")]
 
 
-def _call(data: Path, socket: Path | None, command: str, arguments: dict[str, Any], *, as_json: bool) -> Any:
+def call_exchange(data: Path, socket: Path | None, command: str, arguments: dict[str, Any], *, as_json: bool) -> Any:
+    """Have the running exchange do a command and return its result, or end with its complaint."""
     try:
         return admin_client.call(socket or data / admin_client.SOCKET_NAME, command, arguments)
     except admin_client.AdminCallError as error:
@@ -32,7 +33,7 @@ def _steer(
     data: Path, socket: Path | None, command: str, arguments: dict[str, Any], *, as_json: bool, done: str
 ) -> None:
     """Have something done and say so."""
-    result = _call(data, socket, command, arguments, as_json=as_json)
+    result = call_exchange(data, socket, command, arguments, as_json=as_json)
     if as_json:
         print_json({"ok": True, "result": result})
     else:
@@ -52,7 +53,7 @@ def status(
     """
     output = console()
     while True:
-        result = _call(data, socket, "status", {}, as_json=as_json)
+        result = call_exchange(data, socket, "status", {}, as_json=as_json)
         if as_json:
             print_json(result)
         else:
@@ -67,6 +68,7 @@ def status(
 def engage(
     session: Annotated[str, typer.Option(help="Name of a session.")] = "",
     account: Annotated[str, typer.Option(help="Name of an account.")] = "",
+    firm: Annotated[str, typer.Option(help="Name of a firm: all its accounts.")] = "",
     market: Annotated[bool, typer.Option("--market", help="The whole market.")] = False,
     reason: ReasonOption = "",
     data: DataOption = DEFAULT_DATA,
@@ -74,13 +76,20 @@ def engage(
     as_json: JsonOption = False,
 ) -> None:
     """Refuse new orders and replaces, let cancels pass, cancel what is open."""
-    arguments = _kill_scope(session, account, market, as_json=as_json) | _because(reason, engaged=True)
-    _steer(data, socket, "kill_switch", arguments, as_json=as_json, done="the kill switch is engaged")
+    arguments = _kill_scope(session, account, firm, market, as_json=as_json) | _because(reason, engaged=True)
+    result = call_exchange(data, socket, "kill_switch", arguments, as_json=as_json)
+    if as_json:
+        print_json({"ok": True, "result": result})
+        return
+    print(f"the kill switch is engaged, {result.get('canceled', 0)} orders are canceled")
+    if result.get("left"):
+        print(f"{result['left']} more are being canceled, see `outcry kill-switch report`")
 
 
 def release(
     session: Annotated[str, typer.Option(help="Name of a session.")] = "",
     account: Annotated[str, typer.Option(help="Name of an account.")] = "",
+    firm: Annotated[str, typer.Option(help="Name of a firm: all its accounts.")] = "",
     market: Annotated[bool, typer.Option("--market", help="The whole market.")] = False,
     reason: ReasonOption = "",
     data: DataOption = DEFAULT_DATA,
@@ -88,16 +97,18 @@ def release(
     as_json: JsonOption = False,
 ) -> None:
     """Accept orders again."""
-    arguments = _kill_scope(session, account, market, as_json=as_json) | _because(reason, engaged=False)
+    arguments = _kill_scope(session, account, firm, market, as_json=as_json) | _because(reason, engaged=False)
     _steer(data, socket, "kill_switch", arguments, as_json=as_json, done="the kill switch is released")
 
 
-def _kill_scope(session: str, account: str, market: bool, *, as_json: bool) -> dict[str, Any]:
-    named = [(scope, target) for scope, target in (("session", session), ("account", account)) if target]
+def _kill_scope(session: str, account: str, firm: str, market: bool, *, as_json: bool) -> dict[str, Any]:
+    named = [
+        (scope, target) for scope, target in (("session", session), ("account", account), ("firm", firm)) if target
+    ]
     if market:
         named.append(("market", ""))
     if len(named) != 1:
-        fail("name exactly one of --session, --account and --market", as_json=as_json, code=ExitCode.USAGE)
+        fail("name exactly one of --session, --account, --firm and --market", as_json=as_json, code=ExitCode.USAGE)
     return {"scope": named[0][0], "target": named[0][1]}
 
 
@@ -126,7 +137,7 @@ def transfer(
     transfer_id = transfer_id or f"{getpass.getuser()}-{time.time_ns()}"
     arguments = _because(reason, account=account, amount=amount, asset=asset, transfer_id=transfer_id)
     arguments |= {"from_shard": from_shard, "to_shard": to_shard}
-    result = _call(data, socket, "transfer", arguments, as_json=as_json)
+    result = call_exchange(data, socket, "transfer", arguments, as_json=as_json)
     if as_json:
         print_json({"ok": True, "result": result})
     else:
@@ -135,7 +146,7 @@ def transfer(
 
 def list_sessions(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
     """Every session with its state and numbers."""
-    result = _call(data, socket, "status", {}, as_json=as_json)
+    result = call_exchange(data, socket, "status", {}, as_json=as_json)
     if as_json:
         print_json(result["sessions"])
     else:

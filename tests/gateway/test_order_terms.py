@@ -38,7 +38,6 @@ def session_with(**defaults: Any) -> GatewaySession:
         role="order_entry",
         accounts={"ACC1": 1},
         strict=True,
-        cancel_on_disconnect=False,
         **defaults,
     )
 

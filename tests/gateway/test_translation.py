@@ -49,7 +49,6 @@ def session() -> GatewaySession:
         role="order_entry",
         accounts={"ACC1": 1, "ACC2": 2},
         strict=True,
-        cancel_on_disconnect=False,
     )
 
 

@@ -25,6 +25,7 @@ from matching.events import (
     LimitsSet,
     Posted,
     ReferencePriceSet,
+    ScopeCanceled,
     SessionDefined,
 )
 from tests.matching.harness import (
@@ -159,9 +160,11 @@ def test_kill_switch_cancels_its_scope_at_once(
     )
     switch = SetKillSwitch(scope, target_id, True, "ops", "runaway")  # type: ignore[arg-type]  # a parameter
     events = exchange.apply(switch)
-    assert events[0] == KillSwitchSet(scope, target_id, True, "ops", "runaway")
-    assert brief(events[1:]) == [(name, "4", "4", 0, 0) for name in canceled]
-    assert text_of(events).endswith("engaged: runaway")
+    assert events[0] == KillSwitchSet(switch.scope, target_id, True, "ops", "runaway")
+    assert brief(events[1:-1]) == [(name, "4", "4", 0, 0) for name in canceled]
+    text = text_of(events)
+    assert text.endswith("engaged: runaway")
+    assert events[-1] == ScopeCanceled(scope, target_id, "", len(canceled), text)
     assert not exchange.engine.has_work
 
 

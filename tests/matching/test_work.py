@@ -66,7 +66,7 @@ def test_kill_switch_does_its_first_step_before_older_work_goes_on(exchange: Har
     exchange.apply(*(buy(f"a{n}", 1, 9_900 + n) for n in range(7)), sell("s", 5, 10_100))
     exchange.apply(CancelSessionOrders(TRADER, "gone"))
     events = exchange.apply(SetKillSwitch("account", 2, True, "ops", "stop"))
-    assert [row[0] for row in brief(events)] == ["KillSwitchSet", "s", "WorkLeft"]
+    assert [row[0] for row in brief(events)] == ["KillSwitchSet", "s", "ScopeCanceled", "WorkLeft"]
 
 
 def run_to_end(exchange: Harness) -> list[Event]:

@@ -50,6 +50,7 @@ class ReferenceWork:
     target_id: int
     order_ids: list[int]
     text: str = ""
+    changed: int = 0
 
 
 @dataclass
@@ -569,6 +570,7 @@ class ReferenceExchange:
         for order_id in now:
             for order in [o for o in self.orders if o.order_id == order_id]:
                 if order.status in OPEN and work.kind != "end":
+                    work.changed += 1
                     order.status = "4"
                     self.say(order, "4", exec_restatement_reason=12 if work.kind == "disconnected" else 99)
                 elif order.status in OPEN and order.time_in_force == "0":
@@ -581,3 +583,5 @@ class ReferenceExchange:
             if work.kind == "end":
                 self.refused.clear()
                 self.out.append(e.TradingDayEnded(work.target_id))
+            elif work.kind != "disconnected":
+                self.out.append(e.ScopeCanceled(work.kind, work.target_id, "", work.changed, ""))

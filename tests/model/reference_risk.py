@@ -26,6 +26,7 @@ class ReferenceRisk:
     steps: list[tuple[str, str, int, str, int, str]] = field(default_factory=list)
     locks: dict[tuple[int, int], int] = field(default_factory=dict)
     killed: list[tuple[str, int]] = field(default_factory=list)
+    firm_stops: set[int] = field(default_factory=set)
     accepting: bool = True
     buckets: dict[tuple[str, int], tuple[int, int, int, int]] = field(default_factory=dict)
 
@@ -208,6 +209,8 @@ class ReferenceRisk:
         """OrdRejReason(103) of the first check that fails, or None; `prior` is the order that `order` replaces."""
         account_id, instrument_id = order.account_id, order.instrument_id
         instrument = self.instruments[instrument_id]
+        if account_id in self.firm_stops:
+            return 0
         if any(key in self.killed for key in (("market", 0), ("account", account_id), ("session", order.session_id))):
             return 0
         if not self.accepting or self.phases[instrument_id] != "continuous":

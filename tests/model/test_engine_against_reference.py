@@ -41,9 +41,9 @@ def _without_text(event: Event) -> Event:
     return msgspec.structs.replace(event, text="") if "text" in event.__struct_fields__ else event
 
 
-def compare(flow: Flow, steps: int) -> Engine:
+def compare(flow: Flow, steps: int, reference: ReferenceExchange | None = None) -> Engine:
     """Run both exchanges side by side and assert equality after each command."""
-    engine, reference = Engine(RiskEngine()), ReferenceExchange(STEP_MAX)
+    engine, reference = Engine(RiskEngine()), reference or ReferenceExchange(STEP_MAX)
     for seq in range(1, steps + 1):
         setup = definitions()
         time_ns, command = (flow.time_ns, setup[seq - 1]) if seq <= len(setup) else flow.next()

@@ -238,6 +238,11 @@ def halt(here: Situation) -> None:
     here.instrument.set_phase("halted")
 
 
+def forbid_side(here: Situation) -> None:
+    here.line.sides = "sell"
+    here.line.order_qty_max = 0
+
+
 def limit_qty(here: Situation) -> None:
     here.line.order_qty_max = 99
 
@@ -272,6 +277,12 @@ FAULTS: list[tuple[str, Callable[[Situation], None], int, str]] = [
     ("kill switch", kill, refusals.KILL_SWITCH_OF_SESSION, "kill switch of this session is engaged: runaway"),
     ("acceptance", stop_acceptance, refusals.NOT_ACCEPTING, "the exchange accepts no orders: disk full"),
     ("trading phase", halt, refusals.TRADING_PHASE, "trading phase of AAPL is halted"),
+    (
+        "permission",
+        forbid_side,
+        refusals.SIDE_NOT_PERMITTED,
+        "Side(54) 1 is not permitted to account ACC1 in AAPL: sell",
+    ),
     ("order quantity", limit_qty, refusals.ORDER_QTY_MAX, "OrderQty(38) 100 exceeds order_qty_max 99"),
     ("price band", move_band, refusals.PRICE_BAND, "Price(44) 100 is outside the price band 180 to 220"),
     (

@@ -330,7 +330,11 @@ def values_equal(tag: int, found: str, expected: str) -> bool:
 
 def report_faults(report: Message) -> list[str]:
     """Return what no ExecutionReport(8) may get wrong, whatever it reports."""
-    faults = [f"{tag} is absent" for tag in (37, 17, 150, 39, 11, 54, 151, 14, 6) if tag not in report]
+    tags = [37, 17, 150, 39, 11, 54, 151, 14, 6]
+    if 584 in report and report[37] == "NONE":
+        # It answers a request that has no ClOrdID(11), and tells of no order.
+        tags.remove(11)
+    faults = [f"{tag} is absent" for tag in tags if tag not in report]
     if faults:
         return faults
     leaves, cum, average = (Decimal(report[tag]) for tag in (151, 14, 6))

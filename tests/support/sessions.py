@@ -24,5 +24,4 @@ def session_in(state: SessionState, *, role: Role = "order_entry") -> GatewaySes
         role=role,
         accounts={},
         strict=True,
-        cancel_on_disconnect=False,
     )

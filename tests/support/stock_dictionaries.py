@@ -20,8 +20,10 @@ MESSAGE_ADDITIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "8": ("AggressorIndicator", "TrdMatchID", "ErrorCode", "TriggerBasis"),
         "9": ("ErrorCode",),
         "j": ("ErrorCode",),
+        "q": ("Account",),
+        "r": ("ErrorCode",),
     },
-    "FIX50SP2": {},
+    "FIX50SP2": {"q": ("Account",)},
     "FIXT11": {},
 }
 FIELD_ADDITIONS: Final[dict[str, tuple[str, ...]]] = {

@@ -1,0 +1,102 @@
+"""Commands about limits in a running exchange: override them, put the configured ones back, list what is overridden."""
+
+import getpass
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+
+from gateway.cli.live import ReasonOption, SocketOption, call_exchange
+from gateway.cli.output import ExitCode, JsonOption, fail, print_json
+from gateway.cli.setup import DEFAULT_DATA, DataOption
+
+DURATION: Final = re.compile(r"(\d{1,6})([smhd])")
+SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+AccountArgument = Annotated[str, typer.Argument(help="Name of the account.")]
+SymbolOption = Annotated[str, typer.Option("--symbol", help="Instrument; without it over all instruments.")]
+
+
+def override(
+    account: AccountArgument,
+    reason: ReasonOption,
+    symbol: SymbolOption = "",
+    order_qty_max: Annotated[str, typer.Option(help="Greatest quantity of one order; needs --symbol.")] = "",
+    order_value_max: Annotated[str, typer.Option(help="Greatest value of one order.")] = "",
+    open_orders_max: Annotated[str, typer.Option(help="Open orders.")] = "",
+    position_max: Annotated[str, typer.Option(help="Greatest position on either side; needs --symbol.")] = "",
+    message_rate: Annotated[str, typer.Option(help="Messages a second, over all instruments.")] = "",
+    message_burst: Annotated[str, typer.Option(help="Messages at once, over all instruments.")] = "",
+    sides: Annotated[str, typer.Option(help="What may be entered: both, buy, sell, none.")] = "",
+    duration: Annotated[
+        str, typer.Option("--for", metavar="TIME", help="As 30m, 8h, 1d; without it until they are restored.")
+    ] = "",
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put limits in force at once, in place of those of accounts.toml.
+
+    A limit of 0 is none; one that is not named stays as configured. Open orders stay. They hold over restarts, until
+    their time is over or `outcry limits restore`.
+    """
+    values = {
+        "order_qty_max": order_qty_max,
+        "order_value_max": order_value_max,
+        "open_orders_max": open_orders_max,
+        "position_max": position_max,
+        "rate": message_rate,
+        "burst": message_burst,
+    }
+    arguments = {"account": account, "symbol": symbol, "sides": sides, "reason": reason, "by": getpass.getuser()}
+    arguments |= {name: value for name, value in values.items() if value}
+    seconds = _seconds(duration, as_json=as_json)
+    result = call_exchange(data, socket, "limits_override", arguments | {"seconds": seconds}, as_json=as_json)
+    _say(result, f"limits of {account} are overridden", as_json=as_json)
+
+
+def restore(
+    account: AccountArgument,
+    reason: ReasonOption,
+    symbol: SymbolOption = "",
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the limits of accounts.toml in force again."""
+    arguments = {"account": account, "symbol": symbol, "reason": reason, "by": getpass.getuser()}
+    result = call_exchange(data, socket, "limits_restore", arguments, as_json=as_json)
+    _say(result, f"limits of {account} are as configured", as_json=as_json)
+
+
+def list_overrides(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
+    """Every limit that an operator has overridden, until when, by whom and why."""
+    result = call_exchange(data, socket, "limits", {}, as_json=as_json)
+    if as_json:
+        print_json(result)
+        return
+    for row in result:
+        until_ns = row.pop("until_ns")
+        until = (
+            f"{datetime.fromtimestamp(until_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S}Z" if until_ns else "restored"
+        )
+        print(" ".join(f"{name}={value}" for name, value in row.items() if value), f"until={until}")
+    if not result:
+        print("no limit is overridden")
+
+
+def _say(result: object, done: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"ok": True, "result": result})
+    else:
+        print(done)
+
+
+def _seconds(text: str, *, as_json: bool) -> int:
+    if not text:
+        return 0
+    match = DURATION.fullmatch(text)
+    if match is None:
+        fail(f"found --for {text!r}, allowed: as 90s, 30m, 8h, 1d", as_json=as_json, code=ExitCode.USAGE)
+    return int(match[1]) * SECONDS[match[2]]
