@@ -6,23 +6,28 @@ book and the market data view; others ask it through `submit`. It waits for noth
 
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
 import structlog
 
 from config.exchange import BoundSettings
+from config.instruments import InstrumentSettings
 from gateway.drop_copy import DropCopies
 from gateway.inbound import (
+    ALSO_FOR,
     MARKET_DATA_REQUEST,
     NEW_ORDER_SINGLE,
     ORDER_CANCEL_REPLACE_REQUEST,
     ORDER_CANCEL_REQUEST,
     ORDER_STATUS_REQUEST,
     ROLE_OF_MESSAGE,
+    SECURITY_STATUS_REQUEST,
+    TRADING_SESSION_STATUS_REQUEST,
 )
 from gateway.market_data import MarketData
+from gateway.phase_keeper import PhaseKeeper
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
 from gateway.rejects import business_reject
 from gateway.relay import GatewayEngine
@@ -32,19 +37,22 @@ from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_link import Connection
 from gateway.shard_market import ShardMarket
 from gateway.statistics import LoopStatistics
+from gateway.status import StatusDesk
 from gateway.storage import Storage
 from gateway.translation import Translator
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wire
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
 from matching.commands import CancelSessionOrders, Command, ContinueWork, EndTradingDay, RequestTransfer, SetAcceptance
-from matching.events import Event, Execution, InstrumentDefined
+from matching.events import Event, Execution, InstrumentDefined, TradingPhaseSet
 from matching.journal import Batch
 from matching.refusals import NOT_AUTHORIZED
 
 POLL_TIMEOUT_MS: Final = 200
 """Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
 OPERATIONS_PER_TURN_MAX: Final = 64
+PHASES_PER_BATCH_MAX: Final = 100
+"""Commands of the phase keeper in one batch."""
 SHARD_ANSWER_SECONDS: Final = 5.0
 """How long an orderly stop waits for shards; what they answer later is taken up at the next start."""
 
@@ -73,6 +81,7 @@ class Exchange:
         clock: Clock,
         fault_point: FaultPoint,
         bounds: BoundSettings,
+        keeper: PhaseKeeper,
         market: ShardMarket | None = None,
     ) -> None:
         self._wire = wire
@@ -89,6 +98,8 @@ class Exchange:
         names = AccountNames(engine)
         self.reports = ReportWriter(engine.instruments, names)
         self.market_data = MarketData(wire, engine, self._symbols, bounds)
+        self.keeper = keeper
+        self.status = StatusDesk(keeper, engine.instruments, self._symbols)
         self.drop_copies = DropCopies(wire, sessions, storage, pipeline, self.reports)
         self.resends = Resends(wire, storage, pipeline, sessions, fault_point)
         self.statistics = LoopStatistics()
@@ -271,7 +282,7 @@ class Exchange:
     def _message(
         self, session: GatewaySession, msg_seq_num: int, msg_type: str, poss_resend: bool, values: tuple[Any, ...]
     ) -> None:
-        if session.role != ROLE_OF_MESSAGE[msg_type]:
+        if session.role not in (ROLE_OF_MESSAGE[msg_type], ALSO_FOR.get(msg_type)):
             self._not_authorized(session, msg_seq_num, msg_type, values[0] or "")
         elif msg_type == NEW_ORDER_SINGLE:
             self._commands.append(self._translator.new_order(session, msg_seq_num, poss_resend, values))
@@ -281,6 +292,9 @@ class Exchange:
             self._commands.append(self._translator.replace_order(session, msg_seq_num, poss_resend, values))
         elif msg_type == ORDER_STATUS_REQUEST:
             self._commands.append(self._translator.request_status(session, msg_seq_num, values))
+        elif msg_type in (SECURITY_STATUS_REQUEST, TRADING_SESSION_STATUS_REQUEST):
+            for answer_type, body in self.status.request(session, msg_seq_num, msg_type, values):
+                self._messages.append((session.session_id, answer_type, body))
         else:
             assert msg_type == MARKET_DATA_REQUEST, f"message type {msg_type} has a role but no way"
             answer = self.market_data.request(session, values, self._pipeline.next_batch_seq)
@@ -304,6 +318,7 @@ class Exchange:
         session.peer = ""
         self.drop_copies.logged_out(session)
         self.market_data.forget(session)
+        self.status.forget(session)
         if session.cancel_on_disconnect:
             self._commands.append(CancelSessionOrders(session.session_id, "Canceled on disconnect"))
 
@@ -335,6 +350,23 @@ class Exchange:
             if not isinstance(command, EndTradingDay):
                 return []
         return self._apply_commands([command])
+
+    def configure_phases(self, instruments: Iterable[InstrumentSettings]) -> None:
+        """Keep the calendars of a configuration that was read again."""
+        self.keeper.configure(instruments)
+        self.status.configured()
+
+    def keep_phases(self) -> int:
+        """Apply what the clock makes due in the instruments' phases, in batches; return how many commands it was."""
+        assert not self._commands, "operations run between batches"
+        due = self.keeper.due(self._engine.instruments, self._clock.now_ns())
+        if self._market is not None:
+            for command in self._market.reachable(due):
+                self._market.operate(command)
+            return len(due)
+        for begin in range(0, len(due), PHASES_PER_BATCH_MAX):
+            self._apply_commands(due[begin : begin + PHASES_PER_BATCH_MAX])
+        return len(due)
 
     # -- one batch ----------------------------------------------------------------------------------------------------
 
@@ -433,8 +465,10 @@ class Exchange:
         return cursors
 
     def _report_other(self, event: Event, messages: list[Message], cursors: dict[int, int]) -> None:
-        if isinstance(event, InstrumentDefined):
-            self._symbols[event.symbol] = self._engine.instruments[event.instrument_id]
+        if isinstance(event, InstrumentDefined | TradingPhaseSet):
+            if isinstance(event, InstrumentDefined):
+                self._symbols[event.symbol] = self._engine.instruments[event.instrument_id]
+            self.status.told(event, messages)
             return
         session = self._sessions.by_id.get(getattr(event, "session_id", 0))
         message = None if session is None else self.reports.message(event, session)

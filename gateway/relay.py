@@ -29,11 +29,14 @@ from matching.commands import (
 )
 from matching.engine import STATE_HASH_BYTES, Engine
 from matching.events import (
+    AuctionEnded,
     CommandRefused,
     Event,
     Execution,
+    IndicativePrice,
     InstrumentDefined,
     MessageUnavailable,
+    TradingPhaseSet,
     TransferredIn,
     TransferredOut,
 )
@@ -207,6 +210,8 @@ class RelayEngine:
                     view = depths[event.instrument_id] = DepthView(0, (), ())
                 view.fold(event)
                 touched.add(event.instrument_id)
+            elif isinstance(event, TradingPhaseSet | IndicativePrice | AuctionEnded):
+                self._local.operations.phases.follow(event)
             elif isinstance(event, InstrumentDefined):
                 self.homes[event.symbol] = command.shard
             elif isinstance(event, TransferredOut | TransferredIn):
@@ -272,6 +277,10 @@ class RelayEngine:
             return [], []
         bids = [(-key, qty, count) for key, (qty, count) in view.top(BID, levels).items()]
         return bids, [(key, qty, count) for key, (qty, count) in view.top(OFFER, levels).items()]
+
+    def indicative(self, instrument_id: int) -> tuple[int, int] | None:
+        """Return price and quantity that were told last of what an instrument's auction would execute."""
+        return self._local.indicative(instrument_id)
 
     def statistics(self) -> dict[str, int]:
         """Return counts of what the gateway holds."""

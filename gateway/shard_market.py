@@ -22,6 +22,7 @@ from matching.commands import (
     CancelOrder,
     CancelSessionOrders,
     Command,
+    DelistInstrument,
     EndTradingDay,
     NewOrder,
     RefuseCancel,
@@ -32,6 +33,7 @@ from matching.commands import (
     SetKillSwitch,
     SetReferencePrice,
     SetTradingPhase,
+    TellIndicativePrice,
     TransferIn,
     TransferOut,
 )
@@ -48,6 +50,7 @@ MSG_TYPES: Final = {
 HUNG_SECONDS: Final = COMMIT_GIVE_UP_S + 10.0
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
+OF_INSTRUMENT: Final = (SetTradingPhase, SetReferencePrice, TellIndicativePrice, DelistInstrument)
 BROADCAST: Final = (CancelSessionOrders, EndTradingDay, SetKillSwitch)
 
 
@@ -144,6 +147,8 @@ class ShardMarket:
                 self._route(command, own)
             elif isinstance(command, BROADCAST):
                 self._broadcast(command, own)
+            elif isinstance(command, OF_INSTRUMENT):
+                self.operate(command)
             else:
                 own.append(command)
         for session_id, (epoch, next_target) in targets.items():
@@ -187,9 +192,17 @@ class ShardMarket:
                 step = TransferIn(*terms, request.from_shard, request.by, request.reason)
                 self._submit(self.links[request.to_shard], step)
 
+    def reachable(self, commands: Sequence[Command]) -> list[Command]:
+        """Return those commands of one instrument each whose shard is up; the others would pile up."""
+        return [
+            command
+            for command in commands
+            if isinstance(command, OF_INSTRUMENT) and self._by_instrument[command.instrument_id].is_up
+        ]
+
     def operate(self, command: Command) -> list[str]:
         """Send an operator's command to the shards that it concerns; return their names."""
-        if isinstance(command, SetTradingPhase | SetReferencePrice):
+        if isinstance(command, OF_INSTRUMENT):
             links: Iterable[ShardLink] = (self._by_instrument[command.instrument_id],)
         else:
             links = self.links.values()

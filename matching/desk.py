@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from matching import breaker
 from matching.book import Book, BookSide
 from matching.commands import NewOrder
 from matching.events import Event, Execution, MessageThrottled
@@ -54,6 +55,7 @@ class OrderDesk:
         "orders",
         "risk",
         "sessions",
+        "time_ns",
         "works",
     )
 
@@ -67,6 +69,7 @@ class OrderDesk:
         self.last_exec_id = 0
         self.last_order_id = 0
         self.last_trade_id = 0
+        self.time_ns = 0
 
     # -- new orders ---------------------------------------------------------------------------------------------------
 
@@ -129,8 +132,12 @@ class OrderDesk:
             exec_id, EXEC_NEW, STATUS_NEW, order_id, session_id, cl_ord_id, "", account_id, command.instrument_id, side,
             ord_type, time_in_force, price, qty, qty, 0, 0,
         ))  # fmt: skip
+        if not book.instrument.is_matching:
+            own.append(order)
+            session.open[order_id] = order
+            return
         if best is not None and best.key <= limit_key:
-            if time_in_force != FILL_OR_KILL or opposite.has_room_for(limit_key, qty):
+            if time_in_force != FILL_OR_KILL or opposite.has_room_for(min(limit_key, opposite.stop_key), qty):
                 self.match(order, opposite, limit_key, out)
                 if not order.leaves_qty:
                     return
@@ -155,6 +162,9 @@ class OrderDesk:
         side, ord_type, time_in_force = order.side, order.ord_type, order.time_in_force
         order_price, order_qty = order.price, order.qty
         level = opposite.best
+        reach = limit_key
+        if opposite.stop_key < limit_key:
+            limit_key = opposite.stop_key
         while leaves and level is not None and level.key <= limit_key:
             price = level.price
             resting = level.head
@@ -197,6 +207,13 @@ class OrderDesk:
                 level = opposite.best
         order.leaves_qty, order.status = leaves, status
         order.cum_qty, order.cum_value = cum_qty, cum_value
+        book = self.books[instrument_id]
+        if leaves and level is not None and level.key <= reach:
+            breaker.trip(book, level.price, self.time_ns, out)
+        if trade_id != self.last_trade_id:
+            book.instrument.last_price = price
+            if book.instrument.breaker_seconds:
+                book.renew_stops()
         self.last_exec_id, self.last_trade_id = exec_id, trade_id
 
     def _rejection(self, command: NewOrder, refusal: Refusal) -> Execution:
@@ -309,7 +326,7 @@ class OrderDesk:
             level.order_count
             for book in self.books.values()
             for side in (book.bids, book.asks)
-            for level in side.levels.values()
+            for level in side.all_levels()
         )
         assert resting == sum(len(session.open) for session in self.sessions.values()), "what rests is open"
         last = 0

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
+from matching.auction import Clearing
 from matching.events import Execution, OrderRefused
-from matching.instrument import Instrument
+from matching.instrument import Auction, Instrument
 from matching.order import Account, Member, Order
 from matching.types import BUY, InstrumentKind, OrdStatus, OrdType, Side, TimeInForce, TradingPhase
 from matching.work import Work, WorkKind
@@ -42,6 +43,14 @@ class InstrumentRecord(msgspec.Struct, array_like=True, gc=False):
     reference_price: int
     band_bp: int
     phase: TradingPhase
+    breaker_bp: int = 0
+    breaker_static_bp: int = 0
+    breaker_seconds: int = 0
+    last_price: int = 0
+    auction_price: int = 0
+    until_ns: int = 0
+    is_uncrossed: bool = True
+    auction: tuple[int, int, int, int, TradingPhase, int, str, bool] | None = None
 
 
 class SessionRecord(msgspec.Struct, array_like=True, gc=False):
@@ -57,7 +66,9 @@ class SessionRecord(msgspec.Struct, array_like=True, gc=False):
 
 
 class EngineRecord(msgspec.Struct, array_like=True, gc=False):
-    """All of it; `risk` is the risk engine's own record, `works` is (kind, target, text, orders not yet looked at)."""
+    """All of it; `risk` is the risk engine's own record, `works` is (kind, target, text, orders not yet looked at),
+    `told` the indicative price told last by instrument.
+    """
 
     version: int
     shard_id: int
@@ -75,6 +86,7 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     refused: list[tuple[str, list[Execution | OrderRefused]]]
     works: list[tuple[WorkKind, int, str, list[int]]]
     risk: bytes
+    told: list[tuple[int, Clearing | None]] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -136,6 +148,7 @@ def _record(engine: "Engine") -> EngineRecord:
         [(key, list(member.refused.values())) for key, member in sorted(desk.members.items()) if member.refused],
         [(each.kind, each.target_id, each.text, list(each.order_ids[each.done :])) for each in engine.works.pending],
         engine.risk.dump(),
+        sorted(operations.phases.told.items()),
     )
 
 
@@ -151,7 +164,34 @@ def _instrument(each: Instrument) -> InstrumentRecord:
         each.reference_price,
         each.band_bp,
         each.phase,
+        each.breaker_bp,
+        each.breaker_static_bp,
+        each.breaker_seconds,
+        each.last_price,
+        each.auction_price,
+        each.until_ns,
+        each.is_uncrossed,
+        _auction(each.auction),
     )
+
+
+def _auction(auction: Auction | None) -> tuple[int, int, int, int, TradingPhase, int, str, bool] | None:
+    if auction is None:
+        return None
+    determined = (auction.price, auction.qty, auction.qty_left, auction.surplus)
+    return *determined, auction.following, auction.until_ns, auction.reason, auction.is_traded
+
+
+def _load_phase(instrument: Instrument, record: InstrumentRecord) -> None:
+    """Put phase, prices and a running auction back."""
+    instrument.set_phase(record.phase, until_ns=record.until_ns)
+    instrument.last_price, instrument.auction_price = record.last_price, record.auction_price
+    instrument.is_uncrossed = record.is_uncrossed
+    if record.auction is not None:
+        price, qty, qty_left, surplus, following, until_ns, reason, is_traded = record.auction
+        auction = Auction(price=price, qty=qty, surplus=surplus, following=following, until_ns=until_ns, reason=reason)
+        auction.qty_left, auction.is_traded = qty_left, is_traded
+        instrument.begin_auction(auction)
 
 
 def _orders(orders: dict[int, Order]) -> Iterator[OrderRecord]:
@@ -191,8 +231,11 @@ def _load_definitions(engine: "Engine", record: EngineRecord) -> None:
             tick_lot_value=each.tick_lot_value,
             reference_price=each.reference_price,
             band_bp=each.band_bp,
+            breaker_bp=each.breaker_bp,
+            breaker_static_bp=each.breaker_static_bp,
+            breaker_seconds=each.breaker_seconds,
         )
-        instrument.set_phase(each.phase)
+        _load_phase(instrument, each)
         operations.add_instrument(instrument)
     for account_id, name, firm in record.accounts:
         operations.accounts[account_id] = Account(account_id=account_id, name=name, firm=firm)
@@ -277,6 +320,7 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
     desk.last_trade_id = record.last_trade_id
     operations.accepting = record.accepting
     operations.trading_day = record.trading_day
+    operations.phases.told = dict(record.told)
     for comp_id, events in record.refused:
         member: Member = desk.members[comp_id]
         member.refused = {event.cl_ord_id: event for event in events}

@@ -15,7 +15,13 @@ RESTATED_CONNECTION_LOSS: Final = 12
 RESTATED_OTHER: Final = 99
 """ExecRestatementReason(378) of a cancel that nobody asked for, as FIX.5.0SP2 has them; the text says why."""
 WorkKind: TypeAlias = Literal[
-    "cancel session", "cancel disconnected session", "cancel account", "cancel market", "end trading day"
+    "cancel session",
+    "cancel disconnected session",
+    "cancel account",
+    "cancel market",
+    "end trading day",
+    "auction",
+    "cancel instrument",
 ]
 
 
@@ -51,7 +57,8 @@ class Work:
             return self.target_id == session_id
         if self.kind == "cancel account":
             return self.target_id == account_id
-        return True
+        # An instrument refuses orders by its own trading phase.
+        return self.kind not in ("auction", "cancel instrument")
 
 
 class WorkQueue:
@@ -74,6 +81,19 @@ class WorkQueue:
                 scope = work.kind.removeprefix("cancel ")
                 return refusals.BEING_CANCELED, f"open orders of the {scope} are being canceled, {work.left()} are left"
         return None
+
+    def add(self, work: Work) -> bool:
+        """Take up new work and tell whether its first step is to be done at once, before older work goes on.
+
+        An auction goes before all that is no auction: nothing may take orders away once its price is determined, which
+        is its first step. Work that comes meanwhile blocks its scope at once, and begins when the auction is over.
+        """
+        auctions = sum(1 for each in self.pending if each.kind == "auction")
+        if work.kind == "auction":
+            self.pending.insert(auctions, work)
+            return False
+        self.pending.append(work)
+        return not auctions
 
     def left(self) -> int:
         """Return how many orders all unfinished work has still to look at."""
