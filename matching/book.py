@@ -14,6 +14,8 @@ from sortedcontainers import SortedDict
 
 from matching.instrument import PRICE_TICKS_MAX, Instrument
 from matching.order import Order
+from matching.price_watch import PriceWatch
+from matching.terms import Terms
 from matching.types import BUY, MARKET, SELL, Side
 
 Depth: TypeAlias = list[tuple[int, int, int]]
@@ -23,14 +25,18 @@ KEY_MAX: Final = PRICE_TICKS_MAX
 
 
 class Level:
-    """The orders at one price: a doubly linked queue, oldest first; cancel and fill cost the same at any length."""
+    """The orders at one price: a doubly linked queue, oldest first; cancel and fill cost the same at any length.
 
-    __slots__ = ("head", "key", "order_count", "price", "qty", "tail")
+    `qty` is what is displayed, `hidden_qty` what icebergs have behind it.
+    """
+
+    __slots__ = ("head", "hidden_qty", "key", "order_count", "price", "qty", "tail")
 
     def __init__(self, key: int, price: int) -> None:
         self.key = key
         self.price = price
         self.qty = 0
+        self.hidden_qty = 0
         self.order_count = 0
         self.head: Order | None = None
         self.tail: Order | None = None
@@ -38,13 +44,15 @@ class Level:
 
 class BookSide:
     """One side. `best` is the level of limit orders at the smallest key, or None; `market_levels` are those of market
-    orders. `stop_key` is the last key at which an aggressor may trade at once, as the circuit breaker has it.
+    orders. `stop_key` is the last key at which an aggressor may trade at once, as the circuit breaker has it. `on_last`
+    is the book's watch over its trades.
     """
 
-    __slots__ = ("best", "levels", "market_levels", "side", "sign", "stop_key")
+    __slots__ = ("best", "levels", "market_levels", "on_last", "side", "sign", "stop_key")
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Side, on_last: PriceWatch) -> None:
         self.side: Side = side
+        self.on_last = on_last
         self.sign = -1 if side == BUY else 1
         self.levels: SortedDict = SortedDict()
         self.market_levels: SortedDict = SortedDict()
@@ -142,6 +150,14 @@ class BookSide:
                 return True
         return False
 
+    def orders(self) -> Iterator[Order]:
+        """Yield the resting orders, best first."""
+        for level in self.all_levels():
+            order = level.head
+            while order is not None:
+                yield order
+                order = order.next
+
     def depth(self, levels: int) -> Depth:
         """Return (price, quantity, order count) of the best `levels` levels, best first; 0: of all."""
         chosen = self.levels.values()[:levels] if levels else self.levels.values()
@@ -149,15 +165,80 @@ class BookSide:
 
 
 class Book:
-    """Both sides of one instrument. `exposures` caches the risk engine's handle by account."""
+    """Both sides of one instrument. `exposures` caches the risk engine's handle by account.
 
-    __slots__ = ("asks", "bids", "exposures", "instrument")
+    `is_plain`: the order desk's own loop is enough, because the instrument is in continuous trading, no order with
+    terms rests, and no trigger is left over. `on_last` and `on_mark` watch the last and the mark price. `at_close` are
+    the orders that wait for the closing auction.
+    """
+
+    __slots__ = (
+        "asks",
+        "at_close",
+        "bids",
+        "exposures",
+        "has_due",
+        "instrument",
+        "is_plain",
+        "on_last",
+        "on_mark",
+        "pegs",
+        "special_count",
+    )
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
-        self.bids = BookSide(BUY)
-        self.asks = BookSide(SELL)
+        self.on_last = PriceWatch()
+        self.on_mark = PriceWatch()
+        self.bids = BookSide(BUY, self.on_last)
+        self.asks = BookSide(SELL, self.on_last)
         self.exposures: dict[int, int] = {}
+        self.pegs: dict[int, Order] = {}
+        self.at_close: dict[int, Order] = {}
+        self.special_count = 0
+        self.has_due = False
+        self.is_plain = True
+        self.renew()
+
+    def renew(self) -> None:
+        """Draw `is_plain` from the rest, after each change of it and of the trading phase."""
+        self.is_plain = self.instrument.is_matching and not (self.special_count or self.has_due or self.pegs)
+
+    def side_of(self, order: Order) -> BookSide:
+        """Return the side on which an order rests."""
+        return self.bids if order.side == BUY else self.asks
+
+    def opposite_of(self, order: Order) -> BookSide:
+        """Return the side that an order takes from."""
+        return self.asks if order.side == BUY else self.bids
+
+    def place(self, order: Order) -> None:
+        """Put any order at the end of the queue at its price; of an iceberg the level's quantity has what is shown."""
+        self.side_of(order).append(order)
+        extra = order.extra
+        if extra is not None:
+            level = order.level
+            assert level is not None, "it has just been put there"
+            level.qty -= extra.hidden_qty
+            level.hidden_qty += extra.hidden_qty
+            self.special_count += 1
+            self.is_plain = False
+
+    def withdraw(self, order: Order) -> None:
+        """Take any resting order out of its queue."""
+        extra = order.extra
+        if extra is not None:
+            level = order.level
+            assert level is not None, "only a resting order leaves the book"
+            level.qty += extra.hidden_qty
+            level.hidden_qty -= extra.hidden_qty
+            self.special_count -= 1
+            self.renew()
+        self.side_of(order).remove(order)
+
+    def watch_of(self, terms: Terms) -> PriceWatch:
+        """Return the watch over the price that these terms are about."""
+        return self.on_mark if terms.trigger == "mark" else self.on_last
 
     def check_invariants(self) -> None:
         """Assert that the book is not crossed unless an auction is to come, sums agree, and every queue stands in order
@@ -173,10 +254,20 @@ class Book:
             assert best is side.best, "the cached best level is the best level"
             _check_levels(side, side.levels, is_market=False)
             _check_levels(side, side.market_levels, is_market=True)
+        special = sum(1 for side in (self.bids, self.asks) for order in side.orders() if order.extra is not None)
+        assert special == self.special_count, "resting orders with terms are counted"
+        plain = self.instrument.is_matching and not (special or self.has_due or self.pegs)
+        assert self.is_plain == plain, f"{self.instrument.symbol} knows whether its book is plain"
+        for watch in (self.on_last, self.on_mark):
+            watch.check_invariants()
 
     def renew_stops(self) -> None:
         """Lay the circuit breaker's range anew, after a trade, an auction or a change of the instrument."""
-        low, high = self.instrument.breaker_range()
+        instrument = self.instrument
+        if not instrument.breaker_seconds:
+            self.asks.stop_key = self.bids.stop_key = KEY_MAX
+            return
+        low, high = instrument.breaker_range(self.on_last.price)
         self.asks.stop_key = high
         self.bids.stop_key = -low
 
@@ -187,7 +278,7 @@ _key_of = attrgetter("key")
 def _check_levels(side: BookSide, levels: SortedDict, *, is_market: bool) -> None:
     for key, level in levels.items():
         assert key == level.key == level.price * side.sign, "a level stands at its key"
-        count, qty, priority = 0, 0, 0
+        count, qty, hidden, priority = 0, 0, 0, 0
         previous: Order | None = None
         order = level.head
         while order is not None:
@@ -199,7 +290,11 @@ def _check_levels(side: BookSide, levels: SortedDict, *, is_market: bool) -> Non
             assert order.priority > priority, "a queue is in order of priority"
             assert order.leaves_qty + order.cum_qty == order.qty, "quantities of an order add up"
             priority, count, qty, previous = order.priority, count + 1, qty + order.leaves_qty, order
+            if order.extra is not None:
+                assert not order.extra.waiting, f"order {order.order_id} rests and waits"
+                assert 0 <= order.extra.hidden_qty < order.leaves_qty, f"order {order.order_id} shows something"
+                hidden += order.extra.hidden_qty
             order = order.next
         assert count > 0, "no empty level stays in the book"
         assert level.tail is previous, "the tail ends the queue"
-        assert (level.order_count, level.qty) == (count, qty), "level sums agree"
+        assert (level.order_count, level.qty, level.hidden_qty) == (count, qty - hidden, hidden), "level sums agree"

@@ -345,6 +345,20 @@ class RefuseMessage(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     code: int = 0
 
 
+class SetMarkPrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=40):
+    """Set the mark price of an instrument in ticks, at which orders with that trigger are triggered."""
+
+    instrument_id: int
+    price: int
+    by: str
+
+
+class ExpireOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=41):
+    """Expire every Good Till Date order whose ExpireTime(126) is up to `until_ns`, which is not after the frame's."""
+
+    until_ns: int
+
+
 class TellIndicativePrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=50):
     """Say what the auction of an instrument would execute now; nothing, where that has not changed."""
 
@@ -384,6 +398,8 @@ Command: TypeAlias = (
     | DefineShard
     | RequestTransfer
     | RefuseMessage
+    | SetMarkPrice
+    | ExpireOrders
     | TellIndicativePrice
     | DelistInstrument
 )

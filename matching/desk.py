@@ -11,13 +11,15 @@ from typing import Final
 import msgspec
 
 from matching import breaker
-from matching.book import Book, BookSide
+from matching.book import KEY_MAX, Book, BookSide
 from matching.commands import NewOrder
 from matching.events import Event, Execution, MessageThrottled
-from matching.order import Member, Order, Session
+from matching.order import Account, Member, Order, Session
 from matching.order_states import AFTER_CANCEL, AFTER_EXPIRE, AFTER_FILL, AFTER_PARTIAL_FILL
 from matching.refusals import DUPLICATE_ORDER, Refusal, ord_rej_reason
 from matching.risk_seam import Risk
+from matching.special import SpecialDesk
+from matching.term_checks import missing_terms
 from matching.types import (
     BUY,
     DAY,
@@ -29,6 +31,8 @@ from matching.types import (
     EXEC_TRADE,
     FILL_OR_KILL,
     GOOD_TILL_CANCEL,
+    IMMEDIATE_OR_CANCEL,
+    LIMIT,
     MARKET,
     STATUS_NEW,
     STATUS_REJECTED,
@@ -38,6 +42,8 @@ from matching.work import WorkQueue
 
 NO_ACCOUNT: Final = -1
 """In place of an exposure: a message that is of no account."""
+AT_ONCE: Final = (DAY, GOOD_TILL_CANCEL, IMMEDIATE_OR_CANCEL, FILL_OR_KILL)
+"""TimeInForce(59) of orders that need no terms."""
 
 
 class OrderDesk:
@@ -47,6 +53,7 @@ class OrderDesk:
     """
 
     __slots__ = (
+        "accounts",
         "books",
         "last_exec_id",
         "last_order_id",
@@ -55,6 +62,7 @@ class OrderDesk:
         "orders",
         "risk",
         "sessions",
+        "special",
         "time_ns",
         "works",
     )
@@ -62,6 +70,7 @@ class OrderDesk:
     def __init__(self, risk: Risk, works: WorkQueue) -> None:
         self.risk = risk
         self.works = works
+        self.accounts: dict[int, Account] = {}
         self.books: dict[int, Book] = {}
         self.sessions: dict[int, Session] = {}
         self.members: dict[str, Member] = {}
@@ -70,6 +79,7 @@ class OrderDesk:
         self.last_order_id = 0
         self.last_trade_id = 0
         self.time_ns = 0
+        self.special = SpecialDesk(self)
 
     # -- new orders ---------------------------------------------------------------------------------------------------
 
@@ -80,10 +90,13 @@ class OrderDesk:
 
     def enter(self, command: NewOrder, time_ns: int, out: list[Event]) -> None:
         """Take a new order: refuse it, or accept it, match it, and let the rest of it stand or expire."""
+        book = self.books[command.instrument_id]
+        if command.terms is not None or not book.is_plain or command.time_in_force not in AT_ONCE:
+            self.special.enter(command, book, time_ns, out)
+            return
         session_id = command.session_id
         session = self.sessions[session_id]
         account_id = command.account_id
-        book = self.books[command.instrument_id]
         risk = self.risk
         exposure = book.exposures.get(account_id, NO_ACCOUNT)
         if exposure < 0:
@@ -106,6 +119,9 @@ class OrderDesk:
         time_in_force = command.time_in_force
         if ord_type == MARKET:
             price = book.instrument.band_high if side == BUY else book.instrument.band_low
+        elif ord_type != LIMIT:
+            self.reject(command, session, missing_terms(ord_type), out)
+            return
         if side == BUY:
             own, opposite, limit_key = book.bids, book.asks, price
         else:
@@ -116,9 +132,7 @@ class OrderDesk:
         if refusal is None:
             refusal = risk.check(session_id, exposure, side, price, qty, taken_price)
         if refusal is not None:
-            event = self._rejection(command, refusal)
-            member.refused[cl_ord_id] = event
-            out.append(event)
+            self.reject(command, session, refusal, out)
             return
         risk.reserve(exposure, side, price, qty)
         order_id = self.last_order_id = self.last_order_id + 1
@@ -132,20 +146,21 @@ class OrderDesk:
             exec_id, EXEC_NEW, STATUS_NEW, order_id, session_id, cl_ord_id, "", account_id, command.instrument_id, side,
             ord_type, time_in_force, price, qty, qty, 0, 0,
         ))  # fmt: skip
-        if not book.instrument.is_matching:
-            own.append(order)
-            session.open[order_id] = order
-            return
         if best is not None and best.key <= limit_key:
             if time_in_force != FILL_OR_KILL or opposite.has_room_for(min(limit_key, opposite.stop_key), qty):
                 self.match(order, opposite, limit_key, out)
                 if not order.leaves_qty:
+                    if self.special.due:
+                        self.special.run(out)
                     return
         if ord_type == MARKET or (time_in_force != DAY and time_in_force != GOOD_TILL_CANCEL):
+            assert time_in_force in AT_ONCE, f"an order of TimeInForce(59) {time_in_force} has terms"
             self.expire(order, out)
         else:
             own.append(order)
             session.open[order_id] = order
+        if self.special.due:
+            self.special.run(out)
 
     def match(self, order: Order, opposite: BookSide, limit_key: int, out: list[Event]) -> None:
         """Trade an open order against the best of the opposite side as far as its limit reaches, at the resting prices.
@@ -162,6 +177,8 @@ class OrderDesk:
         side, ord_type, time_in_force = order.side, order.ord_type, order.time_in_force
         order_price, order_qty = order.price, order.qty
         level = opposite.best
+        assert level is not None, "the caller has seen that there is something to take"
+        first = level.price
         reach = limit_key
         if opposite.stop_key < limit_key:
             limit_key = opposite.stop_key
@@ -207,14 +224,44 @@ class OrderDesk:
                 level = opposite.best
         order.leaves_qty, order.status = leaves, status
         order.cum_qty, order.cum_value = cum_qty, cum_value
-        book = self.books[instrument_id]
-        if leaves and level is not None and level.key <= reach:
-            breaker.trip(book, level.price, self.time_ns, out)
-        if trade_id != self.last_trade_id:
-            book.instrument.last_price = price
-            if book.instrument.breaker_seconds:
-                book.renew_stops()
+        has_traded = trade_id != self.last_trade_id
         self.last_exec_id, self.last_trade_id = exec_id, trade_id
+        if opposite.stop_key < KEY_MAX:
+            breaker.look(self.books[instrument_id], order, opposite, reach, self.time_ns, out)
+        if has_traded:
+            watch = opposite.on_last
+            watch.price = price
+            if not (watch.low < price < watch.high and watch.low < first < watch.high):
+                self.special.sweep(watch, first, price)
+            if opposite.stop_key < KEY_MAX:
+                self.books[instrument_id].renew_stops()
+
+    def exposure_of(self, book: Book, account_id: int) -> int:
+        """Return the risk engine's handle of an account in the book's instrument."""
+        exposure = book.exposures.get(account_id, NO_ACCOUNT)
+        if exposure < 0:
+            exposure = book.exposures[account_id] = self.risk.exposure(account_id, book.instrument.instrument_id)
+        return exposure
+
+    def is_stopped_at_door(
+        self, command: NewOrder, session: Session, exposure: int, time_ns: int, out: list[Event]
+    ) -> bool:
+        """Answer an order that a throttle stops or whose ClOrdID is known; `enter` does the same, written out."""
+        throttled = self.risk.admit(session.session_id, exposure, time_ns) if self.risk.has_throttles else None
+        if throttled is not None:
+            code, text = throttled
+            out.append(MessageThrottled(session.session_id, command.msg_seq_num, "D", command.cl_ord_id, text, code))
+            return True
+        if command.cl_ord_id in session.member.used or command.cl_ord_id in session.member.refused:
+            self._repeat(command, session, out)
+            return True
+        return False
+
+    def reject(self, command: NewOrder, session: Session, refusal: Refusal, out: list[Event]) -> None:
+        """Refuse a new order; its ClOrdID is used."""
+        event = self._rejection(command, refusal)
+        session.member.refused[command.cl_ord_id] = event
+        out.append(event)
 
     def _rejection(self, command: NewOrder, refusal: Refusal) -> Execution:
         self.last_exec_id += 1
@@ -285,9 +332,14 @@ class OrderDesk:
     def leave(self, order: Order) -> None:
         """Take an open order out of its holds and, if it rests, out of the book."""
         self.risk.release(order.exposure, order.side, order.price, order.leaves_qty)
-        if order.level is not None:
-            self.side_of(order).remove(order)
+        if order.extra is not None:
+            self.special.leave(order)
+        elif order.level is not None:
+            book = self.books[order.instrument_id]
+            book.side_of(order).remove(order)
             del order.session.open[order.order_id]
+            if book.pegs:
+                self.special.stir(book)
         order.leaves_qty = 0
 
     def side_of(self, order: Order) -> BookSide:
@@ -309,6 +361,12 @@ class OrderDesk:
         ord_status_req_id: str = "",
     ) -> None:
         """Append an Execution of the order's present state, for the session that entered it or the one it goes `to`."""
+        if order.extra is not None:
+            self.special.say(
+                order, exec_type, out, orig_cl_ord_id=orig_cl_ord_id, text=text, restatement=restatement, to=to,
+                ord_status_req_id=ord_status_req_id,
+            )  # fmt: skip
+            return
         exec_id = self.last_exec_id = self.last_exec_id + 1
         session = order.session if to is None else to
         out.append(Execution(
@@ -328,13 +386,15 @@ class OrderDesk:
             for side in (book.bids, book.asks)
             for level in side.all_levels()
         )
-        assert resting == sum(len(session.open) for session in self.sessions.values()), "what rests is open"
+        waiting = self.special.check_invariants()
+        assert resting + waiting == sum(len(session.open) for session in self.sessions.values()), "what rests is open"
         last = 0
         for order_id, order in self.orders.items():
             assert last < order_id == order.order_id <= self.last_order_id, "orders stand under their ids, ascending"
             last = order_id
             assert order.is_open() == (order.leaves_qty > 0), f"order {order_id} of status {order.status} has leaves"
-            assert order.is_open() == (order.level is not None), f"order {order_id} rests while it is open"
+            stands = order.level is not None or (order.extra is not None and order.extra.waiting)
+            assert order.is_open() == stands, f"order {order_id} rests or waits while it is open"
             assert order.is_open() == (order.session.open.get(order_id) is order), "a session knows its open orders"
             names = (order.cl_ord_id, *order.prior_cl_ord_ids)
             used = order.session.member.used

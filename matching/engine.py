@@ -24,6 +24,7 @@ from matching.commands import (
     DelistInstrument,
     Deposit,
     EndTradingDay,
+    ExpireOrders,
     NewOrder,
     RefuseCancel,
     RefuseOrder,
@@ -32,6 +33,7 @@ from matching.commands import (
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
     TellIndicativePrice,
@@ -89,12 +91,15 @@ class Engine:
         kind = type(command)
         if kind is NewOrder:
             self._enter(command, time_ns, out)  # type: ignore[arg-type]  # `kind` has narrowed it
-        elif kind is CancelOrder:
+            return
+        if kind is CancelOrder:
             self.requests.cancel(command, time_ns, out)  # type: ignore[arg-type]  # as above
         elif kind is ReplaceOrder:
             self.requests.replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
         else:
             self._apply_other(command, time_ns, out)
+        if kind is not ContinueWork:
+            self.desk.special.run(out)
 
     def _apply_other(self, command: Command, time_ns: int, out: list[Event]) -> None:
         if isinstance(command, RequestStatus):
@@ -107,7 +112,12 @@ class Engine:
             self.operations.continue_work(out)
         elif isinstance(command, CancelSessionOrders):
             self.operations.cancel_session_orders(command, out)
+        elif isinstance(command, SetMarkPrice):
+            self.operations.set_mark_price(command, out)
+        elif isinstance(command, ExpireOrders):
+            self.operations.expire_orders(command, time_ns, out)
         elif isinstance(command, EndTradingDay):
+            self.desk.special.expire_until(time_ns)
             self.operations.end_trading_day(command, out)
         elif isinstance(command, SetKillSwitch):
             self.operations.set_kill_switch(command, out)
@@ -158,7 +168,7 @@ class Engine:
     @property
     def has_work(self) -> bool:
         """Whether a ContinueWork command has to follow."""
-        return bool(self.works.pending)
+        return bool(self.works.pending) or self.desk.special.has_work
 
     @property
     def accepting(self) -> bool:
@@ -186,7 +196,7 @@ class Engine:
             "open_orders": sum(len(session.open) for session in desk.sessions.values()),
             "trades": desk.last_trade_id - (self.shard_id << SHARD_ID_SHIFT),
             "executions": desk.last_exec_id - (self.shard_id << SHARD_ID_SHIFT),
-            "work_left": self.works.left(),
+            "work_left": self.works.left() + self.desk.special.left(),
         }
         return own | self.risk.statistics()
 

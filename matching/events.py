@@ -20,7 +20,9 @@ class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     `trade_id` and `is_aggressor` are of a fill; in an auction, `is_auction`, nobody is the aggressor. `reason` is
     OrdRejReason(103) of a refusal, `code` its code in matching.refusals; `terms` are what the order has beyond a plain
     one. `prior_price` and `prior_leaves` are what a replaced order had before, so that depth can be folded from events
-    alone.
+    alone. For the same reason each event of an order with terms, but a status, says what the book showed of it before
+    (`prior_leaves` at `prior_price`) and shows after it (`shown_qty` at `price`); 0 where it is in no book. An order on
+    its way into the book is shown from its New on, so that an aggressor nets to nothing.
     """
 
     exec_id: int
@@ -52,6 +54,7 @@ class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     exec_restatement_reason: int = 0
     code: int = 0
     terms: Terms | None = None
+    shown_qty: int = 0
     is_auction: bool = False
 
 
@@ -234,6 +237,13 @@ class MessageUnavailable(msgspec.Struct, frozen=True, array_like=True, gc=False,
     code: int = 0
 
 
+class MarkPriceSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=40):
+    """The mark price of an instrument is another one."""
+
+    instrument_id: int
+    price: int
+
+
 class IndicativePrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=50):
     """What the auction of an instrument would execute as its book stands: `qty` at `price`, both 0 for nothing.
 
@@ -279,6 +289,7 @@ Event: TypeAlias = (
     | MessageUnavailable
     | TransferredOut
     | TransferredIn
+    | MarkPriceSet
     | IndicativePrice
     | AuctionEnded
 )

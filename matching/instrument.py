@@ -1,6 +1,6 @@
 """Instruments: units, price band and trading phase of what is traded. Prices are ticks, quantities lots."""
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from matching.phases import TABLE
 from matching.types import InstrumentKind, TradingPhase
@@ -13,24 +13,23 @@ BASIS_POINTS: Final = 10_000
 BREAKER_SECONDS_MAX: Final = 86_400
 
 
+AuctionStage: TypeAlias = Literal["clearing the way", "trading", "expiring"]
+
+
 class Auction:
-    """An auction that is being executed: `qty_left` of `qty` is still to be traded at `price`; then what may not stay
-    expires (`is_traded`), and the instrument goes on to the phase `following`, until `until_ns` where that is not 0.
+    """An auction that is being executed: first orders that take no part are canceled, then `qty_left` of `qty` is still
+    to be traded at `price`, then what may not stay expires. After it the instrument goes on to the phase `following`,
+    until `until_ns` where that is not 0.
     """
 
-    __slots__ = ("following", "is_traded", "price", "qty", "qty_left", "reason", "surplus", "until_ns")
+    __slots__ = ("following", "price", "qty", "qty_left", "reason", "stage", "surplus", "until_ns")
 
-    def __init__(
-        self, *, price: int, qty: int, surplus: int, following: TradingPhase, until_ns: int, reason: str
-    ) -> None:
-        self.price = price
-        self.qty = qty
-        self.qty_left = qty
-        self.surplus = surplus
+    def __init__(self, *, following: TradingPhase, until_ns: int, reason: str) -> None:
         self.following: TradingPhase = following
         self.until_ns = until_ns
         self.reason = reason
-        self.is_traded = False
+        self.stage: AuctionStage = "clearing the way"
+        self.price = self.qty = self.qty_left = self.surplus = 0
 
 
 class Instrument:
@@ -40,8 +39,8 @@ class Instrument:
     `band_low`..`band_high` are the prices an order may have, both included; empty without a reference price.
     `is_trading`: orders are taken; `is_matching`: they match at once. `until_ns` is the end of a halt with an auction,
     0 without one. `auction` is set while one is being executed. `is_uncrossed`: the book cannot be crossed; False
-    from the first phase that rests orders without matching until the auction is over. `last_price` and `auction_price`
-    are of the last trade and the last auction, 0 before the first; the circuit breaker measures from them.
+    from the first phase that rests orders without matching until the auction is over. `auction_price` is of the last
+    auction, 0 before the first.
     """
 
     __slots__ = (
@@ -60,7 +59,6 @@ class Instrument:
         "is_trading",
         "is_uncrossed",
         "kind",
-        "last_price",
         "lot_e8",
         "phase",
         "reference_price",
@@ -100,7 +98,6 @@ class Instrument:
         self.is_uncrossed = True
         self.until_ns = 0
         self.auction: Auction | None = None
-        self.last_price = 0
         self.auction_price = 0
         self.breaker_bp = breaker_bp
         self.breaker_static_bp = breaker_static_bp
@@ -135,20 +132,16 @@ class Instrument:
         self.auction = auction
         self.is_trading = False
 
-    @property
-    def auction_reference(self) -> int:
-        """The price that an auction's is nearest to: of the last trade, else the middle of the price band."""
-        return self.last_price or self.reference_price
-
-    def breaker_range(self) -> tuple[int, int]:
+    def breaker_range(self, last_price: int) -> tuple[int, int]:
         """Return the lowest and highest price at which an order may trade at once, as the circuit breaker has it.
 
         Two ranges, as Eurex T7 has them: the dynamic one, `breaker_bp`, lies around the last trade before the order;
-        the static one, `breaker_static_bp`, around the last auction's price. Before the first trade or auction both
+        the static one, `breaker_static_bp`, around the last auction's price. `last_price` is that of the last trade,
+        0 before the first. Before the first trade or auction both
         lie around the reference price. A range of 0 is none.
         """
         low, high = 1, PRICE_TICKS_MAX
-        for bp, price in ((self.breaker_bp, self.last_price), (self.breaker_static_bp, self.auction_price)):
+        for bp, price in ((self.breaker_bp, last_price), (self.breaker_static_bp, self.auction_price)):
             reference = price or self.reference_price
             if bp and reference:
                 dynamic_low, dynamic_high = band_around(reference_price=reference, band_bp=bp)

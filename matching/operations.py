@@ -16,9 +16,11 @@ from matching.commands import (
     DelistInstrument,
     Deposit,
     EndTradingDay,
+    ExpireOrders,
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
     TellIndicativePrice,
@@ -34,6 +36,7 @@ from matching.events import (
     InstrumentDefined,
     KillSwitchSet,
     LimitsSet,
+    MarkPriceSet,
     Posted,
     ReferencePriceSet,
     SessionDefined,
@@ -65,7 +68,7 @@ class Operations:
         self.works = works
         self.instruments: dict[int, Instrument] = {}
         self.phases = PhaseDesk(desk, self.instruments)
-        self.accounts: dict[int, Account] = {}
+        self.accounts = desk.accounts
         self.accepting = True
         self.trading_day = 0
 
@@ -275,6 +278,24 @@ class Operations:
         self.desk.books[command.instrument_id].renew_stops()
         out.append(ReferencePriceSet(command.instrument_id, command.price))
 
+    def set_mark_price(self, command: SetMarkPrice, out: list[Event]) -> None:
+        """Note the mark price; what it triggers enters in the same step, or in the next ones."""
+        instrument = self.instruments.get(command.instrument_id)
+        if instrument is None:
+            _refuse(command, f"instrument {command.instrument_id} is not defined", out)
+        elif not 0 < command.price <= PRICE_TICKS_MAX:
+            _refuse(command, f"mark price {command.price} is not within 1 to {PRICE_TICKS_MAX} ticks", out)
+        else:
+            out.append(MarkPriceSet(command.instrument_id, command.price))
+            self.desk.special.set_mark(self.desk.books[command.instrument_id], command.price)
+
+    def expire_orders(self, command: ExpireOrders, time_ns: int, out: list[Event]) -> None:
+        """Begin to expire orders whose time has come; the special desk does it, in steps."""
+        if command.until_ns > time_ns:
+            _refuse(command, f"time {command.until_ns} is after the present {time_ns}", out)
+        else:
+            self.desk.special.expire_until(command.until_ns)
+
     def set_kill_switch(self, command: SetKillSwitch, out: list[Event]) -> None:
         """Engage a kill switch and cancel the open orders of its scope, or release it."""
         scope, target_id = command.scope, command.target_id
@@ -321,11 +342,16 @@ class Operations:
         self._begin(Work(kind="end trading day", target_id=command.trading_day, text=text, order_ids=[]), out)
 
     def continue_work(self, out: list[Event]) -> None:
-        """Do the next step of the oldest unfinished work."""
+        """Do the next step of the oldest unfinished work. What the special desk has left goes first."""
+        if self.desk.special.has_work:
+            self.desk.special.go_on_with_work(out)
+            return
         if not self.works.pending:
             out.append(CommandRefused("ContinueWork", "no work is left"))
             return
         self._step(self.works.pending[0], out)
+        # What the trades of an auction have triggered is done before anything else comes.
+        self.desk.special.run(out)
         self._say_left(out)
 
     def _begin(self, work: Work, out: list[Event]) -> None:
@@ -346,20 +372,25 @@ class Operations:
             return list(desk.sessions[work.target_id].open)
         if work.kind == "end trading day":
             return list(desk.orders)
-        if work.kind == "auction":
+        if work.kind in ("auction", "join closing auction"):
             return work.order_ids
         if work.kind == "cancel instrument":
             return [key for key, order in desk.orders.items() if order.instrument_id == work.target_id]
         return [
             order_id
             for order_id, order in desk.orders.items()
-            if order.level is not None and (work.kind == "cancel market" or order.account_id == work.target_id)
+            if order.is_open() and (work.kind == "cancel market" or order.account_id == work.target_id)
         ]
 
     def _step(self, work: Work, out: list[Event]) -> None:
         desk = self.desk
         if work.kind == "auction":
             if self.phases.step(work, out):
+                self.works.pending.remove(work)
+            return
+        if work.kind == "join closing auction":
+            self.phases.join_close(work, out)
+            if not work.left():
                 self.works.pending.remove(work)
             return
         ending = work.kind == "end trading day"

@@ -147,7 +147,13 @@ def next_towards(phase: TradingPhase, wanted: TradingPhase) -> TradingPhase | No
 
 
 def refuse_order(
-    symbol: str, phase: TradingPhase, ord_type: OrdType, time_in_force: TimeInForce, *, post_only: bool
+    symbol: str,
+    phase: TradingPhase,
+    ord_type: OrdType,
+    time_in_force: TimeInForce,
+    *,
+    post_only: bool = False,
+    reduce_only: bool = False,
 ) -> Refusal | None:
     """Return code and text where the phase does not take such an order, naming what it takes."""
     rule = TABLE[phase]
@@ -163,6 +169,11 @@ def refuse_order(
     if ord_type not in rule.ord_types:
         allowed = _listed([ORD_TYPE_NAMES[each] for each in rule.ord_types])
         return refusals.ORD_TYPE_NOT_IN_PHASE, f"{where}, OrdType(40) {ord_type} found, allowed: {allowed}"
+    if time_in_force in (AT_THE_OPENING, AT_THE_CLOSE) and ord_type not in (MARKET, LIMIT):
+        text = f"TimeInForce(59) {time_in_force} with OrdType(40) {ord_type} found, allowed: 1 market, 2 limit"
+        return refusals.ORD_TYPE_NOT_IN_PHASE, text
+    if reduce_only and not rule.matches:
+        return refusals.REDUCE_ONLY_NOT_IN_PHASE, f"{where}, reduce-only orders are taken in continuous trading alone"
     if post_only and not rule.matches:
         return refusals.POST_ONLY_NOT_IN_PHASE, f"{where}, post-only orders are taken in continuous trading alone"
     return None

@@ -22,6 +22,7 @@ TIME_IN_FORCE_NOT_IN_PHASE: Final = 10204
 ORD_TYPE_NOT_IN_PHASE: Final = 10205
 POST_ONLY_NOT_IN_PHASE: Final = 10206
 AUCTION_EXECUTES: Final = 10207
+REDUCE_ONLY_NOT_IN_PHASE: Final = 10208
 ORDER_QTY_MAX: Final = 10301
 ORDER_VALUE_MAX: Final = 10302
 OPEN_ORDERS_MAX: Final = 10303
@@ -38,22 +39,37 @@ EXEC_INST_NOT_OFFERED: Final = 11104
 TERM_NOT_OFFERED: Final = 11105
 PRICE_ON_MARKET_ORDER: Final = 11106
 PRICE_ABSENT: Final = 11107
+STOP_PRICE_ABSENT: Final = 11108
+STOP_PRICE_WITHOUT_STOP: Final = 11109
+PEG_NOT_EXPRESSIBLE: Final = 11110
+DISPLAY_QTY_NOT_OFFERED: Final = 11111
+REDUCE_ONLY_NOT_OFFERED: Final = 11112
+POST_ONLY_ON_TAKING_ORDER: Final = 11113
+EXPIRE_TIME_ABSENT: Final = 11114
+EXPIRE_TIME_WITHOUT_GTD: Final = 11115
 QTY_ABSENT: Final = 11301
 QTY_NO_NUMBER: Final = 11302
 QTY_NOT_POSITIVE: Final = 11303
 QTY_OFF_LOT: Final = 11304
+DISPLAY_QTY_OVER_QTY: Final = 11305
 UNKNOWN_ACCOUNT: Final = 11501
 PRICE_BAND: Final = 11601
 NO_REFERENCE_PRICE: Final = 11602
 PRICE_NO_NUMBER: Final = 11801
 PRICE_NOT_POSITIVE: Final = 11802
 PRICE_OFF_TICK: Final = 11803
+STOP_PRICE_OUT_OF_RANGE: Final = 11804
 NOT_EXPRESSIBLE: Final = 19900
 CL_ORD_ID_ABSENT: Final = 19901
 CL_ORD_ID_TOO_LONG: Final = 19902
 POST_ONLY_WOULD_TAKE: Final = 19903
 BEING_CANCELED: Final = 19904
 MARKET_NOT_AVAILABLE: Final = 19905
+REDUCE_ONLY_WITHOUT_POSITION: Final = 19906
+BEING_TRIGGERED: Final = 19907
+TOO_MANY_PEGS: Final = 19908
+TOO_MANY_TRAILING_STOPS: Final = 19909
+EXPIRE_TIME_PASSED: Final = 19910
 
 CLOSED_ORDER: Final = 20001
 QTY_NOT_ABOVE_FILLED: Final = 20002
@@ -63,6 +79,7 @@ OTHER_SIDE: Final = 29901
 OTHER_SYMBOL: Final = 29902
 ORD_TYPE_NOT_REPLACEABLE: Final = 29903
 TIME_IN_FORCE_NOT_REPLACEABLE: Final = 29904
+TERM_NOT_REPLACEABLE: Final = 29905
 CANCEL_DURING_AUCTION: Final = 29910
 
 STATUS_REQUEST_ID: Final = 30021
@@ -94,6 +111,7 @@ TABLE: Final[dict[int, Row]] = {
     TIME_IN_FORCE_NOT_IN_PHASE: Row("the trading phase takes no such TimeInForce(59)", "use one that Text(58) lists"),
     ORD_TYPE_NOT_IN_PHASE: Row("the trading phase takes no such OrdType(40)", "use one that Text(58) lists"),
     POST_ONLY_NOT_IN_PHASE: Row("post-only has no meaning before an auction", "leave it out, or wait for its end"),
+    REDUCE_ONLY_NOT_IN_PHASE: Row("reduce-only orders do not take part in auctions", "wait for continuous trading"),
     AUCTION_EXECUTES: Row("the instrument's auction is being executed", "send it again when that is done"),
     ORDER_QTY_MAX: Row("OrderQty(38) is above the limit", "send less, or ask for a higher limit"),
     ORDER_VALUE_MAX: Row("price times quantity is above the limit", "send less, or ask for a higher limit"),
@@ -111,22 +129,37 @@ TABLE: Final[dict[int, Row]] = {
     TERM_NOT_OFFERED: Row("a term that would change the order's meaning is not offered", "leave the field out"),
     PRICE_ON_MARKET_ORDER: Row("a market order has a Price(44)", "leave it out, or send a limit order"),
     PRICE_ABSENT: Row("a limit order has no Price(44)", "send one"),
+    STOP_PRICE_ABSENT: Row("the order waits for a trigger and has no StopPx(99)", "send one"),
+    STOP_PRICE_WITHOUT_STOP: Row("StopPx(99) on an order without a trigger", "leave it out, or send a stop order"),
+    PEG_NOT_EXPRESSIBLE: Row("the peg is absent, or does not go with the OrdType(40)", "send what the type asks for"),
+    DISPLAY_QTY_NOT_OFFERED: Row("a displayed quantity on an order that never rests", "leave it out"),
+    REDUCE_ONLY_NOT_OFFERED: Row("reduce-only in an instrument without positions", "leave it out"),
+    POST_ONLY_ON_TAKING_ORDER: Row("post-only on an order that is there to take", "leave it out"),
+    EXPIRE_TIME_ABSENT: Row("a Good Till Date order has no ExpireTime(126)", "send one"),
+    EXPIRE_TIME_WITHOUT_GTD: Row("ExpireTime(126) on an order that is not Good Till Date", "leave it out"),
     QTY_ABSENT: Row("OrderQty(38) is absent", "send it"),
     QTY_NO_NUMBER: Row("OrderQty(38) is no number that can be traded", "send a plain decimal"),
     QTY_NOT_POSITIVE: Row("OrderQty(38) is not positive", "send at least one lot"),
     QTY_OFF_LOT: Row("OrderQty(38) is no multiple of the lot", "round to the lot"),
+    DISPLAY_QTY_OVER_QTY: Row("the displayed quantity is above OrderQty(38)", "display less"),
     UNKNOWN_ACCOUNT: Row("Account(1) is not one of the session's", "use an account of the session"),
     PRICE_BAND: Row("Price(44) lies outside the price band", "send a price inside it"),
     NO_REFERENCE_PRICE: Row("the instrument has no reference price yet", "wait until the operator sets it"),
     PRICE_NO_NUMBER: Row("Price(44) is no number that can be traded", "send a plain decimal"),
     PRICE_NOT_POSITIVE: Row("Price(44) is not positive", "send at least one tick"),
     PRICE_OFF_TICK: Row("Price(44) is no multiple of the tick", "round to the tick"),
+    STOP_PRICE_OUT_OF_RANGE: Row("StopPx(99) is no price that can be traded", "send a price that can"),
     NOT_EXPRESSIBLE: Row("the order cannot be expressed in ticks and lots", "compare it with the rules of engagement"),
     CL_ORD_ID_ABSENT: Row("ClOrdID(11) is absent", "send one"),
     CL_ORD_ID_TOO_LONG: Row("ClOrdID(11) is too long", "use at most 64 characters"),
     POST_ONLY_WOULD_TAKE: Row("a post-only order would take", "send a price behind the best opposite one"),
     BEING_CANCELED: Row("open orders of the scope are being canceled", "send it again when that is done"),
     MARKET_NOT_AVAILABLE: Row("the instrument's market is down", "send it again when it is back"),
+    REDUCE_ONLY_WITHOUT_POSITION: Row("the account has no position to reduce", "leave reduce-only out"),
+    BEING_TRIGGERED: Row("triggered orders of the instrument are entering", "send it again when that is done"),
+    TOO_MANY_PEGS: Row("the instrument has as many pegged orders as it may", "send a limit order"),
+    TOO_MANY_TRAILING_STOPS: Row("the instrument has as many trailing stops as it may", "send a stop order"),
+    EXPIRE_TIME_PASSED: Row("ExpireTime(126) has passed", "send a later one"),
     CLOSED_ORDER: Row("the order is closed; OrdStatus(39) says how", "nothing is left to do"),
     QTY_NOT_ABOVE_FILLED: Row("the new OrderQty(38) is not above what is filled", "cancel instead"),
     CANCEL_UNKNOWN_ORDER: Row("no such order of this CompID on this trading day", "name its ClOrdID or OrderID"),
@@ -135,6 +168,7 @@ TABLE: Final[dict[int, Row]] = {
     OTHER_SYMBOL: Row("Symbol(55) is not the order's", "send the order's own symbol"),
     ORD_TYPE_NOT_REPLACEABLE: Row("OrdType(40) cannot become this one", "cancel, and send a new order"),
     TIME_IN_FORCE_NOT_REPLACEABLE: Row("TimeInForce(59) cannot become this one", "cancel, and send a new order"),
+    TERM_NOT_REPLACEABLE: Row("a term of the order that may not change", "cancel, and send a new order"),
     CANCEL_DURING_AUCTION: Row("the auction that the order is in is being executed", "send it again in a second"),
     STATUS_REQUEST_ID: Row("the id of a status request is in use, not subscribed, or too long", "use another one"),
     STATUS_REQUEST_TYPE: Row("SubscriptionRequestType(263) is not offered", "use 0, 1 or 2"),

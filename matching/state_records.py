@@ -13,21 +13,28 @@ import msgspec
 
 from matching.auction import Clearing
 from matching.events import Execution, OrderRefused
-from matching.instrument import Auction, Instrument
+from matching.instrument import Auction, AuctionStage, Instrument
 from matching.order import Account, Member, Order
+from matching.special_records import SpecialRecord, dump_special, load_special, load_stirred
 from matching.types import BUY, InstrumentKind, OrdStatus, OrdType, Side, TimeInForce, TradingPhase
 from matching.work import Work, WorkKind
 
 if TYPE_CHECKING:
     from matching.engine import Engine
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
+READABLE_VERSIONS: Final = (1, STATE_VERSION)
+"""Version 1 had no orders with terms, and no last prices."""
 
 OrderRecord: TypeAlias = tuple[
     int, int, int, int, str, Side, OrdType, TimeInForce, OrdStatus, int, int, int, int, int, int, list[str] | None
 ]
 """Order, session, account and instrument id, ClOrdID, side, type, TIF, status, price, qty, leaves, cum qty, cum value,
 priority, and the prior ClOrdIDs."""
+
+
+AuctionRecord: TypeAlias = tuple[AuctionStage, int, int, int, int, TradingPhase, int, str]
+"""Stage, price, qty, qty left, surplus, following phase and its end, reason."""
 
 
 class InstrumentRecord(msgspec.Struct, array_like=True, gc=False):
@@ -46,11 +53,10 @@ class InstrumentRecord(msgspec.Struct, array_like=True, gc=False):
     breaker_bp: int = 0
     breaker_static_bp: int = 0
     breaker_seconds: int = 0
-    last_price: int = 0
     auction_price: int = 0
     until_ns: int = 0
     is_uncrossed: bool = True
-    auction: tuple[int, int, int, int, TradingPhase, int, str, bool] | None = None
+    auction: AuctionRecord | None = None
 
 
 class SessionRecord(msgspec.Struct, array_like=True, gc=False):
@@ -86,6 +92,7 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     refused: list[tuple[str, list[Execution | OrderRefused]]]
     works: list[tuple[WorkKind, int, str, list[int]]]
     risk: bytes
+    special: SpecialRecord | None = None
     told: list[tuple[int, Clearing | None]] = []
 
 
@@ -107,10 +114,10 @@ def load(engine: "Engine", data: bytes) -> None:
     """
     with _NoCollection():
         record = _decode(data)
-        if record.version != STATE_VERSION:
+        if record.version not in READABLE_VERSIONS:
             raise ValueError(f"state has version {record.version}, known is {STATE_VERSION}")
         _load_definitions(engine, record)
-        _load_orders(engine, record.orders)
+        _load_orders(engine, record.orders, record.special or SpecialRecord())
         _load_rest(engine, record)
 
 
@@ -148,6 +155,7 @@ def _record(engine: "Engine") -> EngineRecord:
         [(key, list(member.refused.values())) for key, member in sorted(desk.members.items()) if member.refused],
         [(each.kind, each.target_id, each.text, list(each.order_ids[each.done :])) for each in engine.works.pending],
         engine.risk.dump(),
+        dump_special(desk),
         sorted(operations.phases.told.items()),
     )
 
@@ -167,7 +175,6 @@ def _instrument(each: Instrument) -> InstrumentRecord:
         each.breaker_bp,
         each.breaker_static_bp,
         each.breaker_seconds,
-        each.last_price,
         each.auction_price,
         each.until_ns,
         each.is_uncrossed,
@@ -175,22 +182,22 @@ def _instrument(each: Instrument) -> InstrumentRecord:
     )
 
 
-def _auction(auction: Auction | None) -> tuple[int, int, int, int, TradingPhase, int, str, bool] | None:
+def _auction(auction: Auction | None) -> AuctionRecord | None:
     if auction is None:
         return None
-    determined = (auction.price, auction.qty, auction.qty_left, auction.surplus)
-    return *determined, auction.following, auction.until_ns, auction.reason, auction.is_traded
+    determined = (auction.stage, auction.price, auction.qty, auction.qty_left, auction.surplus)
+    return *determined, auction.following, auction.until_ns, auction.reason
 
 
 def _load_phase(instrument: Instrument, record: InstrumentRecord) -> None:
     """Put phase, prices and a running auction back."""
     instrument.set_phase(record.phase, until_ns=record.until_ns)
-    instrument.last_price, instrument.auction_price = record.last_price, record.auction_price
-    instrument.is_uncrossed = record.is_uncrossed
+    instrument.auction_price, instrument.is_uncrossed = record.auction_price, record.is_uncrossed
     if record.auction is not None:
-        price, qty, qty_left, surplus, following, until_ns, reason, is_traded = record.auction
-        auction = Auction(price=price, qty=qty, surplus=surplus, following=following, until_ns=until_ns, reason=reason)
-        auction.qty_left, auction.is_traded = qty_left, is_traded
+        stage, price, qty, qty_left, surplus, following, until_ns, reason = record.auction
+        auction = Auction(following=following, until_ns=until_ns, reason=reason)
+        auction.stage, auction.price, auction.qty, auction.qty_left = stage, price, qty, qty_left
+        auction.surplus = surplus
         instrument.begin_auction(auction)
 
 
@@ -246,7 +253,7 @@ def _load_definitions(engine: "Engine", record: EngineRecord) -> None:
     engine.risk.load(record.risk)
 
 
-def _load_orders(engine: "Engine", records: list[OrderRecord]) -> None:
+def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialRecord) -> None:
     """Put orders back under their ids and names, and the open ones into their queues by priority."""
     desk = engine.desk
     orders, sessions, exposure_of = desk.orders, desk.sessions, engine.risk.exposure
@@ -304,10 +311,17 @@ def _load_orders(engine: "Engine", records: list[OrderRecord]) -> None:
         if leaves_qty:
             session.open[order_id] = order
             resting.append(order)
+    load_special(desk, special)
     resting.sort(key=attrgetter("priority"))
     for order in resting:
         book = desk.books[order.instrument_id]
-        (book.bids if order.side == BUY else book.asks).append(order)
+        if order.extra is None:
+            (book.bids if order.side == BUY else book.asks).append(order)
+        elif not order.extra.waiting:
+            desk.special.rest(order, book)
+    for book in desk.books.values():
+        book.renew_stops()
+    load_stirred(desk, special)
 
 
 def _load_rest(engine: "Engine", record: EngineRecord) -> None:

@@ -22,6 +22,7 @@ WorkKind: TypeAlias = Literal[
     "end trading day",
     "auction",
     "cancel instrument",
+    "join closing auction",
 ]
 
 
@@ -58,7 +59,7 @@ class Work:
         if self.kind == "cancel account":
             return self.target_id == account_id
         # An instrument refuses orders by its own trading phase.
-        return self.kind not in ("auction", "cancel instrument")
+        return self.kind not in ("auction", "cancel instrument", "join closing auction")
 
 
 class WorkQueue:
@@ -94,6 +95,11 @@ class WorkQueue:
             return False
         self.pending.append(work)
         return not auctions
+
+    @property
+    def is_auctioning(self) -> bool:
+        """Whether an auction is being executed; auctions come first."""
+        return bool(self.pending) and self.pending[0].kind == "auction"
 
     def left(self) -> int:
         """Return how many orders all unfinished work has still to look at."""

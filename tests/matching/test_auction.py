@@ -24,6 +24,7 @@ from matching.events import (
     TradingPhaseSet,
     WorkLeft,
 )
+from matching.terms import Terms
 from matching.types import MARKET, TradingPhase
 from risk.engine import RiskEngine
 from tests.matching.harness import ACC2, MAKER, Harness, brief, buy, cancel, replace, sell, text_of
@@ -98,6 +99,73 @@ def test_orders_for_the_opening_expire_after_it_and_those_for_the_close_stay(exc
     assert brief(events)[0] == ("opening", "C", "C", 0, 0)
     assert events[-2] == AuctionEnded(1, "opening auction", 0, 0, 0, 0)
     assert "day" in [order.cl_ord_id for order in exchange.engine.sessions[1].open.values()]
+
+
+def test_orders_at_the_close_wait_outside_of_the_book_and_join_its_auction(exchange: Harness) -> None:
+    close = [buy(f"c{n}", 10, 10_000, time_in_force="7") for n in range(3)]
+    assert [row[:2] for row in brief(exchange.apply(*close))] == [("c0", "0"), ("c1", "0"), ("c2", "0")]
+    assert brief(exchange.apply(sell("s", 5, 9_900)))[-1][:2] == ("s", "0")
+    assert exchange.book() == ([], [(9_900, 5, 1)])
+    exchange.apply(cancel("x", "c1"), replace("r", "c0", 4, 10_010, time_in_force="7"))
+    again = Engine(RiskEngine())
+    again.load(exchange.engine.snapshot())
+    assert again.state_hash() == exchange.engine.state_hash()
+    again.check_invariants()
+    joined = exchange.finish(phase("closing auction"))
+    assert brief(joined) == [("TradingPhaseSet",), ("c2", "D", "0", 10, 0), ("r", "D", "0", 4, 0)]
+    assert exchange.book()[0] == [(10_010, 4, 1), (10_000, 10, 1)]
+    events = exchange.finish(phase("closed"))
+    assert fills(events) == [("r", 4, 10_000), ("s", 4, 10_000), ("c2", 1, 10_000), ("s", 1, 10_000)]
+    assert brief(events)[4] == ("c2", "C", "C", 0, 1)
+
+
+def test_order_at_the_close_that_becomes_a_day_order_stands_at_once(exchange: Harness) -> None:
+    exchange.apply(buy("c", 10, 10_000, time_in_force="7"))
+    exchange.apply(replace("r", "c", 10, 10_000))
+    assert exchange.book()[0] == [(10_000, 10, 1)]
+
+
+def test_iceberg_takes_part_with_all_of_it(exchange: Harness) -> None:
+    calling(exchange)
+    exchange.apply(buy("b", 100, 10_000, terms=Terms(display_qty=10)), sell("s", 75, 9_990))
+    events = exchange.finish(phase("continuous"))
+    assert fills(events) == [("b", 75, 10_000), ("s", 75, 10_000)]
+    assert exchange.book()[0] == [(10_000, 10, 1)]
+
+
+def test_orders_of_the_same_self_match_id_give_way_by_what_they_would_have_traded(exchange: Harness) -> None:
+    calling(exchange)
+    own = Terms(self_match_id="X", self_match_mode="newest")
+    exchange.apply(
+        buy("b1", 10, 10_000, terms=own), sell("s1", 4, 9_990, terms=own, account_id=1), sell("s2", 20, 9_995)
+    )
+    events = exchange.finish(phase("continuous"))
+    assert fills(events) == [("b1", 6, 9_995), ("s2", 6, 9_995)] or fills(events) == [
+        ("b1", 6, 10_000),
+        ("s2", 6, 10_000),
+    ]
+    assert [row[:4] for row in brief(events)[:2]] == [("b1", "D", "0", 6), ("s1", "4", "4", 0)]
+    ended = next(event for event in events if isinstance(event, AuctionEnded))
+    assert ended.qty == 6
+
+
+def test_reduce_only_orders_take_no_part(exchange: Harness) -> None:
+    exchange.apply(
+        sell("p1", 10, 10_000, instrument_id=2),
+        buy("p2", 10, 10_000, instrument_id=2, account_id=3),
+        sell("r", 5, 10_010, instrument_id=2, account_id=3, session_id=1, terms=Terms(reduce_only=True)),
+    )
+    exchange.apply(SetTradingPhase(2, "volatility halt", "ops", ""), buy("b", 5, 10_020, instrument_id=2))
+    events = exchange.finish(SetTradingPhase(2, "continuous", "ops", ""))
+    assert brief(events)[0] == ("r", "4", "4", 0, 0)
+    assert fills(events) == []
+
+
+def test_auction_triggers_stops_and_they_trade_in_continuous_trading(exchange: Harness) -> None:
+    exchange.apply(buy("deep", 10, 9_000), sell("stop", 5, 0, ord_type="3", terms=Terms(stop_price=9_950)))
+    exchange.apply(phase("volatility halt"), buy("b", 10, 9_900), sell("s", 10, 9_900))
+    events = exchange.finish(phase("continuous"))
+    assert fills(events) == [("b", 10, 9_900), ("s", 10, 9_900), ("deep", 5, 9_000), ("stop", 5, 9_000)]
 
 
 def test_closing_auction_is_executed_when_the_market_closes(exchange: Harness) -> None:
