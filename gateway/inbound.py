@@ -82,8 +82,8 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
     ),
     # SecurityStatusReqID Symbol SubscriptionRequestType
     SECURITY_STATUS_REQUEST: ((324, "t"), (55, "t"), (263, "t")),
-    # TradSesReqID TradingSessionID SubscriptionRequestType
-    TRADING_SESSION_STATUS_REQUEST: ((335, "t"), (336, "t"), (263, "t")),
+    # TradSesReqID TradingSessionID SubscriptionRequestType MarketSegmentID
+    TRADING_SESSION_STATUS_REQUEST: ((335, "t"), (336, "t"), (263, "t"), (1300, "t")),
 }
 
 ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {

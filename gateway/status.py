@@ -11,7 +11,7 @@ from typing import Any, Final
 from gateway.inbound import SECURITY_STATUS_REQUEST, TRADING_SESSION_STATUS_REQUEST
 from gateway.phase_keeper import PhaseKeeper
 from gateway.rejects import SOH_FREE, business_reject
-from gateway.sessions import FIX42, GatewaySession, Version
+from gateway.sessions import FIX42, FIX50SP2, GatewaySession, Version
 from matching import refusals
 from matching.events import Event, InstrumentDefined, TradingPhaseSet
 from matching.instrument import Instrument
@@ -147,9 +147,13 @@ class StatusDesk:
     def request(
         self, session: GatewaySession, msg_seq_num: int, msg_type: str, values: tuple[Any, ...]
     ) -> list[tuple[str, str]]:
-        """Answer e or g: the message types and bodies of f or h, or of one j. `values` are id, name, request type."""
+        """Answer e or g: the message types and bodies of f or h, or of one j. `values` are id, name, request type; of g
+        also the name as FIX.5.0SP2 has it.
+        """
         request_id, name, request_type = (values[0] or "", *values[1:3])
         is_security = msg_type == SECURITY_STATUS_REQUEST
+        if not is_security and session.version == FIX50SP2:
+            name = values[3]
         subscriptions = self._of_symbol if is_security else self._of_session
         key = session.session_id, request_id
         fault = self._fault(key, request_type, subscriptions)
@@ -212,13 +216,13 @@ class StatusDesk:
             if session.version == FIX42:
                 fault = refusals.UNKNOWN_TRADING_SESSION, text
                 return [_reject(session.version, msg_seq_num, TRADING_SESSION_STATUS_REQUEST, key[1], fault)]
-            head = f"335={key[1]}\x01336={name}\x01325=N\x01"
+            head = f"335={key[1]}\x01{_name(name, session.version)}325=N\x01"
             return [(TRADING_SESSION_STATUS, f"{head}340={REQUEST_REJECTED}\x01567={UNKNOWN_SESSION}\x0158={text}\x01")]
         names = known if name is None else [name]
         if request_type == SUBSCRIBE:
             for each in names:
                 self._of_session.setdefault(each, {})[key] = session
-        return [self._session_status(key[1], each, unsolicited="N") for each in names]
+        return [self._session_status(session, key[1], each, unsolicited="N") for each in names]
 
     def forget(self, session: GatewaySession) -> None:
         """End the subscriptions of a session whose connection is gone."""
@@ -246,8 +250,8 @@ class StatusDesk:
             )
             messages.append((session_id, *status))
         if before != self._sessions.phase(name):
-            for session_id, request_id in self._of_session.get(name, {}):
-                messages.append((session_id, *self._session_status(request_id, name, unsolicited="Y")))
+            for (session_id, request_id), session in self._of_session.get(name, {}).items():
+                messages.append((session_id, *self._session_status(session, request_id, name, unsolicited="Y")))
 
     def _security_status(
         self,
@@ -266,14 +270,24 @@ class StatusDesk:
             text = f"{phase}: {reason}" if reason else phase
             more = f"625={SUB_ID[phase]}\x0158={text.translate(SOH_FREE)}\x01"
         home = self._sessions.home(instrument.instrument_id)
-        head = f"324={request_id}\x0155={instrument.symbol}\x01336={home}\x01"
+        head = f"324={request_id}\x0155={instrument.symbol}\x01{_name(home, session.version)}"
         return SECURITY_STATUS, f"{head}325={unsolicited}\x01326={status}\x01{more}"
 
-    def _session_status(self, request_id: str, name: str, *, unsolicited: str) -> tuple[str, str]:
+    def _session_status(
+        self, session: GatewaySession, request_id: str, name: str, *, unsolicited: str
+    ) -> tuple[str, str]:
         """Return h: TradSesStatus(340) of a trading session."""
         phase = self._sessions.phase(name)
-        body = f"335={request_id}\x01336={name}\x01325={unsolicited}\x01340={TRAD_SES_STATUS[phase]}\x0158={phase}\x01"
+        head = f"335={request_id}\x01{_name(name, session.version)}"
+        body = f"{head}325={unsolicited}\x01340={TRAD_SES_STATUS[phase]}\x0158={phase}\x01"
         return TRADING_SESSION_STATUS, body
+
+
+def _name(name: str, version: Version) -> str:
+    """Return the fields that name a trading session: TradingSessionID(336), whose values FIX.5.0SP2 has closed; there
+    it is 1 (day), and MarketSegmentID(1300) has the name.
+    """
+    return f"336=1\x011300={name}\x01" if version == FIX50SP2 else f"336={name}\x01"
 
 
 def _reject(version: Version, msg_seq_num: int, msg_type: str, request_id: str, fault: Refusal) -> tuple[str, str]:
