@@ -43,7 +43,15 @@ from gateway.translation import Translator
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wire
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
-from matching.commands import CancelSessionOrders, Command, ContinueWork, EndTradingDay, RequestTransfer, SetAcceptance
+from matching.commands import (
+    CancelSessionOrders,
+    Command,
+    ContinueWork,
+    EndTradingDay,
+    ExpireOrders,
+    RequestTransfer,
+    SetAcceptance,
+)
 from matching.events import Event, Execution, InstrumentDefined, TradingPhaseSet
 from matching.journal import Batch
 from matching.refusals import NOT_AUTHORIZED
@@ -350,6 +358,12 @@ class Exchange:
             if not isinstance(command, EndTradingDay):
                 return []
         return self._apply_commands([command])
+
+    def expire_orders(self) -> None:
+        """Journal that Good Till Date orders expire, if the time of any has come. Shards do it for themselves."""
+        now_ns = self._clock.now_ns()
+        if 0 < self._engine.next_expiry_ns <= now_ns:
+            self.command(ExpireOrders(now_ns))
 
     def configure_phases(self, instruments: Iterable[InstrumentSettings]) -> None:
         """Keep the calendars of a configuration that was read again."""

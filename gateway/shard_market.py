@@ -31,6 +31,7 @@ from matching.commands import (
     ReplaceOrder,
     RequestStatus,
     SetKillSwitch,
+    SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
     TellIndicativePrice,
@@ -50,7 +51,7 @@ MSG_TYPES: Final = {
 HUNG_SECONDS: Final = COMMIT_GIVE_UP_S + 10.0
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
-OF_INSTRUMENT: Final = (SetTradingPhase, SetReferencePrice, TellIndicativePrice, DelistInstrument)
+OF_INSTRUMENT: Final = (SetTradingPhase, SetReferencePrice, SetMarkPrice, TellIndicativePrice, DelistInstrument)
 BROADCAST: Final = (CancelSessionOrders, EndTradingDay, SetKillSwitch)
 
 

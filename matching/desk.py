@@ -94,8 +94,7 @@ class OrderDesk:
         if command.terms is not None or not book.is_plain or command.time_in_force not in AT_ONCE:
             self.special.enter(command, book, time_ns, out)
             return
-        session_id = command.session_id
-        session = self.sessions[session_id]
+        session = self.sessions[session_id := command.session_id]
         account_id = command.account_id
         risk = self.risk
         exposure = book.exposures.get(account_id, NO_ACCOUNT)
@@ -108,8 +107,7 @@ class OrderDesk:
                 code, text = throttled
                 out.append(MessageThrottled(session_id, command.msg_seq_num, "D", cl_ord_id, text, code))
                 return
-        member = session.member
-        if cl_ord_id in member.used or cl_ord_id in member.refused:
+        if cl_ord_id in (member := session.member).used or cl_ord_id in member.refused:
             self._repeat(command, session, out)
             return
         side = command.side

@@ -98,8 +98,7 @@ class Engine:
             self.requests.replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
         else:
             self._apply_other(command, time_ns, out)
-        if kind is not ContinueWork:
-            self.desk.special.run(out)
+        self.desk.special.run(out)
 
     def _apply_other(self, command: Command, time_ns: int, out: list[Event]) -> None:
         if isinstance(command, RequestStatus):
@@ -169,6 +168,11 @@ class Engine:
     def has_work(self) -> bool:
         """Whether a ContinueWork command has to follow."""
         return bool(self.works.pending) or self.desk.special.has_work
+
+    @property
+    def next_expiry_ns(self) -> int:
+        """When the next Good Till Date order expires, in nanoseconds since the epoch; 0: none does."""
+        return self.desk.special.expiries.next_ns()
 
     @property
     def accepting(self) -> bool:

@@ -79,13 +79,13 @@ class PriceWatch:
         assert extra.group is not None, f"order {order.order_id} waits"
         group, extra.group = extra.group, None
         del group[order.order_id]
-        self.trails.pop(order.order_id, None)
-        if group:
-            return
+        was_trailing = self.trails.pop(order.order_id, None) is not None
         stop_price = extra.terms.stop_price
         queues, key = (self.up, stop_price) if is_upward(order.side, order.ord_type) else (self.down, -stop_price)
-        if queues.get(key) is group:
+        if not group and queues.get(key) is group:
             del queues[key]
+            self.renew()
+        elif was_trailing:
             self.renew()
 
     def renew(self) -> None:

@@ -8,8 +8,6 @@ ORDERS_PER_STEP_MAX orders a step; the rest goes on with ContinueWork. Owner: th
 from collections import deque
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from matching import pegs, refusals, work
 from matching.book import Book
 from matching.commands import NewOrder
@@ -17,27 +15,23 @@ from matching.events import Event, Execution, WorkLeft
 from matching.expiries import Expiries
 from matching.order import Extra, Order, Session
 from matching.order_states import AFTER_RESTATE, AFTER_TRIGGER
-from matching.phases import CLOSING_AUCTION, refuse_order
-from matching.price_watch import TRAILS_MAX, PriceWatch, trailing_price
+from matching.phases import CLOSING_AUCTION
+from matching.price_watch import PriceWatch
 from matching.refusals import Refusal
+from matching.special_entry import SpecialEntry
 from matching.special_match import RESTATED_QTY_DECLINED, SpecialMatch
 from matching.special_replace import SpecialReplace
-from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES, missing_terms, terms_fault
+from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES
 from matching.terms import PLAIN, Terms
 from matching.types import (
     AT_THE_CLOSE,
-    AT_THE_OPENING,
     BUY,
-    EXEC_NEW,
     EXEC_RESTATED,
     EXEC_STATUS,
     EXEC_TRADE,
     EXEC_TRIGGERED,
     FILL_OR_KILL,
     IMMEDIATE_OR_CANCEL,
-    LIMIT,
-    MARKET,
-    PEGGED,
     ExecType,
 )
 
@@ -55,6 +49,7 @@ class SpecialDesk:
     __slots__ = (
         "desk",
         "due",
+        "entry",
         "expiries",
         "expiring_ns",
         "flagged",
@@ -68,6 +63,7 @@ class SpecialDesk:
 
     def __init__(self, desk: "OrderDesk") -> None:
         self.desk = desk
+        self.entry = SpecialEntry(self)
         self.matching = SpecialMatch(self)
         self.replacing = SpecialReplace(self)
         self.due: deque[dict[int, Order]] = deque()
@@ -83,26 +79,10 @@ class SpecialDesk:
 
     def enter(self, command: NewOrder, book: Book, time_ns: int, out: list[Event]) -> None:
         """Take a new order, as the order desk does: refuse it, or accept it and let it wait, match, rest or expire."""
-        desk = self.desk
-        if command.terms is None and command.time_in_force in (AT_THE_OPENING, AT_THE_CLOSE):
-            # Such an order may have to wait, which is a term.
-            command = msgspec.structs.replace(command, terms=PLAIN)
-        session = desk.sessions[command.session_id]
-        exposure = desk.exposure_of(book, command.account_id)
-        if desk.is_stopped_at_door(command, session, exposure, time_ns, out):
-            return
-        price = self._entry_price(command, book)
-        refusal = (
-            self._terms_refusal(command, book, exposure, time_ns)
-            or self._phase_refusal(command, book)
-            or self._refusal(command, book, exposure, price)
-        )
-        if refusal is not None:
-            desk.reject(command, session, refusal, out)
-            return
-        order = self._accept(command, book, session, exposure, price, out)
-        self.go_on(order, book, out)
-        self.run(out)
+        order = self.entry.take(command, book, time_ns, out)
+        if order is not None:
+            self.go_on(order, book, out)
+            self.run(out)
 
     def go_on(self, order: Order, book: Book, out: list[Event]) -> None:
         """Let an accepted or replaced order wait, if it has to, or enter."""
@@ -118,116 +98,10 @@ class SpecialDesk:
             else:
                 watch.add(order)
 
-    def _entry_price(self, command: NewOrder, book: Book) -> int:
-        """Return the price that the order is held for: its limit, a peg's first price, or the edge of the band."""
-        instrument = book.instrument
-        if command.ord_type in TAKING_TYPES:
-            return instrument.band_high if command.side == BUY else instrument.band_low
-        if command.ord_type == PEGGED and command.terms is not None:
-            wanted = pegs.price_of(book, command.side, command.terms, command.price)
-            return wanted or command.price or instrument.reference_price
-        return command.price
-
-    def _phase_refusal(self, command: NewOrder, book: Book) -> Refusal | None:
-        instrument = book.instrument
-        if not instrument.is_trading:
-            # The risk engine says so, in its order of precedence.
-            return None
-        post_only, reduce_only = command.post_only, command.terms is not None and command.terms.reduce_only
-        return refuse_order(
-            instrument.symbol,
-            instrument.phase,
-            command.ord_type,
-            command.time_in_force,
-            post_only=post_only,
-            reduce_only=reduce_only,
-        )
-
-    def _terms_refusal(self, command: NewOrder, book: Book, exposure: int, time_ns: int) -> Refusal | None:
-        terms = command.terms
-        if terms is None:
-            return None if command.ord_type in (MARKET, LIMIT) else missing_terms(command.ord_type)
-        fault = terms_fault(
-            terms,
-            book.instrument,
-            ord_type=command.ord_type,
-            time_in_force=command.time_in_force,
-            qty=command.qty,
-            post_only=command.post_only,
-            time_ns=time_ns,
-        )
-        if fault is not None:
-            return fault
-        if command.ord_type == PEGGED and len(book.pegs) >= pegs.PEGS_MAX:
-            return (
-                refusals.TOO_MANY_PEGS,
-                f"{book.instrument.symbol} has {pegs.PEGS_MAX} pegged orders, the most it may",
-            )
-        if terms.peg == "trail" and len(book.watch_of(terms).trails) >= TRAILS_MAX:
-            text = f"{book.instrument.symbol} has {TRAILS_MAX} trailing stops, the most it may"
-            return refusals.TOO_MANY_TRAILING_STOPS, text
-        if terms.reduce_only and command.ord_type not in TRIGGERED_TYPES:
-            position = self.desk.risk.position_of(exposure)
-            if (position >= 0) if command.side == BUY else (position <= 0):
-                side = "buy" if command.side == BUY else "sell"
-                return refusals.REDUCE_ONLY_WITHOUT_POSITION, f"reduce-only {side} with a position of {position} lots"
-        return None
-
-    def _refusal(self, command: NewOrder, book: Book, exposure: int, price: int) -> Refusal | None:
-        desk = self.desk
-        if book.has_due:
-            return self.blocked_by_triggers(book)
-        refusal = desk.works.blocks(command.session_id, command.account_id) if desk.works.pending else None
-        if refusal is not None:
-            return refusal
-        taken_price = 0
-        if command.post_only and command.ord_type != PEGGED and book.instrument.is_matching:
-            opposite = book.asks if command.side == BUY else book.bids
-            if opposite.best is not None and opposite.best.key <= price * opposite.sign:
-                taken_price = opposite.best.price
-        return desk.risk.check(command.session_id, exposure, command.side, price, command.qty, taken_price)
-
     def blocked_by_triggers(self, book: Book) -> Refusal:
         """Return the refusal of a new order or replace while triggered orders of the book are still to enter."""
-        left = sum(len(group) for group in self.due if self._book_of(group) is book)
+        left = sum(len(group) for group in self.due if group and self._book_of(group) is book)
         return refusals.BEING_TRIGGERED, f"triggered orders of {book.instrument.symbol} are entering, {left} are left"
-
-    def _accept(
-        self, command: NewOrder, book: Book, session: Session, exposure: int, price: int, out: list[Event]
-    ) -> Order:
-        """Hold what the order may need, and say New."""
-        desk = self.desk
-        desk.risk.reserve(exposure, command.side, price, command.qty)
-        order_id = desk.last_order_id = desk.last_order_id + 1
-        order = Order(
-            order_id, session, command.cl_ord_id, command.account_id, command.instrument_id, command.side,
-            command.ord_type, command.time_in_force, price, command.qty, exposure, desk.last_exec_id + 1,
-        )  # fmt: skip
-        desk.orders[order_id] = session.member.used[command.cl_ord_id] = order
-        if command.terms is not None:
-            self.take_terms(order, self._terms_at_entry(command, command.terms, book))
-            extra = order.extra
-            assert extra is not None, "the terms have just been taken"
-            if command.ord_type == PEGGED:
-                book.pegs[order_id] = order
-                book.renew()
-                extra.waiting = not pegs.price_of(book, command.side, command.terms, command.price)
-                self.stir(book)
-            else:
-                extra.waiting = command.ord_type in TRIGGERED_TYPES or self.waits_for_close(order, book)
-            if extra.waiting:
-                session.open[order_id] = order
-        desk.say(order, EXEC_NEW, out)
-        return order
-
-    def _terms_at_entry(self, command: NewOrder, terms: Terms, book: Book) -> Terms:
-        """Return the terms with what the book adds: the cap of a peg, the first trigger price of a trailing stop."""
-        if command.ord_type == PEGGED:
-            return msgspec.structs.replace(terms, cap=command.price)
-        if terms.peg == "trail" and not terms.stop_price:
-            price = book.watch_of(terms).price or book.instrument.reference_price
-            return msgspec.structs.replace(terms, stop_price=trailing_price(command.side, price, terms.offset))
-        return terms
 
     def take_terms(self, order: Order, terms: Terms) -> None:
         """Give an order its terms, and list it where they ask for it."""
@@ -555,7 +429,7 @@ class SpecialDesk:
         shown = 0 if extra.waiting else order.leaves_qty - extra.hidden_qty
         prior_price, prior_shown = (0, 0) if exec_type == EXEC_STATUS else (extra.told_price, extra.told_qty)
         if exec_type != EXEC_STATUS:
-            extra.told_price, extra.told_qty = order.price, shown
+            extra.told_price, extra.told_qty = order.price if shown else 0, shown
         price, qty, trade_id, is_aggressor = fill
         out.append(Execution(
             exec_id, exec_type, order.status, order.order_id, session.session_id, order.cl_ord_id, orig_cl_ord_id,

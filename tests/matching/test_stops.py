@@ -297,7 +297,7 @@ def test_stop_may_not_be_post_only(special: Harness) -> None:
 
 
 def test_more_trailing_stops_than_the_bound_are_refused(special: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matching.special.TRAILS_MAX", 1)
+    monkeypatch.setattr("matching.special_entry.TRAILS_MAX", 1)
     special.apply(stop("a", SELL, 1, 9_000, peg="trail", offset=30))
     events = special.apply(stop("b", SELL, 1, 9_000, peg="trail", offset=30))
     assert isinstance(events[0], Execution)
