@@ -172,7 +172,7 @@ def refuse_order(
     if time_in_force in (AT_THE_OPENING, AT_THE_CLOSE) and ord_type not in (MARKET, LIMIT):
         text = f"TimeInForce(59) {time_in_force} with OrdType(40) {ord_type} found, allowed: 1 market, 2 limit"
         return refusals.ORD_TYPE_NOT_IN_PHASE, text
-    if reduce_only and not rule.matches:
+    if reduce_only and (not rule.matches or time_in_force in (AT_THE_OPENING, AT_THE_CLOSE)):
         return refusals.REDUCE_ONLY_NOT_IN_PHASE, f"{where}, reduce-only orders are taken in continuous trading alone"
     if post_only and not rule.matches:
         return refusals.POST_ONLY_NOT_IN_PHASE, f"{where}, post-only orders are taken in continuous trading alone"

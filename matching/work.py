@@ -94,7 +94,7 @@ class WorkQueue:
             self.pending.insert(auctions, work)
             return False
         self.pending.append(work)
-        return not auctions
+        return not auctions or not work.order_ids
 
     @property
     def is_auctioning(self) -> bool:

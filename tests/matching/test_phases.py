@@ -56,6 +56,16 @@ def test_refusal_names_what_the_phase_takes() -> None:
     )
 
 
+def test_reduce_only_orders_take_no_part_in_auctions() -> None:
+    rows: list[tuple[TradingPhase, TimeInForce]] = [
+        ("continuous", DAY),
+        ("continuous", AT_THE_CLOSE),
+        ("volatility halt", DAY),
+    ]
+    found = [refuse_order("P", phase, LIMIT, time_in_force, reduce_only=True) for phase, time_in_force in rows]
+    assert [each and each[0] for each in found] == [None, *[refusals.REDUCE_ONLY_NOT_IN_PHASE] * 2]
+
+
 def test_auction_is_executed_before_matching_begins_and_at_the_close() -> None:
     pairs = {(phase, after) for phase in TABLE for after in TABLE[phase].following if uncrosses(phase, after)}
     assert pairs == {(phase, "continuous") for phase in TABLE if phase not in ("continuous", "delisted")} | {
