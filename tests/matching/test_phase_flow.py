@@ -1,4 +1,4 @@
-"""Random flow over trading phases: invariants hold, an auction has one price, depth is told, restarts change nothing."""
+"""Random flow over phases: invariants hold, an auction has one price, depth is told, restarts change nothing."""
 
 import random
 
