@@ -27,6 +27,7 @@ from gateway.inbound import (
     TRADING_SESSION_STATUS_REQUEST,
 )
 from gateway.market_data import MarketData
+from gateway.order_terms import DayEnd
 from gateway.phase_keeper import PhaseKeeper
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
 from gateway.rejects import business_reject
@@ -90,6 +91,7 @@ class Exchange:
         fault_point: FaultPoint,
         bounds: BoundSettings,
         keeper: PhaseKeeper,
+        day_end: DayEnd,
         market: ShardMarket | None = None,
     ) -> None:
         self._wire = wire
@@ -102,7 +104,7 @@ class Exchange:
         self._fault_point = fault_point
         self._operations: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
         self._symbols = {instrument.symbol: instrument for instrument in engine.instruments.values()}
-        self._translator = Translator(self._symbols)
+        self._translator = Translator(self._symbols, day_end)
         names = AccountNames(engine)
         self.reports = ReportWriter(engine.instruments, names)
         self.market_data = MarketData(wire, engine, self._symbols, bounds)
