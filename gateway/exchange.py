@@ -367,6 +367,14 @@ class Exchange:
         if 0 < self._engine.next_expiry_ns <= now_ns:
             self.command(ExpireOrders(now_ns))
 
+    def command_in_batch(self, command: Command) -> tuple[list[Event], int]:
+        """Do as `command`; return its events and the last batch that is begun, which is its own."""
+        return self.command(command), self._pipeline.next_batch_seq - 1
+
+    def is_committed(self, batch_seq: int) -> bool:
+        """Whether a batch is in the journal."""
+        return self._storage.journal.last.batch_seq >= batch_seq
+
     def configure_phases(self, instruments: Iterable[InstrumentSettings]) -> None:
         """Keep the calendars of a configuration that was read again."""
         self.keeper.configure(instruments)

@@ -41,6 +41,7 @@ from matching.types import MICRO, KillScope
 
 TRANSFER_WAIT_S: Final = 5.0
 TRANSFER_LOOK_S: Final = 0.01
+COMMIT_LOOK_S: Final = 0.001
 SECOND_NS: Final = 1_000_000_000
 
 
@@ -95,7 +96,10 @@ class Operations:
         return await asyncio.wrap_future(self._exchange.submit(operation))
 
     async def _command(self, command: Command) -> dict[str, Any]:
-        events = await self._on_matching_thread(lambda: self._exchange.command(command))
+        """Have a command done; the operator is told when it is durable."""
+        events, batch_seq = await self._on_matching_thread(lambda: self._exchange.command_in_batch(command))
+        while not await self._on_matching_thread(lambda: self._exchange.is_committed(batch_seq)):
+            await asyncio.sleep(COMMIT_LOOK_S)
         for event in events:
             if isinstance(event, CommandRefused):
                 raise AdminError(f"{event.command}: {event.text}")
