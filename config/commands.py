@@ -28,7 +28,8 @@ from matching.commands import (
     SetPermission,
     SetProtection,
 )
-from matching.types import E8, InstrumentKind
+from matching.phases import DELISTED
+from matching.types import E8, InstrumentKind, TradingPhase
 from risk.engine import RiskEngine
 
 SECOND_NS: Final = 1_000_000_000
@@ -48,6 +49,10 @@ class InstrumentView(Protocol):
     tick_lot_value: int
     reference_price: int
     band_bp: int
+    breaker_bp: int
+    breaker_static_bp: int
+    breaker_seconds: int
+    phase: TradingPhase
 
 
 class AccountView(Protocol):
@@ -183,7 +188,12 @@ def _instruments(
             tick_lot_value=instrument.tick_lot_value,
             reference_price=instrument.reference_price if record is None else record.reference_price,
             band_bp=instrument.band_bp,
+            breaker_bp=instrument.breaker_bp,
+            breaker_static_bp=instrument.breaker_static_bp,
+            breaker_seconds=instrument.breaker_seconds,
         )
+        if record is not None and record.phase == DELISTED:
+            continue
         if record is None or any(
             getattr(record, field) != getattr(command, field) for field in command.__struct_fields__
         ):

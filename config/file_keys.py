@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from config.text_values import PATH, TIME, Address, Choice, FolderName, Text, UnreadableError, Word
-from config.toml_tables import Exact, Flag, Integer, NamedAmounts, OneOf, Quoted, TomlKey
+from config.text_values import DATE, DAY, PATH, TIME, Address, Choice, FolderName, Text, UnreadableError, Word
+from config.toml_tables import Exact, Flag, Integer, ListOf, NamedAmounts, OneOf, Quoted, TomlKey
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -232,6 +232,7 @@ ADMIN: Final = (TomlKey("socket", FILE, "Socket for live commands, in the data f
 PRICE: Final = Exact(Decimal("0.00000001"), Decimal(10_000_000_000))
 QUANTITY: Final = Exact(Decimal("0.00000001"), Decimal(1_000_000_000_000))
 AMOUNT: Final = Exact(Decimal(0), Decimal(1_000_000_000_000), 8)
+BREAKER: Final = Exact(Decimal("0.01"), Decimal("99.99"), 2)
 MONEY: Final = Exact(Decimal("0.000001"), Decimal(1_000_000_000_000), 6)
 
 INSTRUMENT: Final = (
@@ -257,6 +258,46 @@ INSTRUMENT: Final = (
         "Orders further from the reference price are refused.",
     ),
     TomlKey("shard", SHARD_NAME, "Shard of exchange.toml that the instrument lives on."),
+    TomlKey(
+        "calendar",
+        NAME,
+        "Name of the [[calendar]] with its trading phases; without it continuous trading around the clock, and "
+        "whatever the operator sets.",
+        optional=True,
+    ),
+    TomlKey(
+        "breaker_percent",
+        BREAKER,
+        "Circuit breaker: a trade further from the last trade before it halts the instrument; without it none does.",
+        optional=True,
+    ),
+    TomlKey(
+        "breaker_static_percent",
+        BREAKER,
+        "The same, measured from the price of the last auction.",
+        optional=True,
+    ),
+    TomlKey(
+        "breaker_seconds",
+        Integer(1, 86_400),
+        "How long such a halt calls for the auction that ends it; only with one of the two.",
+        optional=True,
+    ),
+)
+
+CALENDAR_PHASES: Final = ("pre-open", "opening auction", "continuous", "closing auction", "closed")
+
+CALENDAR: Final = (
+    TomlKey("name", NAME, "What instruments call it; TradingSessionID(336)."),
+    TomlKey("time_zone", Quoted(Text("IANA name of a time zone", 64)), "Time zone of its times.", "UTC"),
+    TomlKey("days", ListOf(Quoted(DAY), 7), "Days of the week on which there is trading.", (2, 3, 4, 5, 6)),
+    TomlKey("holidays", ListOf(Quoted(DATE), 10_000), "Dates on which there is none.", ()),
+    TomlKey("phase", Tables(), "The phases of a day, each a [[calendar.phase]].", optional=True),
+)
+
+CALENDAR_PHASE: Final = (
+    TomlKey("phase", Quoted(Choice(CALENDAR_PHASES)), "The phase; before the first of a day the market is closed."),
+    TomlKey("start", Quoted(TIME), "Local time at which it begins."),
 )
 
 ACCOUNT: Final = (
@@ -328,6 +369,10 @@ FILES: Final[Mapping[str, Mapping[str, tuple[TomlKey, ...]]]] = {
         "[logs]": LOGS,
         "[admin]": ADMIN,
     },
-    "instruments.toml": {"[[instrument]]": INSTRUMENT},
+    "instruments.toml": {
+        "[[instrument]]": INSTRUMENT,
+        "[[calendar]]": CALENDAR,
+        "[[calendar.phase]]": CALENDAR_PHASE,
+    },
     "accounts.toml": {"[[account]]": ACCOUNT, "[[account.shard]]": ACCOUNT_SHARD, "[[account.limit]]": LIMIT},
 }

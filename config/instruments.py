@@ -1,12 +1,13 @@
 """instruments.toml: what is traded, in ticks and lots that settle exactly."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from config import file_keys
+from config.calendars import Calendar, check_calendar_of, read_calendars
 from config.faults import FaultLog, quote
 from config.toml_tables import Table, TomlFile, names_of, refuse_repeats
 from matching.instrument import PRICE_TICKS_MAX, band_around
@@ -37,6 +38,10 @@ class InstrumentSettings(msgspec.Struct, frozen=True):
     band_bp: int
     shard: str
     line: int
+    calendar: Calendar | None = None
+    breaker_bp: int = 0
+    breaker_static_bp: int = 0
+    breaker_seconds: int = 0
 
 
 class InstrumentsFile(msgspec.Struct, frozen=True):
@@ -77,7 +82,7 @@ def read_instruments(data: bytes, *, shards: Collection[str] | None, log: FaultL
     """Read and check instruments.toml; None if it is no TOML. `shards` None: exchange.toml could not be read."""
     file = TomlFile(data, file=FILE, log=log)
     file.table("", ())
-    file.refuse_unknown_tables(["instrument"])
+    file.refuse_unknown_tables(["instrument", "calendar"])
     tables = file.tables("instrument", file_keys.INSTRUMENT, count_max=INSTRUMENTS_MAX)
     if not file.readable:
         return None
@@ -90,7 +95,11 @@ def read_instruments(data: bytes, *, shards: Collection[str] | None, log: FaultL
         if table["symbol"] in currencies:
             allowed = "a symbol that is no currency: both are assets of the ledgers"
             log.add(FILE, table.line("symbol"), "symbol", found=quote(table["symbol"]), allowed=allowed)
-    instruments = [_instrument(table, shards=shards, log=log) for table in tables]
+    calendars = read_calendars(file, log)
+    for table in tables:
+        check_calendar_of(table, calendars, log)
+        _check_breaker(table, log)
+    instruments = [_instrument(table, calendars, shards=shards, log=log) for table in tables]
     read = tuple(instrument for instrument in instruments if instrument is not None)
     return InstrumentsFile(read, names_of(tables, "symbol", "currency"), names_of(tables, "shard"))
 
@@ -101,7 +110,9 @@ def count_of(value: Decimal, *, unit: Decimal) -> int | None:
     return int(count) if rest == 0 else None
 
 
-def _instrument(table: Table, *, shards: Collection[str] | None, log: FaultLog) -> InstrumentSettings | None:
+def _instrument(
+    table: Table, calendars: Mapping[str, Calendar | None], *, shards: Collection[str] | None, log: FaultLog
+) -> InstrumentSettings | None:
     if shards is not None and table.has("shard") and table["shard"] not in shards:
         allowed = f"a shard of exchange.toml: {', '.join(shards)}"
         log.add(FILE, table.line("shard"), "shard", found=quote(table["shard"]), allowed=allowed)
@@ -125,7 +136,27 @@ def _instrument(table: Table, *, shards: Collection[str] | None, log: FaultLog) 
         band_bp=int(table["band_percent"] * 100),
         shard=table["shard"],
         line=table.line(),
+        calendar=calendars.get(table["calendar"]) if table.has("calendar") else None,
+        breaker_bp=_basis_points(table["breaker_percent"]),
+        breaker_static_bp=_basis_points(table["breaker_static_percent"]),
+        breaker_seconds=table["breaker_seconds"] or 0,
     )
+
+
+def _basis_points(percent: Decimal | None) -> int:
+    return 0 if percent is None else int(percent * 100)
+
+
+def _check_breaker(table: Table, log: FaultLog) -> None:
+    """A circuit breaker needs a range and a time."""
+    has_range = table.is_given("breaker_percent") or table.is_given("breaker_static_percent")
+    if has_range and not table.is_given("breaker_seconds"):
+        allowed = "a whole number of seconds, which breaker_percent and breaker_static_percent need"
+        log.add(FILE, table.line(), "breaker_seconds", found="nothing", allowed=allowed)
+    elif table.has("breaker_seconds") and not has_range:
+        allowed = "only with breaker_percent or breaker_static_percent"
+        line, found = table.line("breaker_seconds"), str(table["breaker_seconds"])
+        log.add(FILE, line, "breaker_seconds", found=found, allowed=allowed)
 
 
 def _check_band(symbol: str, ticks: int, table: Table, log: FaultLog) -> None:

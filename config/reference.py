@@ -46,7 +46,9 @@ def _default(key: TomlKey) -> str:
         return "none" if key.optional else "required"
     if isinstance(key.default, bool):
         return f"`{str(key.default).lower()}`"
-    if key.default == {}:
+    if key.name == "days":
+        return "Monday to Friday"
+    if key.default in ({}, ()):
         return "nothing"
     if key.name.endswith("_time"):
         return "`00:00:00`"

@@ -4,6 +4,7 @@ A kind reads a text or raises `UnreadableError`; the words in `allowed` are thos
 """
 
 import ipaddress
+from datetime import date
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -172,6 +173,21 @@ class Day(msgspec.Struct, frozen=True):
         raise UnreadableError
 
 
+class CalendarDate(msgspec.Struct, frozen=True):
+    """YYYY-MM-DD."""
+
+    allowed: str = "a date YYYY-MM-DD"
+
+    def read(self, text: str) -> date:
+        try:
+            found = date.fromisoformat(text)
+        except ValueError:
+            raise UnreadableError from None
+        if found.isoformat() != text:
+            raise UnreadableError
+        return found
+
+
 class Words(msgspec.Struct, frozen=True):
     """A list of texts with commas between, each not empty, none twice."""
 
@@ -219,6 +235,7 @@ YES_NO: Final = YesNo()
 PORT: Final = Whole(1, 65535, "port")
 TIME: Final = TimeOfDay()
 DAY: Final = Day()
+DATE: Final = CalendarDate()
 
 
 def seconds(low: int, high: int) -> Whole:

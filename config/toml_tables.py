@@ -100,6 +100,25 @@ class Exact(msgspec.Struct, frozen=True):
         return number
 
 
+class ListOf(msgspec.Struct, frozen=True):
+    """A list of values of one kind, none twice."""
+
+    kind: TomlKind
+    count_max: int
+
+    @property
+    def allowed(self) -> str:
+        return f"a list, none twice, at most {self.count_max}, of: {self.kind.allowed}"
+
+    def read(self, value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) > self.count_max:
+            raise UnreadableError
+        items = tuple(self.kind.read(item) for item in value)
+        if len(set(items)) != len(items):
+            raise UnreadableError
+        return items
+
+
 class OneOf(msgspec.Struct, frozen=True):
     """The first of several kinds that can read the value."""
 

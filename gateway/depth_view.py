@@ -5,11 +5,12 @@ never rested nets to nothing within the batch that it came in. Owner: the matchi
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeAlias
 
 from sortedcontainers import SortedDict
 
-from matching.events import Execution
+from matching.events import AuctionEnded, Execution, IndicativePrice, TradingPhaseSet
+from matching.phases import TABLE
 from matching.types import (
     BUY,
     EXEC_CANCELED,
@@ -19,11 +20,15 @@ from matching.types import (
     EXEC_REPLACED,
     EXEC_STATUS,
     EXEC_TRADE,
+    MARKET,
+    TradingPhase,
 )
 
 BID: Final = "0"
 OFFER: Final = "1"
 
+Indicative: TypeAlias = tuple[int, int]
+"""Price and quantity that an auction would execute."""
 Level = list[int]
 """Quantity in lots and number of orders at one price."""
 
@@ -32,13 +37,17 @@ class DepthView:
     """Price levels of one instrument, and which of them have changed since `take_changes`.
 
     `built_at` is the last batch that is in the view from the start: events of batches up to it are not folded again,
-    and nothing of the view is shown before it is committed.
+    and nothing of the view is shown before it is committed. `is_shown` is False while the book may be crossed: before
+    an auction is executed. `indicative` is what it would execute, in the `phase` that calls for it.
     """
 
     def __init__(
         self, built_at: int, bids: Iterable[tuple[int, int, int]], asks: Iterable[tuple[int, int, int]]
     ) -> None:
         self.built_at = built_at
+        self.is_shown = True
+        self.phase: TradingPhase = "continuous"
+        self.indicative: Indicative | None = None
         self.sides: dict[str, SortedDict[int, Level]] = {
             BID: SortedDict({-price: [qty, count] for price, qty, count in bids}),
             OFFER: SortedDict({price: [qty, count] for price, qty, count in asks}),
@@ -53,6 +62,9 @@ class DepthView:
         if exec_type == EXEC_TRADE and event.is_aggressor:
             self.last_trade = (event.last_price, event.last_qty, event.trade_id)
             self.trades.append(self.last_trade)
+        if event.ord_type == MARKET:
+            # It rests for an auction only, in no level that is shown; what it takes is said by the other side.
+            return
         if event.terms is not None:
             self._fold_with_terms(event)
         elif exec_type == EXEC_TRADE:
@@ -85,6 +97,25 @@ class DepthView:
         self._changed[kind, key] = None
         if not level[0]:
             del levels[key]
+
+    def begin(self, phase: TradingPhase, *, is_uncrossed: bool, indicative: Indicative | None) -> None:
+        """Take the phase as the exchange has it when the view is made."""
+        self.phase, self.is_shown, self.indicative = phase, is_uncrossed, indicative
+
+    def fold_phase(self, event: TradingPhaseSet | IndicativePrice | AuctionEnded) -> None:
+        """Take one committed event about phases and auctions into the view."""
+        if isinstance(event, IndicativePrice):
+            self.indicative = (event.price, event.qty) if event.qty else None
+        elif isinstance(event, TradingPhaseSet):
+            rule = TABLE[event.phase]
+            self.phase, self.indicative = event.phase, None
+            if rule.takes and not rule.matches:
+                self.is_shown = False
+        else:
+            self.is_shown = True
+            if event.qty:
+                self.last_trade = (event.price, event.qty, event.trade_id)
+                self.trades.append(self.last_trade)
 
     def take_changes(self) -> tuple[list[tuple[str, int]], list[tuple[int, int, int]]]:
         """Return the (entry type, key) of levels that have changed and the trades since the last call, and forget

@@ -6,7 +6,7 @@ book and the market data view; others ask it through `submit`. It waits for noth
 
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -14,9 +14,11 @@ import msgspec
 import structlog
 
 from config.exchange import BoundSettings
+from config.instruments import InstrumentSettings
 from gateway.disconnects import Disconnects
 from gateway.drop_copy import DropCopies
 from gateway.inbound import (
+    ALSO_FOR,
     MARKET_DATA_REQUEST,
     NEW_ORDER_SINGLE,
     ORDER_CANCEL_REPLACE_REQUEST,
@@ -25,11 +27,14 @@ from gateway.inbound import (
     ORDER_MASS_STATUS_REQUEST,
     ORDER_STATUS_REQUEST,
     ROLE_OF_MESSAGE,
+    SECURITY_STATUS_REQUEST,
+    TRADING_SESSION_STATUS_REQUEST,
 )
 from gateway.market_data import MarketData
 from gateway.mass_translation import mass_cancel, mass_status
 from gateway.order_terms import DayEnd
 from gateway.overrides import ended_overrides
+from gateway.phase_keeper import PhaseKeeper
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
 from gateway.rejects import business_reject
 from gateway.relay import GatewayEngine, RelayEngine
@@ -40,6 +45,7 @@ from gateway.shard_instructions import INSTRUCTIONS
 from gateway.shard_link import Connection
 from gateway.shard_market import ShardMarket
 from gateway.statistics import LoopStatistics
+from gateway.status import StatusDesk
 from gateway.storage import Storage
 from gateway.translation import Translator
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wire
@@ -56,6 +62,7 @@ from matching.commands import (
     RefuseMessage,
     SetAcceptance,
     SetKillSwitch,
+    SetTradingPhase,
 )
 from matching.events import (
     CommandRefused,
@@ -68,6 +75,7 @@ from matching.events import (
     ScopeCanceled,
     SessionCut,
     ShardsInstructed,
+    TradingPhaseSet,
 )
 from matching.journal import Batch
 from matching.refusals import NOT_AUTHORIZED
@@ -76,6 +84,8 @@ from matching.work import REPEATED_EXECUTIONS, RESTATED_OTHER
 POLL_TIMEOUT_MS: Final = 200
 """Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
 OPERATIONS_PER_TURN_MAX: Final = 64
+PHASES_PER_BATCH_MAX: Final = 100
+"""Commands of the phase keeper in one batch."""
 SHARD_ANSWER_SECONDS: Final = 5.0
 """How long an orderly stop waits for shards; what they answer later is taken up at the next start."""
 
@@ -107,6 +117,7 @@ class Exchange:
         clock: Clock,
         fault_point: FaultPoint,
         bounds: BoundSettings,
+        keeper: PhaseKeeper,
         day_end: DayEnd,
         market: ShardMarket | None = None,
     ) -> None:
@@ -124,6 +135,8 @@ class Exchange:
         names = AccountNames(engine)
         self.reports = ReportWriter(engine.instruments, names)
         self.market_data = MarketData(wire, engine, self._symbols, bounds)
+        self.keeper = keeper
+        self.status = StatusDesk(keeper, engine.instruments, self._symbols)
         self.drop_copies = DropCopies(wire, sessions, storage, pipeline, self.reports)
         self.resends = Resends(wire, storage, pipeline, sessions, fault_point)
         self.statistics = LoopStatistics()
@@ -315,7 +328,7 @@ class Exchange:
     def _message(
         self, session: GatewaySession, msg_seq_num: int, msg_type: str, poss_resend: bool, values: tuple[Any, ...]
     ) -> None:
-        if session.role != ROLE_OF_MESSAGE[msg_type]:
+        if session.role not in (ROLE_OF_MESSAGE[msg_type], ALSO_FOR.get(msg_type)):
             self._not_authorized(session, msg_seq_num, msg_type, values[0] or "")
         elif msg_type == NEW_ORDER_SINGLE:
             self._commands.append(self._translator.new_order(session, msg_seq_num, poss_resend, values))
@@ -329,6 +342,9 @@ class Exchange:
             self._commands.append(mass_cancel(session, msg_seq_num, poss_resend, values, self._symbols))
         elif msg_type == ORDER_MASS_STATUS_REQUEST:
             self._commands.append(mass_status(session, msg_seq_num, values, self._symbols))
+        elif msg_type in (SECURITY_STATUS_REQUEST, TRADING_SESSION_STATUS_REQUEST):
+            for answer_type, body in self.status.request(session, msg_seq_num, msg_type, values):
+                self._messages.append((session.session_id, answer_type, body))
         else:
             assert msg_type == MARKET_DATA_REQUEST, f"message type {msg_type} has a role but no way"
             answer = self.market_data.request(session, values, self._pipeline.next_batch_seq)
@@ -358,6 +374,7 @@ class Exchange:
         self.drop_copies.logged_out(session)
         self.market_data.forget(session)
         self._commands += self._disconnects.logged_out(session.disconnecting, self._clock.now_ns(), clean=clean)
+        self.status.forget(session)
 
     def shards_down(self) -> list[tuple[str, bool]]:
         """Return the shards that are not up, and whether they are connected; see `ShardMarket.down`."""
@@ -412,6 +429,34 @@ class Exchange:
         now_ns = self._clock.now_ns()
         if 0 < self._engine.next_expiry_ns <= now_ns:
             self.command(ExpireOrders(now_ns))
+
+    def command_in_batch(self, command: Command) -> tuple[list[Event], int]:
+        """Do as `command`; return its events and the last batch that is begun, which is its own."""
+        return self.command(command), self._pipeline.next_batch_seq - 1
+
+    def is_committed(self, batch_seq: int) -> bool:
+        """Whether a batch is in the journal."""
+        return self._storage.journal.last.batch_seq >= batch_seq
+
+    def configure_phases(self, instruments: Iterable[InstrumentSettings]) -> None:
+        """Keep the calendars of a configuration that was read again."""
+        self.keeper.configure(instruments)
+        self.status.configured()
+
+    def keep_phases(self) -> int:
+        """Apply what the clock makes due in the instruments' phases, in batches; return how many commands it was."""
+        assert not self._commands, "operations run between batches"
+        due = self.keeper.due(self._engine.instruments, self._clock.now_ns())
+        if self._market is not None:
+            for command in self._market.reachable(due):
+                if not isinstance(command, SetTradingPhase):
+                    self._market.tell(command)
+                elif not self._market.is_instructed(command.instrument_id):
+                    self._instruct(self._market, command)
+            return len(due)
+        for begin in range(0, len(due), PHASES_PER_BATCH_MAX):
+            self._apply_commands(due[begin : begin + PHASES_PER_BATCH_MAX])
+        return len(due)
 
     # -- one batch ----------------------------------------------------------------------------------------------------
 
@@ -523,8 +568,10 @@ class Exchange:
         return cursors
 
     def _report_other(self, event: Event, messages: list[Message], cursors: dict[int, int]) -> None:
-        if isinstance(event, InstrumentDefined):
-            self._symbols[event.symbol] = self._engine.instruments[event.instrument_id]
+        if isinstance(event, InstrumentDefined | TradingPhaseSet):
+            if isinstance(event, InstrumentDefined):
+                self._symbols[event.symbol] = self._engine.instruments[event.instrument_id]
+            self.status.told(event, messages)
             return
         if isinstance(event, ALERTS):
             # Within the second, where the operator's log is watched: RTS 6 gives five.

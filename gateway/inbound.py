@@ -16,6 +16,8 @@ ORDER_STATUS_REQUEST: Final = "H"
 ORDER_MASS_CANCEL_REQUEST: Final = "q"
 ORDER_MASS_STATUS_REQUEST: Final = "AF"
 MARKET_DATA_REQUEST: Final = "V"
+SECURITY_STATUS_REQUEST: Final = "e"
+TRADING_SESSION_STATUS_REQUEST: Final = "g"
 
 Role: TypeAlias = Literal["order_entry", "drop_copy", "market_data"]
 
@@ -215,6 +217,10 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
         (267, ((269, "t"),)),
         (146, ((55, "t"),)),
     ),
+    # SecurityStatusReqID Symbol SubscriptionRequestType
+    SECURITY_STATUS_REQUEST: ((324, "t"), (55, "t"), (263, "t")),
+    # TradSesReqID TradingSessionID SubscriptionRequestType MarketSegmentID
+    TRADING_SESSION_STATUS_REQUEST: ((335, "t"), (336, "t"), (263, "t"), (1300, "t")),
 }
 
 ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
@@ -225,4 +231,12 @@ ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
     ORDER_MASS_CANCEL_REQUEST: "order_entry",
     ORDER_MASS_STATUS_REQUEST: "order_entry",
     MARKET_DATA_REQUEST: "market_data",
+    SECURITY_STATUS_REQUEST: "order_entry",
+    TRADING_SESSION_STATUS_REQUEST: "order_entry",
 }
+
+ALSO_FOR: Final[Mapping[str, Role]] = {
+    SECURITY_STATUS_REQUEST: "market_data",
+    TRADING_SESSION_STATUS_REQUEST: "market_data",
+}
+"""The second role of messages that are for two."""

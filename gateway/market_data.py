@@ -9,21 +9,34 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from config.exchange import BoundSettings
-from gateway.depth_view import BID, OFFER, DepthView
+from gateway.depth_view import BID, OFFER, DepthView, Indicative
 from gateway.fix_times import transact_time
 from gateway.pipeline import PendingBatch
 from gateway.relay import GatewayEngine
 from gateway.reports import InstrumentTexts
-from gateway.sessions import FIX50SP2, GatewaySession
+from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
 from gateway.wire import Wire
-from matching.events import Execution
+from matching.events import AuctionEnded, Execution, IndicativePrice, TradingPhaseSet
 from matching.instrument import Instrument
+from matching.phases import CLOSING_AUCTION
 
 SNAPSHOT: Final = "0"
 SUBSCRIBE: Final = "1"
 UNSUBSCRIBE: Final = "2"
 TRADE: Final = "2"
-ENTRY_TYPES: Final = (BID, OFFER, TRADE)
+AUCTION_CLEARING_PRICE: Final = "Q"
+OPENING_PRICE: Final = "4"
+CLOSING_PRICE: Final = "5"
+ENTRY_TYPES: Final[dict[Version, tuple[str, ...]]] = {
+    FIX42: (BID, OFFER, TRADE, OPENING_PRICE, CLOSING_PRICE),
+    FIX44: (BID, OFFER, TRADE, OPENING_PRICE, CLOSING_PRICE),
+    FIX44_EXTENDED: (BID, OFFER, TRADE, OPENING_PRICE, CLOSING_PRICE),
+    FIX50SP2: (BID, OFFER, TRADE, AUCTION_CLEARING_PRICE),
+}
+"""MDEntryType(269) by version: the indicative price of an auction is Q where the version has it. Before, it is the
+opening price, for a closing auction the closing price, and OpenCloseSettlFlag(286)=5 marks it as theoretical.
+"""
+THEORETICAL: Final = "286=5\x01"
 MD_REQ_ID_CHARS_MAX: Final = 64
 LEVELS_PER_TURN_MAX: Final = 2_000
 """Levels written into snapshots between two batches of orders, about 3 ms; further snapshots wait for the next turn."""
@@ -49,6 +62,7 @@ class Subscription:
         "rpt_seq",
         "session",
         "shown",
+        "shown_indicative",
         "symbol",
         "wants_snapshot",
     )
@@ -73,7 +87,17 @@ class Subscription:
         self.is_full_refresh = is_full_refresh
         self.wants_snapshot = True
         self.shown: dict[str, dict[int, tuple[int, int]]] = {}
+        self.shown_indicative: tuple[str, Indicative] | None = None
         self.rpt_seq = 0
+
+    def indicative(self, view: DepthView) -> tuple[str, Indicative] | None:
+        """Return MDEntryType(269) and the indicative price as this subscriber asked for it; None: nothing to show."""
+        if view.indicative is None:
+            return None
+        kind = AUCTION_CLEARING_PRICE
+        if self.session.version != FIX50SP2:
+            kind = CLOSING_PRICE if view.phase == CLOSING_AUCTION else OPENING_PRICE
+        return (kind, view.indicative) if kind in self.entry_types else None
 
 
 class MarketData:
@@ -141,7 +165,9 @@ class MarketData:
     def _view(self, instrument: Instrument, next_batch_seq: int) -> None:
         if instrument.instrument_id not in self._views:
             bids, asks = self._engine.depth(instrument.instrument_id, 0)
-            self._views[instrument.instrument_id] = DepthView(next_batch_seq - 1, bids, asks)
+            view = self._views[instrument.instrument_id] = DepthView(next_batch_seq - 1, bids, asks)
+            indicative = self._engine.indicative(instrument.instrument_id)
+            view.begin(instrument.phase, is_uncrossed=instrument.is_uncrossed, indicative=indicative)
             self._texts.setdefault(instrument.instrument_id, InstrumentTexts(instrument))
 
     def _fault(self, session: GatewaySession, values: tuple[Any, ...]) -> tuple[str, str] | None:
@@ -160,8 +186,9 @@ class MarketData:
         if aggregated == "N":
             return UNSUPPORTED_BOOK, "AggregatedBook(266) N is not offered, allowed: Y"
         for (entry,) in entries or ((None,),):
-            if entry not in ENTRY_TYPES:
-                return UNSUPPORTED_ENTRY_TYPE, f"MDEntryType(269) {entry}, allowed: 0, 1, 2"
+            offered = ENTRY_TYPES[session.version]
+            if entry not in offered:
+                return UNSUPPORTED_ENTRY_TYPE, f"MDEntryType(269) {entry}, allowed: {', '.join(offered)}"
         for (symbol,) in instruments or ((None,),):
             if symbol not in self._symbols:
                 return UNKNOWN_SYMBOL, f"Symbol(55) {symbol} is not traded here"
@@ -208,6 +235,8 @@ class MarketData:
                     view = self._views.get(event.instrument_id)
                     if view is not None and batch_seq > view.built_at:
                         view.fold(event)
+                elif isinstance(event, TradingPhaseSet | IndicativePrice | AuctionEnded):
+                    self._fold_phase(event, batch_seq)
         waiting = False
         self._levels_left = LEVELS_PER_TURN_MAX
         self._snapshots_late = False
@@ -218,11 +247,24 @@ class MarketData:
                 waiting = True
         self._snapshots_wanted = waiting or self._snapshots_late
 
+    def _fold_phase(self, event: TradingPhaseSet | IndicativePrice | AuctionEnded, batch_seq: int) -> None:
+        """Take up a phase or an auction; when the book is hidden or shown again, everybody gets a fresh W."""
+        view = self._views.get(event.instrument_id)
+        if view is None or batch_seq <= view.built_at:
+            return
+        was_shown = view.is_shown
+        view.fold_phase(event)
+        if view.is_shown != was_shown:
+            for subscription in self._by_instrument[event.instrument_id]:
+                subscription.wants_snapshot = True
+
     def _publish_instrument(self, instrument_id: int, view: DepthView) -> None:
         changed, trades = view.take_changes()
         once: list[tuple[int, str]] = []
         for subscription in self._by_instrument[instrument_id]:
-            if subscription.wants_snapshot or (subscription.is_full_refresh and (changed or trades)):
+            indicates = subscription.indicative(view) != subscription.shown_indicative
+            is_new = bool(changed or trades) or indicates
+            if subscription.wants_snapshot or (subscription.is_full_refresh and is_new):
                 if self._levels_left <= 0:
                     subscription.wants_snapshot = self._snapshots_late = True
                     continue
@@ -230,7 +272,7 @@ class MarketData:
                 subscription.wants_snapshot = False
                 if subscription.is_once:
                     once.append((subscription.session.session_id, subscription.md_req_id))
-            elif changed or trades:
+            elif is_new:
                 entries = self._updates(subscription, view, changed, trades, instrument_id)
                 if entries:
                     body = f"262={subscription.md_req_id}\x01268={len(entries)}\x01{''.join(entries)}"
@@ -247,7 +289,7 @@ class MarketData:
         entries = []
         for kind in (BID, OFFER):
             if kind in subscription.entry_types:
-                levels = view.top(kind, subscription.depth)
+                levels = view.top(kind, subscription.depth) if view.is_shown else {}
                 subscription.shown[kind] = levels
                 self._levels_left -= len(levels) + 1
                 for position, (key, (qty, count)) in enumerate(levels.items(), start=1):
@@ -258,6 +300,9 @@ class MarketData:
         if TRADE in subscription.entry_types and view.last_trade is not None:
             last_price, qty, _ = view.last_trade
             entries.append(f"269=2\x01270={texts.prices[last_price]}\x01271={texts.quantities[qty]}\x01")
+        indicative = subscription.shown_indicative = subscription.indicative(view)
+        if indicative is not None:
+            entries.append(_indicative_entry(indicative, texts, subscription.session.version))
         # LastUpdateTime(779) is required in the stock FIX50SP2.xml, and unknown before it.
         updated = f"779={self._update_time}\x01" if subscription.session.version == FIX50SP2 else ""
         head = f"262={subscription.md_req_id}\x01{updated}55={texts.symbol}\x01"
@@ -284,7 +329,7 @@ class MarketData:
                 continue
             shown = subscription.shown.setdefault(kind, {})
             keys = [key for changed_kind, key in changed if changed_kind == kind]
-            if not keys:
+            if not keys or not view.is_shown:
                 continue
             if subscription.depth:
                 now = view.top(kind, subscription.depth)
@@ -306,6 +351,26 @@ class MarketData:
                     f"279=0\x01{self._rpt_seq(subscription)}269=2\x01278=T{trade_id}\x01{head}"
                     f"270={texts.prices[price]}\x01271={texts.quantities[qty]}\x01"
                 )
+        return [*entries, *self._indicative_updates(subscription, view, texts, head)]
+
+    def _indicative_updates(
+        self, subscription: Subscription, view: DepthView, texts: InstrumentTexts, head: str
+    ) -> list[str]:
+        """Return New, Change or Delete of the indicative price; it stands under its own MDEntryType(269) alone."""
+        before, after = subscription.shown_indicative, subscription.indicative(view)
+        subscription.shown_indicative = after
+        entries: list[str] = []
+        if before is not None and (after is None or after[0] != before[0]):
+            entries.append(f"279=2\x01{self._rpt_seq(subscription)}269={before[0]}\x01278={before[0]}\x01{head}")
+            before = None
+        if after is not None and after != before:
+            action = "0" if before is None else "1"
+            kind, (price, qty) = after
+            flag = THEORETICAL if subscription.session.version in (FIX44, FIX44_EXTENDED) else ""
+            entries.append(
+                f"279={action}\x01{self._rpt_seq(subscription)}269={kind}\x01278={kind}\x01{head}"
+                f"270={texts.prices[price]}\x01271={texts.quantities[qty]}\x01{flag}"
+            )
         return entries
 
     def _level_entry(
@@ -341,6 +406,13 @@ class MarketData:
             return ""
         subscription.rpt_seq += 1
         return f"83={subscription.rpt_seq}\x01"
+
+
+def _indicative_entry(indicative: tuple[str, Indicative], texts: InstrumentTexts, version: Version) -> str:
+    """Return the entry of W."""
+    kind, (price, qty) = indicative
+    flag = THEORETICAL if version in (FIX44, FIX44_EXTENDED) else ""
+    return f"269={kind}\x01270={texts.prices[price]}\x01271={texts.quantities[qty]}\x01{flag}"
 
 
 def _refusal(md_req_id: str, reason: str, text: str) -> str:

@@ -12,7 +12,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
-from config.settings import Settings
+import msgspec
+
+from config.commands import configuration_commands
+from config.faults import ConfigFaults
+from config.settings import Settings, load
 from gateway.admin import AdminError, Operation
 from gateway.exchange import Exchange
 from gateway.limit_operations import LimitOperations
@@ -24,14 +28,24 @@ from gateway.start_up import Started, is_sharded
 from gateway.wire import Wire
 from gateway.wire_setup import start_message_log
 from matching.clock import Clock
-from matching.commands import Command, RequestTransfer, SetKillSwitch, SetTradingPhase
+from matching.commands import (
+    Command,
+    DefineInstrument,
+    DelistInstrument,
+    RequestTransfer,
+    SetKillSwitch,
+    SetTradingPhase,
+)
 from matching.events import CommandRefused, Event, Execution, ShardsInstructed, WorkLeft
+from matching.phases import DELISTED, TABLE, VOLATILITY_HALT, next_towards
 from matching.shard import ShardThread
-from matching.types import EXEC_CANCELED, MICRO, KillScope, TradingPhase
+from matching.types import EXEC_CANCELED, MICRO, KillScope
 
 TRANSFER_WAIT_S: Final = 5.0
 INSTRUCTION_WAIT_S: Final = 2.0
 TRANSFER_LOOK_S: Final = 0.01
+COMMIT_LOOK_S: Final = 0.001
+SECOND_NS: Final = 1_000_000_000
 
 
 class Operations:
@@ -71,6 +85,9 @@ class Operations:
             "status": self.status,
             "kill_switch": self.kill_switch,
             "trading_phase": self.trading_phase,
+            "resume": self.resume,
+            "delist": self.delist,
+            "reload_instruments": self.reload_instruments,
             "transfer": self.transfer,
             "session_logout": self.session_logout,
             "session_enable": self.session_enable,
@@ -97,8 +114,11 @@ class Operations:
         return result
 
     async def _events(self, command: Command) -> list[Event]:
-        """Have a command journaled; return what it brought about. Raises AdminError where it was refused."""
-        events: list[Event] = await self._on_matching_thread(lambda: self._exchange.command(command))
+        """Return what a command brought about, once it is durable. Raises AdminError where it was refused."""
+        events: list[Event]
+        events, batch_seq = await self._on_matching_thread(lambda: self._exchange.command_in_batch(command))
+        while not await self._on_matching_thread(lambda: self._exchange.is_committed(batch_seq)):
+            await asyncio.sleep(COMMIT_LOOK_S)
         for event in events:
             if isinstance(event, CommandRefused):
                 raise AdminError(f"{event.command}: {event.text}")
@@ -255,16 +275,63 @@ class Operations:
             raise AdminError(f"transfer {transfer_id} is {state}: {text}")
         return {"transfer_id": transfer_id, "state": state}
 
-    async def trading_phase(self, symbol: str, phase: str, reason: str, by: str = "operator") -> dict[str, Any]:
-        """Halt or resume an instrument."""
+    def _instrument_id(self, symbol: str) -> int:
         ids = {instrument.symbol: instrument.instrument_id for instrument in self._started.engine.instruments.values()}
         if symbol not in ids:
             raise AdminError(f"symbol {symbol!r} is not known, allowed: {', '.join(ids)}")
-        known: tuple[TradingPhase, ...] = ("continuous", "halted", "closed")
+        return ids[symbol]
+
+    async def trading_phase(
+        self, symbol: str, phase: str, reason: str, by: str = "operator", seconds: int = 0
+    ) -> dict[str, Any]:
+        """Move an instrument to a phase; of a volatility halt `seconds` say when its auction ends it, 0: never."""
+        instrument_id = self._instrument_id(symbol)
+        known = [each for each in TABLE if each != DELISTED]
         wanted = next((name for name in known if name == phase), None)
         if wanted is None:
             raise AdminError(f"phase {phase!r} is not known, allowed: {', '.join(known)}")
-        return await self._command(SetTradingPhase(ids[symbol], wanted, by, reason))
+        if seconds < 0 or (seconds and wanted != VOLATILITY_HALT):
+            raise AdminError(f"seconds {seconds} with phase {phase}, allowed: from 0, above 0 for a {VOLATILITY_HALT}")
+        until_ns = self._clock.now_ns() + seconds * SECOND_NS if seconds else 0
+        return await self._command(SetTradingPhase(instrument_id, wanted, by, reason, until_ns))
+
+    async def resume(self, symbol: str, reason: str, by: str = "operator", seconds: int = 0) -> dict[str, Any]:
+        """End an operator's halt: go on with what the calendar says for now, or call for an auction before."""
+        instrument_id = self._instrument_id(symbol)
+        present = await self._on_matching_thread(lambda: self._started.engine.instruments[instrument_id].phase)
+        wanted = VOLATILITY_HALT if seconds else self._exchange.keeper.wanted(symbol, self._clock.now_ns())
+        following = next_towards(present, wanted)
+        if following is None:
+            raise AdminError(f"{symbol} is in {present}: there is nothing to resume")
+        await self.trading_phase(symbol, following, reason, by, seconds)
+        return {"phase": following}
+
+    async def delist(self, symbol: str, reason: str, by: str = "operator") -> dict[str, Any]:
+        """End the trading of an instrument for good; its open orders are canceled."""
+        return await self._command(DelistInstrument(self._instrument_id(symbol), by, reason))
+
+    async def reload_instruments(self) -> dict[str, Any]:
+        """Read instruments.toml again: define what is new, change what has changed. One fault, and nothing changes."""
+        if is_sharded(self._settings):
+            raise AdminError("the instruments of shards are read when they start: restart the exchange")
+        try:
+            settings = await asyncio.to_thread(load, self._settings.config_dir)
+            commands = await self._on_matching_thread(lambda: self._instrument_commands(settings))
+        except ConfigFaults as error:
+            raise AdminError(f"nothing has changed: {error}") from error
+        for command in commands:
+            await self._command(command)
+        await self._on_matching_thread(lambda: self._exchange.configure_phases(settings.instruments))
+        names = {instrument.symbol for instrument in settings.instruments}
+        known = self._started.engine.instruments.values()
+        absent = [each.symbol for each in known if each.symbol not in names and each.phase != DELISTED]
+        return {"changed": [command.symbol for command in commands], "not in the file": absent}
+
+    def _instrument_commands(self, settings: Settings) -> list[DefineInstrument]:
+        session_ids = {name: state.session_id for name, state in self._started.states.items()}
+        known = msgspec.structs.replace(settings, accounts=(), sessions=())
+        commands = configuration_commands(known, self._started.engine, session_ids)
+        return [command for command in commands if isinstance(command, DefineInstrument)]
 
     async def session_logout(self, name: str, reason: str = "Logged out by the operator") -> dict[str, Any]:
         """Send a Logout; the session may log on again."""

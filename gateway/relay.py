@@ -37,14 +37,17 @@ from matching.commands import (
 )
 from matching.engine import STATE_HASH_BYTES, Engine
 from matching.events import (
+    AuctionEnded,
     CommandRefused,
     Event,
     Execution,
+    IndicativePrice,
     InstrumentDefined,
     MessageUnavailable,
     OrderRefused,
     ShardsInstructed,
     TradingDayEnded,
+    TradingPhaseSet,
     TransferredIn,
     TransferredOut,
 )
@@ -235,6 +238,8 @@ class RelayEngine:
                 view.fold(event)
                 touched.add(event.instrument_id)
                 self.names.fold(sessions[event.session_id].comp_id, event, cursor.shard_id)
+            elif isinstance(event, TradingPhaseSet | IndicativePrice | AuctionEnded):
+                self._local.operations.phases.follow(event)
             else:
                 self._note(command.shard, event)
         for transfer_id, text in command.refused_transfers:
@@ -324,6 +329,10 @@ class RelayEngine:
             return [], []
         bids = [(-key, qty, count) for key, (qty, count) in view.top(BID, levels).items()]
         return bids, [(key, qty, count) for key, (qty, count) in view.top(OFFER, levels).items()]
+
+    def indicative(self, instrument_id: int) -> tuple[int, int] | None:
+        """Return price and quantity that were told last of what an instrument's auction would execute."""
+        return self._local.indicative(instrument_id)
 
     def statistics(self) -> dict[str, int]:
         """Return counts of what the gateway holds."""

@@ -111,9 +111,13 @@ class ReportWriter:
         fill = original = more = trans_type = ""
         if exec_type == EXEC_TRADE:
             fill = f"32={quantities[event.last_qty]}\x0131={prices[event.last_price]}\x01"
-            if version != FIX42:
+            if event.is_auction:
+                # Nobody adds or removes liquidity in an auction: value 4 is of FIX.5.0SP2 alone.
+                fill += "851=4\x01" if version == FIX50SP2 else ""
+                fill += f"880=T{event.trade_id}\x01" if version in WITH_TRADE_FIELDS else ""
+            elif version != FIX42:
                 fill += "851=2\x01" if event.is_aggressor else "851=1\x01"
-            if version in WITH_TRADE_FIELDS:
+            if version in WITH_TRADE_FIELDS and not event.is_auction:
                 fill += f"880=T{event.trade_id}\x011057={'Y' if event.is_aggressor else 'N'}\x01"
         elif event.text or event.reason or exec_type in EXPLAINED:
             more = self._explanation(event, version)

@@ -28,6 +28,7 @@ from gateway.exchange import Exchange, ExchangeEndedError
 from gateway.fault_points import JOURNAL_PREFIX, FaultPointError, fault_point, no_fault
 from gateway.logs import configure_logs
 from gateway.operations import Operations
+from gateway.phase_keeper import PhaseKeeper
 from gateway.pipeline import Pipeline
 from gateway.relay import RelayEngine
 from gateway.session_setup import add_to_wire, admission_accounts, build_sessions, orders_without_owner
@@ -135,7 +136,8 @@ class Server:
         add_to_wire(wire, self._settings, sessions, self._clock.now_ns() // 1_000_000_000)
         exchange = self._build_exchange(wire, started, sessions)
         if not is_sharded(self._settings):
-            exchange.begin_with(orders_without_owner(self._settings, started, sessions))
+            phases = exchange.keeper.due(started.engine.instruments, self._clock.now_ns())
+            exchange.begin_with([*phases, *orders_without_owner(self._settings, started, sessions)])
         accounts = admission_accounts(self._settings, sessions)
         admission = Admission(wire, accounts, settings.logon, self._logon_numbers)
         factory = RELAY_FACTORY if is_sharded(self._settings) else ENGINE_FACTORY
@@ -251,6 +253,7 @@ class Server:
             clock=self._clock,
             fault_point=self._passes,
             bounds=settings.bounds,
+            keeper=PhaseKeeper(self._settings.instruments),
             day_end=partial(trading_day_end, settings.trading_day),
             market=self._build_market(wire, started, sessions),
         )

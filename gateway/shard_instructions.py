@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from matching.commands import (
+    DelistInstrument,
     EndLimitOverride,
     EndTradingDay,
     Instruction,
@@ -29,6 +30,7 @@ INSTRUCTIONS: Final = (
     EndTradingDay,
     OverrideLimits,
     EndLimitOverride,
+    DelistInstrument,
 )
 INSTRUCTIONS_MAX: Final = 4_096
 """Instructions that may wait for shards; a shard that is down for ever must not make the gateway's state grow so."""
@@ -106,6 +108,14 @@ class Instructions:
         """Return the shards that have not confirmed an instruction."""
         each = self.waiting.get(instruction_id)
         return list(each.shards) if each is not None else []
+
+    def moves_phase(self, instrument_id: int) -> bool:
+        """Tell whether an instruction that moves the phase of an instrument waits to be confirmed."""
+        return any(
+            isinstance(each.instruction, SetTradingPhase | DelistInstrument)
+            and each.instruction.instrument_id == instrument_id
+            for each in self.waiting.values()
+        )
 
     def engaged(self) -> list[Instruction]:
         """Return the kill switches that are engaged, by scope and target."""

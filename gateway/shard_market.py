@@ -27,6 +27,7 @@ from matching.commands import (
     CancelOrder,
     CancelSessionOrders,
     Command,
+    DelistInstrument,
     EndLimitOverride,
     Instruction,
     MassCancel,
@@ -41,12 +42,20 @@ from matching.commands import (
     SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
+    TellIndicativePrice,
 )
 from matching.engine import SHARD_ID_SHIFT
 
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
-OF_ONE_INSTRUMENT: Final = (SetTradingPhase, SetReferencePrice, SetMarkPrice, OverrideLimits, EndLimitOverride)
+OF_ONE_INSTRUMENT: Final = (
+    SetTradingPhase,
+    SetReferencePrice,
+    SetMarkPrice,
+    DelistInstrument,
+    OverrideLimits,
+    EndLimitOverride,
+)
 """Instructions for the shard of an instrument; where they name none, for all."""
 
 
@@ -224,6 +233,23 @@ class ShardMarket:
         return [link.name for link in self.links.values() if link.is_hung]
 
     # -- transfers ----------------------------------------------------------------------------------------------------
+
+    def reachable(self, commands: Sequence[Command]) -> list[SetTradingPhase | TellIndicativePrice]:
+        """Return those commands of one instrument each whose shard is up; the others would pile up."""
+        return [
+            command
+            for command in commands
+            if isinstance(command, SetTradingPhase | TellIndicativePrice)
+            and self._by_instrument[command.instrument_id].is_up
+        ]
+
+    def tell(self, command: TellIndicativePrice) -> None:
+        """Have a shard say what an auction would execute; where it is lost, the next one tells."""
+        self._submit(self._by_instrument[command.instrument_id], command)
+
+    def is_instructed(self, instrument_id: int) -> bool:
+        """Whether an instruction that moves the instrument's phase waits for its shard."""
+        return self._relay.instructions.moves_phase(instrument_id)
 
     def _step_link(self, transfer_id: str) -> ShardLink | None:
         """Return the shard that can be given the next step of a transfer now."""

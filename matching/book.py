@@ -1,22 +1,27 @@
 """The order book of one instrument: price levels in order, and in each a queue of orders in order of time.
 
 Both sides are kept by a key that ascends from the best price to the worst: the price for asks, its negative for bids.
-A book knows nothing of accounts, events or time; the order desk moves orders in and out.
+Market orders that wait for an auction stand in levels of their own, before limit orders of the same price. A book knows
+nothing of accounts, events or time; the order desk moves orders in and out.
 """
 
+import heapq
 from collections.abc import Iterator
-from typing import TypeAlias
+from operator import attrgetter
+from typing import Final, TypeAlias
 
 from sortedcontainers import SortedDict
 
-from matching.instrument import Instrument
+from matching.instrument import PRICE_TICKS_MAX, Instrument
 from matching.order import Order
 from matching.price_watch import PriceWatch
 from matching.terms import Terms
-from matching.types import BUY, SELL, Side
+from matching.types import BUY, MARKET, SELL, Side
 
 Depth: TypeAlias = list[tuple[int, int, int]]
 """(price, quantity, order count) of levels, best first."""
+KEY_MAX: Final = PRICE_TICKS_MAX
+"""No key is above it."""
 
 
 class Level:
@@ -38,26 +43,32 @@ class Level:
 
 
 class BookSide:
-    """One side. `best` is the level at the smallest key, or None. `on_last` is the book's watch over its trades."""
+    """One side. `best` is the level of limit orders at the smallest key, or None; `market_levels` are those of market
+    orders. `stop_key` is the last key at which an aggressor may trade at once, as the circuit breaker has it. `on_last`
+    is the book's watch over its trades.
+    """
 
-    __slots__ = ("best", "levels", "on_last", "side", "sign")
+    __slots__ = ("best", "levels", "market_levels", "on_last", "side", "sign", "stop_key")
 
     def __init__(self, side: Side, on_last: PriceWatch) -> None:
         self.side: Side = side
         self.on_last = on_last
         self.sign = -1 if side == BUY else 1
         self.levels: SortedDict = SortedDict()
+        self.market_levels: SortedDict = SortedDict()
         self.best: Level | None = None
+        self.stop_key = KEY_MAX
 
     def append(self, order: Order) -> None:
         """Put an order at the end of the queue at its price."""
         key = order.price * self.sign
-        level: Level | None = self.levels.get(key)
+        levels = self.levels if order.ord_type != MARKET else self.market_levels
+        level: Level | None = levels.get(key)
         if level is None:
             level = Level(key, order.price)
-            self.levels[key] = level
+            levels[key] = level
             best = self.best
-            if best is None or key < best.key:
+            if levels is self.levels and (best is None or key < best.key):
                 self.best = level
             level.head = order
         else:
@@ -109,9 +120,25 @@ class BookSide:
     def remove_level(self, level: Level) -> None:
         """Take out a level whose queue has become empty."""
         levels = self.levels
+        if levels.get(level.key) is not level:
+            del self.market_levels[level.key]
+            return
         del levels[level.key]
         if level is self.best:
             self.best = levels.peekitem(0)[1] if levels else None
+
+    def first(self) -> Level | None:
+        """Return the level that an auction executes first: the best one, of market orders before limit orders."""
+        best = self.best
+        if not self.market_levels:
+            return best
+        market: Level = self.market_levels.peekitem(0)[1]
+        return market if best is None or market.key <= best.key else best
+
+    def all_levels(self) -> Iterator[Level]:
+        """Yield every level in the order in which an auction executes them."""
+        limits: Iterator[Level] = iter(self.levels.values())
+        return heapq.merge(self.market_levels.values(), limits, key=_key_of) if self.market_levels else limits
 
     def has_room_for(self, limit_key: int, qty: int) -> bool:
         """Tell whether at least `qty` can be taken at keys up to `limit_key`."""
@@ -125,7 +152,7 @@ class BookSide:
 
     def orders(self) -> Iterator[Order]:
         """Yield the resting orders, best first."""
-        for level in self.levels.values():
+        for level in self.all_levels():
             order = level.head
             while order is not None:
                 yield order
@@ -141,11 +168,13 @@ class Book:
     """Both sides of one instrument. `exposures` caches the risk engine's handle by account.
 
     `is_plain`: the order desk's own loop is enough, because the instrument is in continuous trading, no order with
-    terms rests, and no trigger is left over. `on_last` and `on_mark` watch the last and the mark price.
+    terms rests, and no trigger is left over. `on_last` and `on_mark` watch the last and the mark price. `at_close` are
+    the orders that wait for the closing auction.
     """
 
     __slots__ = (
         "asks",
+        "at_close",
         "bids",
         "exposures",
         "has_due",
@@ -165,6 +194,7 @@ class Book:
         self.asks = BookSide(SELL, self.on_last)
         self.exposures: dict[int, int] = {}
         self.pegs: dict[int, Order] = {}
+        self.at_close: dict[int, Order] = {}
         self.special_count = 0
         self.has_due = False
         self.is_plain = True
@@ -211,11 +241,19 @@ class Book:
         return self.on_mark if terms.trigger == "mark" else self.on_last
 
     def check_invariants(self) -> None:
-        """Assert that the book is not crossed, sums agree, and every queue stands in order of priority."""
-        bid, ask = self.bids.best, self.asks.best
-        assert bid is None or ask is None or bid.price < ask.price, f"{self.instrument.symbol} is crossed"
+        """Assert that the book is not crossed unless an auction is to come, sums agree, and every queue stands in order
+        of priority.
+        """
+        if self.instrument.is_uncrossed:
+            bid, ask = self.bids.best, self.asks.best
+            assert bid is None or ask is None or bid.price < ask.price, f"{self.instrument.symbol} is crossed"
+            waiting = len(self.bids.market_levels) + len(self.asks.market_levels)
+            assert waiting == 0, "market orders rest for an auction only"
         for side in (self.bids, self.asks):
-            _check_side(side)
+            best = side.levels.peekitem(0)[1] if side.levels else None
+            assert best is side.best, "the cached best level is the best level"
+            _check_levels(side, side.levels, is_market=False)
+            _check_levels(side, side.market_levels, is_market=True)
         special = sum(1 for side in (self.bids, self.asks) for order in side.orders() if order.extra is not None)
         assert special == self.special_count, "resting orders with terms are counted"
         plain = self.instrument.is_matching and not (special or self.has_due or self.pegs)
@@ -223,11 +261,22 @@ class Book:
         for watch in (self.on_last, self.on_mark):
             watch.check_invariants()
 
+    def renew_stops(self) -> None:
+        """Lay the circuit breaker's range anew, after a trade, an auction or a change of the instrument."""
+        instrument = self.instrument
+        if not instrument.breaker_seconds:
+            self.asks.stop_key = self.bids.stop_key = KEY_MAX
+            return
+        low, high = instrument.breaker_range(self.on_last.price)
+        self.asks.stop_key = high
+        self.bids.stop_key = -low
 
-def _check_side(side: BookSide) -> None:
-    best = side.levels.peekitem(0)[1] if side.levels else None
-    assert best is side.best, "the cached best level is the best level"
-    for key, level in side.levels.items():
+
+_key_of = attrgetter("key")
+
+
+def _check_levels(side: BookSide, levels: SortedDict, *, is_market: bool) -> None:
+    for key, level in levels.items():
         assert key == level.key == level.price * side.sign, "a level stands at its key"
         count, qty, hidden, priority = 0, 0, 0, 0
         previous: Order | None = None
@@ -237,6 +286,7 @@ def _check_side(side: BookSide) -> None:
             assert order.level is level, "an order knows its level"
             assert order.leaves_qty > 0, f"order {order.order_id} rests with nothing left"
             assert (order.price, order.side) == (level.price, side.side), "an order rests at its own price and side"
+            assert (order.ord_type == MARKET) == is_market, "market and limit orders stand apart"
             assert order.priority > priority, "a queue is in order of priority"
             assert order.leaves_qty + order.cum_qty == order.qty, "quantities of an order add up"
             priority, count, qty, previous = order.priority, count + 1, qty + order.leaves_qty, order

@@ -136,7 +136,8 @@ class DefineInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, t
 
     `tick_e8` and `lot_e8` are the tick and lot in 10^-8; `tick_lot_value` is the cash value, in 10^-6 of `currency`, of
     one lot at a price of one tick. `band_bp` is the width of the price band on either side of the reference, in
-    1/10000.
+    1/10000; `breaker_bp` and `breaker_static_bp` those of the circuit breaker around last trade and last auction, 0 for
+    none, whose halt lasts `breaker_seconds`.
     """
 
     instrument_id: int
@@ -148,6 +149,9 @@ class DefineInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     tick_lot_value: int
     reference_price: int
     band_bp: int
+    breaker_bp: int = 0
+    breaker_static_bp: int = 0
+    breaker_seconds: int = 0
 
 
 class DefineAccount(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=11):
@@ -222,12 +226,17 @@ class SetAcceptance(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
 
 
 class SetTradingPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=17):
-    """Move an instrument to another trading phase."""
+    """Move an instrument to another trading phase; its auction is executed first where one is due.
+
+    `until_ns` is the end of a volatility halt, in nanoseconds since the epoch: whoever keeps the time sends the next
+    phase then.
+    """
 
     instrument_id: int
     phase: TradingPhase
     by: str
     reason: str
+    until_ns: int = 0
 
 
 class SetReferencePrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=18):
@@ -460,6 +469,20 @@ class SetPermission(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     sides: str
 
 
+class TellIndicativePrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=50):
+    """Say what the auction of an instrument would execute now; nothing, where that has not changed."""
+
+    instrument_id: int
+
+
+class DelistInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=51):
+    """End the trading of an instrument for good: its open orders are canceled, new ones are refused."""
+
+    instrument_id: int
+    by: str
+    reason: str
+
+
 Instruction: TypeAlias = (
     SetKillSwitch
     | SetTradingPhase
@@ -468,6 +491,7 @@ Instruction: TypeAlias = (
     | EndTradingDay
     | OverrideLimits
     | EndLimitOverride
+    | DelistInstrument
 )
 """What an operator, or the clock, tells shards."""
 
@@ -525,4 +549,6 @@ Command: TypeAlias = (
     | EndLimitOverride
     | SetProtection
     | SetPermission
+    | TellIndicativePrice
+    | DelistInstrument
 )

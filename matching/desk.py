@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from matching.book import Book, BookSide
+from matching import breaker
+from matching.book import KEY_MAX, Book, BookSide
 from matching.commands import NewOrder
 from matching.events import Event, Execution, MessageThrottled, SessionCut, WorkLeft
 from matching.order import Member, Order, Session
@@ -30,7 +31,7 @@ from matching.types import (
     EXEC_TRADE,
     FILL_OR_KILL,
     GOOD_TILL_CANCEL,
-    GOOD_TILL_DATE,
+    IMMEDIATE_OR_CANCEL,
     LIMIT,
     MARKET,
     STATUS_NEW,
@@ -41,6 +42,8 @@ from matching.work import Work, WorkQueue
 
 NO_ACCOUNT: Final = -1
 """In place of an exposure: a message that is of no account."""
+AT_ONCE: Final = (DAY, GOOD_TILL_CANCEL, IMMEDIATE_OR_CANCEL, FILL_OR_KILL)
+"""TimeInForce(59) of orders that need no terms."""
 
 
 class OrderDesk:
@@ -60,6 +63,7 @@ class OrderDesk:
         "risk",
         "sessions",
         "special",
+        "time_ns",
         "works",
     )
 
@@ -74,6 +78,7 @@ class OrderDesk:
         self.last_exec_id = 0
         self.last_order_id = 0
         self.last_trade_id = 0
+        self.time_ns = 0
         self.special = SpecialDesk(self)
 
     # -- new orders ---------------------------------------------------------------------------------------------------
@@ -86,7 +91,7 @@ class OrderDesk:
     def enter(self, command: NewOrder, time_ns: int, out: list[Event]) -> None:
         """Take a new order: refuse it, or accept it, match it, and let the rest of it stand or expire."""
         book = self.books[command.instrument_id]
-        if command.terms is not None or not book.is_plain:
+        if command.terms is not None or not book.is_plain or command.time_in_force not in AT_ONCE:
             self.special.enter(command, book, time_ns, out)
             return
         session = self.sessions[session_id := command.session_id]
@@ -139,14 +144,14 @@ class OrderDesk:
             ord_type, time_in_force, price, qty, qty, 0, 0,
         ))  # fmt: skip
         if best is not None and best.key <= limit_key:
-            if time_in_force != FILL_OR_KILL or opposite.has_room_for(limit_key, qty):
+            if time_in_force != FILL_OR_KILL or opposite.has_room_for(min(limit_key, opposite.stop_key), qty):
                 self.match(order, opposite, limit_key, out)
                 if not order.leaves_qty:
                     if self.special.due:
                         self.special.run(out)
                     return
         if ord_type == MARKET or (time_in_force != DAY and time_in_force != GOOD_TILL_CANCEL):
-            assert time_in_force != GOOD_TILL_DATE, "an order with a time has terms"
+            assert time_in_force in AT_ONCE, f"an order of TimeInForce(59) {time_in_force} has terms"
             self.expire(order, out)
         else:
             own.append(order)
@@ -171,6 +176,9 @@ class OrderDesk:
         level = opposite.best
         assert level is not None, "the caller has seen that there is something to take"
         first = level.price
+        reach = limit_key
+        if opposite.stop_key < limit_key:
+            limit_key = opposite.stop_key
         while leaves and level is not None and level.key <= limit_key:
             price = level.price
             resting = level.head
@@ -213,11 +221,17 @@ class OrderDesk:
                 level = opposite.best
         order.leaves_qty, order.status = leaves, status
         order.cum_qty, order.cum_value = cum_qty, cum_value
+        has_traded = trade_id != self.last_trade_id
         self.last_exec_id, self.last_trade_id = exec_id, trade_id
-        watch = opposite.on_last
-        watch.price = price
-        if not (watch.low < price < watch.high and watch.low < first < watch.high):
-            self.special.sweep(watch, first, price)
+        if opposite.stop_key < KEY_MAX:
+            breaker.look(self.books[instrument_id], order, opposite, reach, self.time_ns, out)
+        if has_traded:
+            watch = opposite.on_last
+            watch.price = price
+            if not (watch.low < price < watch.high and watch.low < first < watch.high):
+                self.special.sweep(watch, first, price)
+            if opposite.stop_key < KEY_MAX:
+                self.books[instrument_id].renew_stops()
 
     def exposure_of(self, book: Book, account_id: int) -> int:
         """Return the risk engine's handle of an account in the book's instrument."""
@@ -391,7 +405,7 @@ class OrderDesk:
             level.order_count
             for book in self.books.values()
             for side in (book.bids, book.asks)
-            for level in side.levels.values()
+            for level in side.all_levels()
         )
         waiting = self.special.check_invariants()
         assert resting + waiting == sum(len(session.open) for session in self.sessions.values()), "what rests is open"

@@ -21,6 +21,7 @@ from matching.commands import (
     DefineInstrument,
     DefineSession,
     DefineShard,
+    DelistInstrument,
     Deposit,
     EndLimitOverride,
     EndTradingDay,
@@ -42,6 +43,7 @@ from matching.commands import (
     SetProtection,
     SetReferencePrice,
     SetTradingPhase,
+    TellIndicativePrice,
     TransferIn,
     TransferOut,
 )
@@ -95,7 +97,7 @@ class Engine:
         assert seq == self.seq + 1, f"command {seq} was given, expected {self.seq + 1}"
         assert time_ns >= self.time_ns, f"command {seq} is of {time_ns}, the last one was of {self.time_ns}"
         self.seq = seq
-        self.time_ns = time_ns
+        self.time_ns = self.desk.time_ns = time_ns
         kind = type(command)
         if kind is NewOrder:
             self._enter(command, time_ns, out)  # type: ignore[arg-type]  # `kind` has narrowed it
@@ -170,6 +172,12 @@ class Engine:
             self.operations.transfer_out(command, out)
         elif isinstance(command, TransferIn):
             self.operations.transfer_in(command, out)
+        elif isinstance(command, SetTradingPhase):
+            self.operations.set_trading_phase(command, out)
+        elif isinstance(command, TellIndicativePrice):
+            self.operations.tell_indicative_price(command, out)
+        elif isinstance(command, DelistInstrument):
+            self.operations.delist_instrument(command, out)
         else:
             self._apply_definition(command, time_ns, out)
 
@@ -193,8 +201,6 @@ class Engine:
             self.operations.change_limits(command, time_ns, out)
         elif isinstance(command, NoteConnection):
             self.operations.note_connection(command, out)
-        elif isinstance(command, SetTradingPhase):
-            self.operations.set_trading_phase(command, out)
         else:
             assert isinstance(command, SetReferencePrice), f"{type(command).__name__} is no command"
             self.operations.set_reference_price(command, out)
@@ -230,6 +236,11 @@ class Engine:
         """Return bids and asks as (price, quantity, order count), best first; `levels` 0 returns all."""
         book = self.desk.books[instrument_id]
         return book.bids.depth(levels), book.asks.depth(levels)
+
+    def indicative(self, instrument_id: int) -> tuple[int, int] | None:
+        """Return price and quantity that were told last of what an instrument's auction would execute."""
+        clearing = self.operations.phases.told.get(instrument_id)
+        return None if clearing is None else (clearing.price, clearing.qty)
 
     def statistics(self) -> dict[str, int]:
         """Return counts of what the engine holds and has done."""

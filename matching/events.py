@@ -17,12 +17,12 @@ class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
 
     `exec_id` is unique in the shard; `order_id` 0 is OrderID(37)=NONE (a refused order). `cum_value` is the sum of fill
     price times fill quantity in ticks times lots: AvgPx(6) is `cum_value / cum_qty` ticks. `last_price`, `last_qty`,
-    `trade_id` and `is_aggressor` are of a fill. `reason` is OrdRejReason(103) of a refusal, `code` its code in
-    matching.refusals; `terms` are what the order has beyond a plain one. `prior_price` and
-    `prior_leaves` are what a replaced order had before, so that depth can be folded from events alone. For the same
-    reason each event of an order with terms, but a status, says what the book showed of it before (`prior_leaves` at
-    `prior_price`) and shows after it (`shown_qty` at `price`); 0 where it is in no book. An order on its way into the
-    book is shown from its New on, so that an aggressor nets to nothing.
+    `trade_id` and `is_aggressor` are of a fill; in an auction, `is_auction`, nobody is the aggressor. `reason` is
+    OrdRejReason(103) of a refusal, `code` its code in matching.refusals; `terms` are what the order has beyond a plain
+    one. `prior_price` and `prior_leaves` are what a replaced order had before, so that depth can be folded from events
+    alone. For the same reason each event of an order with terms, but a status, says what the book showed of it before
+    (`prior_leaves` at `prior_price`) and shows after it (`shown_qty` at `price`); 0 where it is in no book. An order on
+    its way into the book is shown from its New on, so that an aggressor nets to nothing.
     """
 
     exec_id: int
@@ -55,6 +55,7 @@ class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     code: int = 0
     terms: Terms | None = None
     shown_qty: int = 0
+    is_auction: bool = False
 
 
 class OrderRefused(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
@@ -160,11 +161,12 @@ class AcceptanceSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
 
 
 class TradingPhaseSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=17):
-    """An instrument is in another trading phase."""
+    """An instrument is in another trading phase, until `until_ns` where that is not 0."""
 
     instrument_id: int
     phase: TradingPhase
     reason: str
+    until_ns: int = 0
 
 
 class ReferencePriceSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=18):
@@ -336,6 +338,31 @@ class PermissionSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     sides: str
 
 
+class IndicativePrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=50):
+    """What the auction of an instrument would execute as its book stands: `qty` at `price`, both 0 for nothing.
+
+    `surplus` is what would be left over, above 0 to buy, below 0 to sell.
+    """
+
+    instrument_id: int
+    price: int
+    qty: int
+    surplus: int
+
+
+class AuctionEnded(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=51):
+    """The auction of an instrument was executed: `qty` at `price`, both 0 where no orders met. `phase` is the one that
+    it ended; `trade_id` is that of its last trade.
+    """
+
+    instrument_id: int
+    phase: TradingPhase
+    price: int
+    qty: int
+    surplus: int
+    trade_id: int
+
+
 Event: TypeAlias = (
     Execution
     | OrderRefused
@@ -366,4 +393,6 @@ Event: TypeAlias = (
     | LimitOverrideEnded
     | ProtectionSet
     | PermissionSet
+    | IndicativePrice
+    | AuctionEnded
 )

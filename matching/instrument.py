@@ -1,7 +1,8 @@
 """Instruments: units, price band and trading phase of what is traded. Prices are ticks, quantities lots."""
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
+from matching.phases import TABLE
 from matching.types import InstrumentKind, TradingPhase
 
 PRICE_TICKS_MAX: Final = 1_000_000_000
@@ -9,25 +10,54 @@ PRICE_TICKS_MAX: Final = 1_000_000_000
 QTY_LOTS_MAX: Final = 1_000_000_000
 """Largest quantity of one order, whatever the limits say."""
 BASIS_POINTS: Final = 10_000
+BREAKER_SECONDS_MAX: Final = 86_400
+
+
+AuctionStage: TypeAlias = Literal["clearing the way", "trading", "expiring"]
+
+
+class Auction:
+    """An auction that is being executed: first orders that take no part are canceled, then `qty_left` of `qty` is still
+    to be traded at `price`, then what may not stay expires. After it the instrument goes on to the phase `following`,
+    until `until_ns` where that is not 0.
+    """
+
+    __slots__ = ("following", "price", "qty", "qty_left", "reason", "stage", "surplus", "until_ns")
+
+    def __init__(self, *, following: TradingPhase, until_ns: int, reason: str) -> None:
+        self.following: TradingPhase = following
+        self.until_ns = until_ns
+        self.reason = reason
+        self.stage: AuctionStage = "clearing the way"
+        self.price = self.qty = self.qty_left = self.surplus = 0
 
 
 class Instrument:
     """One instrument. Owner: the engine; everybody else reads.
 
     `tick_e8`, `lot_e8`: tick and lot in 10^-8. `tick_lot_value`: cash in 10^-6 of `currency` for one lot at one tick.
-    `is_trading`: orders are taken; `is_matching`: they trade as they come.
     `band_low`..`band_high` are the prices an order may have, both included; empty without a reference price.
+    `is_trading`: orders are taken; `is_matching`: they match at once. `until_ns` is the end of a halt with an auction,
+    0 without one. `auction` is set while one is being executed. `is_uncrossed`: the book cannot be crossed; False
+    from the first phase that rests orders without matching until the auction is over. `auction_price` is of the last
+    auction, 0 before the first.
     """
 
     __slots__ = (
+        "auction",
+        "auction_price",
         "band_bp",
         "band_high",
         "band_low",
+        "breaker_bp",
+        "breaker_seconds",
+        "breaker_static_bp",
         "currency",
         "instrument_id",
         "is_matching",
         "is_spot",
         "is_trading",
+        "is_uncrossed",
         "kind",
         "lot_e8",
         "phase",
@@ -35,6 +65,7 @@ class Instrument:
         "symbol",
         "tick_e8",
         "tick_lot_value",
+        "until_ns",
     )
 
     def __init__(
@@ -49,6 +80,9 @@ class Instrument:
         tick_lot_value: int,
         reference_price: int,
         band_bp: int,
+        breaker_bp: int = 0,
+        breaker_static_bp: int = 0,
+        breaker_seconds: int = 0,
     ) -> None:
         self.instrument_id = instrument_id
         self.symbol = symbol
@@ -61,6 +95,13 @@ class Instrument:
         self.is_spot = kind == "spot"
         self.is_trading = True
         self.is_matching = True
+        self.is_uncrossed = True
+        self.until_ns = 0
+        self.auction: Auction | None = None
+        self.auction_price = 0
+        self.breaker_bp = breaker_bp
+        self.breaker_static_bp = breaker_static_bp
+        self.breaker_seconds = breaker_seconds
         self.reference_price = 0
         self.band_bp = 0
         self.band_low = 1
@@ -76,11 +117,36 @@ class Instrument:
         self.band_low = low
         self.band_high = high
 
-    def set_phase(self, phase: TradingPhase) -> None:
-        """Move to another trading phase; orders are taken in continuous trading only."""
+    def set_phase(self, phase: TradingPhase, *, until_ns: int = 0) -> None:
+        """Move to another trading phase; the table in `phases` says which orders it takes and whether they match."""
+        rule = TABLE[phase]
         self.phase = phase
-        self.is_trading = phase == "continuous"
-        self.is_matching = phase == "continuous"
+        self.until_ns = until_ns
+        self.is_trading = bool(rule.takes)
+        self.is_matching = rule.matches
+        if rule.takes and not rule.matches:
+            self.is_uncrossed = False
+
+    def begin_auction(self, auction: Auction) -> None:
+        """Take no more orders until the auction is over."""
+        self.auction = auction
+        self.is_trading = False
+
+    def breaker_range(self, last_price: int) -> tuple[int, int]:
+        """Return the lowest and highest price at which an order may trade at once, as the circuit breaker has it.
+
+        Two ranges, as Eurex T7 has them: the dynamic one, `breaker_bp`, lies around the last trade before the order;
+        the static one, `breaker_static_bp`, around the last auction's price. `last_price` is that of the last trade,
+        0 before the first. Before the first trade or auction both
+        lie around the reference price. A range of 0 is none.
+        """
+        low, high = 1, PRICE_TICKS_MAX
+        for bp, price in ((self.breaker_bp, last_price), (self.breaker_static_bp, self.auction_price)):
+            reference = price or self.reference_price
+            if bp and reference:
+                dynamic_low, dynamic_high = band_around(reference_price=reference, band_bp=bp)
+                low, high = max(low, min(dynamic_low, reference)), min(high, max(dynamic_high, reference))
+        return low, high
 
 
 def band_around(*, reference_price: int, band_bp: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from matching.commands import (
     DefineAccount,
     DefineInstrument,
     DefineSession,
+    DelistInstrument,
     Deposit,
     EndLimitOverride,
     EndTradingDay,
@@ -26,6 +27,7 @@ from matching.commands import (
     SetProtection,
     SetReferencePrice,
     SetTradingPhase,
+    TellIndicativePrice,
     TransferIn,
     TransferOut,
 )
@@ -46,12 +48,13 @@ from matching.events import (
     ProtectionSet,
     ReferencePriceSet,
     SessionDefined,
-    TradingPhaseSet,
     TransferredIn,
     TransferredOut,
 )
-from matching.instrument import BASIS_POINTS, PRICE_TICKS_MAX, Instrument, band_around
+from matching.instrument import BASIS_POINTS, BREAKER_SECONDS_MAX, PRICE_TICKS_MAX, Instrument, band_around
 from matching.order import Account, Member, Session
+from matching.phase_desk import PhaseDesk
+from matching.phases import DELISTED
 from matching.risk_seam import Risk
 from matching.steps import Steps
 from matching.types import KillScope
@@ -68,22 +71,23 @@ KILL_WORK: Final[dict[KillScope, WorkKind]] = {
 class Operations:
     """Definitions by id, the acceptance of orders, and the beginning of work over whole scopes."""
 
-    __slots__ = ("accepting", "accounts", "desk", "instruments", "risk", "steps", "trading_day", "works")
+    __slots__ = ("accepting", "accounts", "desk", "instruments", "phases", "risk", "steps", "trading_day", "works")
 
     def __init__(self, desk: OrderDesk, risk: Risk, works: WorkQueue) -> None:
         self.desk = desk
         self.risk = risk
         self.works = works
         self.instruments: dict[int, Instrument] = {}
+        self.phases = PhaseDesk(desk, self.instruments)
         self.accounts = desk.accounts
-        self.steps = Steps(desk, works, self.instruments, desk.accounts)
+        self.steps = Steps(desk, works, self.instruments, self.phases)
         self.accepting = True
         self.trading_day = 0
 
     # -- definitions --------------------------------------------------------------------------------------------------
 
     def define_instrument(self, command: DefineInstrument, out: list[Event]) -> None:
-        """Define an instrument, or lay its band and reference anew."""
+        """Define an instrument, or lay its band, reference and circuit breaker anew."""
         present = self.instruments.get(command.instrument_id)
         fault = self._instrument_fault(command, present)
         if fault:
@@ -101,16 +105,23 @@ class Operations:
                     tick_lot_value=command.tick_lot_value,
                     reference_price=command.reference_price,
                     band_bp=command.band_bp,
+                    breaker_bp=command.breaker_bp,
+                    breaker_static_bp=command.breaker_static_bp,
+                    breaker_seconds=command.breaker_seconds,
                 )
             )
         else:
             present.set_band(reference_price=command.reference_price, band_bp=command.band_bp)
+            present.breaker_bp, present.breaker_static_bp = command.breaker_bp, command.breaker_static_bp
+            present.breaker_seconds = command.breaker_seconds
+            self.desk.books[command.instrument_id].renew_stops()
         out.append(InstrumentDefined(command.instrument_id, command.symbol))
 
     def add_instrument(self, instrument: Instrument) -> None:
         """Open the book of a new instrument."""
         self.instruments[instrument.instrument_id] = instrument
-        self.desk.books[instrument.instrument_id] = Book(instrument)
+        book = self.desk.books[instrument.instrument_id] = Book(instrument)
+        book.renew_stops()
         self.risk.define_instrument(instrument)
 
     def _instrument_fault(self, command: DefineInstrument, present: Instrument | None) -> str:
@@ -120,10 +131,15 @@ class Operations:
             return f"tick, lot and their value have to be positive in {command.symbol}"
         if not 0 <= command.band_bp < BASIS_POINTS:
             return f"band_bp {command.band_bp} is not within 0 to {BASIS_POINTS - 1}"
+        breaker_fault = _breaker_fault(command)
+        if breaker_fault:
+            return breaker_fault
         reference_fault = _reference_fault(command.symbol, command.reference_price, command.band_bp)
         if reference_fault:
             return reference_fault
         if present is not None:
+            if present.phase == DELISTED:
+                return f"{present.symbol} is delisted"
             for name in ("symbol", "kind", "currency", "tick_e8", "lot_e8", "tick_lot_value"):
                 was, wanted = getattr(present, name), getattr(command, name)
                 if was != wanted:
@@ -284,14 +300,20 @@ class Operations:
         out.append(AcceptanceSet(command.accepting, command.reason))
 
     def set_trading_phase(self, command: SetTradingPhase, out: list[Event]) -> None:
-        """Move an instrument to another phase; its open orders stay."""
-        instrument = self.instruments.get(command.instrument_id)
-        if instrument is None:
-            _refuse(command, f"instrument {command.instrument_id} is not defined", out)
-            return
-        instrument.set_phase(command.phase)
-        self.desk.special.resume(self.desk.books[command.instrument_id])
-        out.append(TradingPhaseSet(command.instrument_id, command.phase, command.reason))
+        """Move an instrument to another phase, after its auction where one is due; its open orders stay."""
+        work = self.phases.set_phase(command, out)
+        if work is not None:
+            self.steps.begin(work, out)
+
+    def tell_indicative_price(self, command: TellIndicativePrice, out: list[Event]) -> None:
+        """Say what an auction would execute now."""
+        self.phases.tell_indicative(command, out)
+
+    def delist_instrument(self, command: DelistInstrument, out: list[Event]) -> None:
+        """End the trading of an instrument for good and cancel its open orders."""
+        work = self.phases.delist(command, out)
+        if work is not None:
+            self.steps.begin(work, out)
 
     def set_reference_price(self, command: SetReferencePrice, out: list[Event]) -> None:
         """Lay the price band elsewhere; open orders outside it stay."""
@@ -304,6 +326,7 @@ class Operations:
             _refuse(command, fault, out)
             return
         instrument.set_band(reference_price=command.price, band_bp=instrument.band_bp)
+        self.desk.books[command.instrument_id].renew_stops()
         out.append(ReferencePriceSet(command.instrument_id, command.price))
 
     def set_mark_price(self, command: SetMarkPrice, out: list[Event]) -> None:
@@ -404,8 +427,10 @@ class Operations:
         """Assert that unfinished work has orders left and that definitions agree with their ids."""
         for work in self.works.pending:
             assert work.left() > 0, f"work {work.kind} is finished but pending"
+        auctions = [work.target_id for work in self.works.pending if work.kind == "auction"]
         for instrument_id, instrument in self.instruments.items():
             assert self.desk.books[instrument_id].instrument is instrument, "a book is of its instrument"
+            assert (instrument.auction is not None) == (instrument_id in auctions), "work goes on for each auction"
 
 
 def _reference_fault(symbol: str, price: int, band_bp: int) -> str:
@@ -413,6 +438,18 @@ def _reference_fault(symbol: str, price: int, band_bp: int) -> str:
         return f"reference price {price} of {symbol} is negative"
     high = band_around(reference_price=price, band_bp=band_bp)[1]
     return f"price band of {symbol} ends at {high} ticks, allowed {PRICE_TICKS_MAX}" if high > PRICE_TICKS_MAX else ""
+
+
+def _breaker_fault(command: DefineInstrument) -> str:
+    """Return what is wrong with a circuit breaker, or nothing."""
+    for name in ("breaker_bp", "breaker_static_bp"):
+        if not 0 <= getattr(command, name) < BASIS_POINTS:
+            return f"{name} {getattr(command, name)} of {command.symbol} is not within 0 to {BASIS_POINTS - 1}"
+    if not 0 <= command.breaker_seconds <= BREAKER_SECONDS_MAX:
+        return f"breaker_seconds {command.breaker_seconds} of {command.symbol} is not within 0 to {BREAKER_SECONDS_MAX}"
+    if bool(command.breaker_bp or command.breaker_static_bp) != bool(command.breaker_seconds):
+        return f"{command.symbol} has a range of the circuit breaker without its time, or the other way round"
+    return ""
 
 
 def _refuse(command: Command, text: str, out: list[Event]) -> None:

@@ -20,6 +20,11 @@ UNKNOWN_SYMBOL: Final = 10101
 NOT_ACCEPTING: Final = 10201
 TRADING_PHASE: Final = 10202
 TRADING_DAY_ENDING: Final = 10203
+TIME_IN_FORCE_NOT_IN_PHASE: Final = 10204
+ORD_TYPE_NOT_IN_PHASE: Final = 10205
+POST_ONLY_NOT_IN_PHASE: Final = 10206
+AUCTION_EXECUTES: Final = 10207
+REDUCE_ONLY_NOT_IN_PHASE: Final = 10208
 ORDER_QTY_MAX: Final = 10301
 ORDER_VALUE_MAX: Final = 10302
 OPEN_ORDERS_MAX: Final = 10303
@@ -96,7 +101,12 @@ OTHER_SYMBOL: Final = 29902
 ORD_TYPE_NOT_REPLACEABLE: Final = 29903
 TIME_IN_FORCE_NOT_REPLACEABLE: Final = 29904
 TERM_NOT_REPLACEABLE: Final = 29905
+CANCEL_DURING_AUCTION: Final = 29910
 
+STATUS_REQUEST_ID: Final = 30021
+STATUS_REQUEST_TYPE: Final = 30022
+STATUS_SUBSCRIPTIONS_MAX: Final = 30023
+UNKNOWN_TRADING_SESSION: Final = 30121
 SHARD_NOT_AVAILABLE: Final = 30401
 NOT_AUTHORIZED: Final = 30601
 THROTTLED_SESSION: Final = 30801
@@ -131,6 +141,11 @@ TABLE: Final[dict[int, Row]] = {
     NOT_ACCEPTING: Row("the exchange accepts no orders at the moment", "send it again later; cancels pass"),
     TRADING_PHASE: Row("the trading phase takes no such order", "wait for a phase that does"),
     TRADING_DAY_ENDING: Row("the trading day is ending", "send it again after the end of the day"),
+    TIME_IN_FORCE_NOT_IN_PHASE: Row("the trading phase takes no such TimeInForce(59)", "use one that Text(58) lists"),
+    ORD_TYPE_NOT_IN_PHASE: Row("the trading phase takes no such OrdType(40)", "use one that Text(58) lists"),
+    POST_ONLY_NOT_IN_PHASE: Row("post-only has no meaning before an auction", "leave it out, or wait for its end"),
+    REDUCE_ONLY_NOT_IN_PHASE: Row("reduce-only orders do not take part in auctions", "wait for continuous trading"),
+    AUCTION_EXECUTES: Row("the instrument's auction is being executed", "send it again when that is done"),
     ORDER_QTY_MAX: Row("OrderQty(38) is above the limit", "send less, or ask for a higher limit"),
     ORDER_VALUE_MAX: Row("price times quantity is above the limit", "send less, or ask for a higher limit"),
     OPEN_ORDERS_MAX: Row("too many open orders in the instrument", "cancel one first"),
@@ -206,6 +221,11 @@ TABLE: Final[dict[int, Row]] = {
     ORD_TYPE_NOT_REPLACEABLE: Row("OrdType(40) cannot become this one", "cancel, and send a new order"),
     TIME_IN_FORCE_NOT_REPLACEABLE: Row("TimeInForce(59) cannot become this one", "cancel, and send a new order"),
     TERM_NOT_REPLACEABLE: Row("a term of the order that may not change", "cancel, and send a new order"),
+    CANCEL_DURING_AUCTION: Row("the auction that the order is in is being executed", "send it again in a second"),
+    STATUS_REQUEST_ID: Row("the id of a status request is in use, not subscribed, or too long", "use another one"),
+    STATUS_REQUEST_TYPE: Row("SubscriptionRequestType(263) is not offered", "use 0, 1 or 2"),
+    STATUS_SUBSCRIPTIONS_MAX: Row("too many status subscriptions of the session", "end one first"),
+    UNKNOWN_TRADING_SESSION: Row("TradingSessionID(336) is not known", "leave it out to ask for all"),
     SHARD_NOT_AVAILABLE: Row("the market that the message is about is down", "send it again when it is back"),
     NOT_AUTHORIZED: Row("the message is not for a session with this Role", "use a session of the right role"),
     THROTTLED_SESSION: Row("more messages a second than the session may send", "slow down; cancels have a bucket"),

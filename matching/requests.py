@@ -139,7 +139,8 @@ class Requests:
         order.priority = self.desk.last_exec_id
         opposite, limit_key = self._opposite(order.instrument_id, order.side, order.price)
         best = opposite.best
-        if best is not None and best.key <= limit_key:
+        is_matching = self.desk.books[order.instrument_id].instrument.is_matching
+        if best is not None and best.key <= limit_key and is_matching:
             self.desk.match(order, opposite, limit_key, out)
         if order.leaves_qty:
             self.desk.side_of(order).append(order)
@@ -191,6 +192,9 @@ class Requests:
             return refusals.OTHER_SYMBOL, f"Symbol(55) {symbol} found, order O{order.order_id} has {expected}"
         if not order.is_open():
             return refusals.CLOSED_ORDER, f"order O{order.order_id} is closed with OrdStatus(39) {order.status}"
+        instrument = self.desk.books[order.instrument_id].instrument
+        if instrument.auction is not None:
+            return refusals.CANCEL_DURING_AUCTION, f"the auction of {instrument.symbol} is being executed"
         return None
 
     def _replace_fault(self, command: ReplaceOrder, order: Order) -> Refusal | None:

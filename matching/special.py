@@ -15,6 +15,7 @@ from matching.events import Event, Execution, WorkLeft
 from matching.expiries import Expiries
 from matching.order import Extra, Order, Session
 from matching.order_states import AFTER_RESTATE, AFTER_TRIGGER
+from matching.phases import CLOSING_AUCTION
 from matching.price_watch import PriceWatch
 from matching.refusals import Refusal
 from matching.special_entry import SpecialEntry
@@ -23,6 +24,7 @@ from matching.special_replace import SpecialReplace
 from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES
 from matching.terms import PLAIN, Terms
 from matching.types import (
+    AT_THE_CLOSE,
     BUY,
     EXEC_RESTATED,
     EXEC_STATUS,
@@ -87,6 +89,8 @@ class SpecialDesk:
         extra = order.extra
         if extra is None or not extra.waiting:
             self.go(order, book, out)
+        elif self.waits_for_close(order, book):
+            book.at_close[order.order_id] = order
         elif order.ord_type in TRIGGERED_TYPES:
             watch = self._watch(order, book)
             if book.instrument.is_matching and watch.is_passed(order):
@@ -125,6 +129,21 @@ class SpecialDesk:
             self.desk.expire(order, out)
         else:
             self.rest(order, book)
+
+    def waits_for_close(self, order: Order, book: Book) -> bool:
+        """Tell whether an order at the close is too early to stand in the book."""
+        return order.time_in_force == AT_THE_CLOSE and book.instrument.phase != CLOSING_AUCTION
+
+    def join_close(self, order: Order, book: Book, out: list[Event]) -> None:
+        """Let an order at the close, which has waited for it, stand in the book of the closing auction."""
+        extra = order.extra
+        assert extra is not None, "an order at the close has terms"
+        del book.at_close[order.order_id]
+        extra.waiting = False
+        order.status = AFTER_RESTATE[order.status]
+        self.say(order, EXEC_RESTATED, out, text="the closing auction has begun", restatement=work.RESTATED_OTHER)
+        order.priority = self.desk.last_exec_id
+        self.rest(order, book)
 
     def rest(self, order: Order, book: Book) -> None:
         """Let an order stand at the end of its queue."""
@@ -210,6 +229,7 @@ class SpecialDesk:
             self._watch(order, book).remove(order)
         if order.level is not None:
             book.withdraw(order)
+        book.at_close.pop(order.order_id, None)
         self._stop_reducing(order)
         self.stir(book)
 
@@ -225,6 +245,7 @@ class SpecialDesk:
             return
         self.expiries.discard(order)
         book = self.desk.books[order.instrument_id]
+        book.at_close.pop(order.order_id, None)
         if book.pegs.pop(order.order_id, None) is not None:
             book.renew()
         self._stop_reducing(order)
@@ -269,7 +290,9 @@ class SpecialDesk:
     def left(self) -> int:
         """Return how many orders of unfinished triggers and expiries can go on now."""
         due = sum(len(group) for group in self.due if group and self._book_of(group).instrument.is_matching)
-        expiring = self.expiries.count_until(self.expiring_ns) if self.expiring_ns else 0
+        # What an auction executes may not expire meanwhile.
+        expires = self.expiring_ns and not self.desk.works.is_auctioning
+        expiring = self.expiries.count_until(self.expiring_ns) if expires else 0
         return due + expiring + len(self.trims) + len(self.stirred)
 
     @property
@@ -309,7 +332,7 @@ class SpecialDesk:
         if order is not None:
             self._trigger(order, self.desk.books[order.instrument_id], out)
             return 1
-        return self._expire_next(out) if self.expiring_ns else 0
+        return self._expire_next(out) if self.expiring_ns and not self.desk.works.is_auctioning else 0
 
     def renew(self) -> None:
         """Draw whether anything is left over, and mark the books of triggered orders that are: they take no new orders
@@ -398,6 +421,7 @@ class SpecialDesk:
         to: Session | None = None,
         ord_status_req_id: str = "",
         fill: tuple[int, int, int, bool] = (0, 0, 0, False),
+        is_auction: bool = False,
     ) -> None:
         """Append an Execution of an order with terms: as the order desk does, with what the book shows of it."""
         desk, extra = self.desk, order.extra
@@ -413,7 +437,7 @@ class SpecialDesk:
             exec_id, exec_type, order.status, order.order_id, session.session_id, order.cl_ord_id, orig_cl_ord_id,
             order.account_id, order.instrument_id, order.side, order.ord_type, order.time_in_force, order.price,
             order.qty, order.leaves_qty, order.cum_qty, order.cum_value, price, qty, trade_id, is_aggressor, 0, text,
-            prior_price, prior_shown, ord_status_req_id, restatement, 0, extra.terms, shown,
+            prior_price, prior_shown, ord_status_req_id, restatement, 0, extra.terms, shown, is_auction,
         ))  # fmt: skip
 
     def say_fill(self, order: Order, price: int, qty: int, out: list[Event], *, is_aggressor: bool) -> None:

@@ -9,11 +9,12 @@ from matching.book import Book
 from matching.commands import NewOrder
 from matching.events import Event
 from matching.order import Order, Session
+from matching.phases import refuse_order
 from matching.price_watch import TRAILS_MAX, trailing_price
 from matching.refusals import Refusal
 from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES, missing_terms, terms_fault
-from matching.terms import Terms
-from matching.types import BUY, EXEC_NEW, LIMIT, MARKET, PEGGED
+from matching.terms import PLAIN, Terms
+from matching.types import AT_THE_CLOSE, AT_THE_OPENING, BUY, EXEC_NEW, LIMIT, MARKET, PEGGED
 
 if TYPE_CHECKING:
     from matching.special import SpecialDesk
@@ -31,12 +32,19 @@ class SpecialEntry:
     def take(self, command: NewOrder, book: Book, time_ns: int, out: list[Event]) -> Order | None:
         """Refuse a new order, or accept it and return it; it is in no book yet."""
         desk = self.desk
+        if command.terms is None and command.time_in_force in (AT_THE_OPENING, AT_THE_CLOSE):
+            # Such an order may have to wait, which is a term.
+            command = msgspec.structs.replace(command, terms=PLAIN)
         session = desk.sessions[command.session_id]
         exposure = desk.exposure_of(book, command.account_id)
         if desk.is_stopped_at_door(command, session, exposure, time_ns, out):
             return None
         price = self.price_of(command, book)
-        refusal = self.terms_refusal(command, book, exposure, time_ns) or self._refusal(command, book, exposure, price)
+        refusal = (
+            self.terms_refusal(command, book, exposure, time_ns)
+            or self.phase_refusal(command, book)
+            or self._refusal(command, book, exposure, price)
+        )
         if refusal is not None:
             desk.reject(command, session, refusal, out)
             return None
@@ -51,6 +59,20 @@ class SpecialEntry:
             wanted = pegs.price_of(book, command.side, command.terms, command.price)
             return wanted or command.price or instrument.reference_price
         return command.price
+
+    def phase_refusal(self, command: NewOrder, book: Book) -> Refusal | None:
+        """Return why the trading phase does not take such an order; that it takes none at all, the risk engine says."""
+        instrument = book.instrument
+        if not instrument.is_trading:
+            return None
+        return refuse_order(
+            instrument.symbol,
+            instrument.phase,
+            command.ord_type,
+            command.time_in_force,
+            post_only=command.post_only,
+            reduce_only=command.terms is not None and command.terms.reduce_only,
+        )
 
     def terms_refusal(self, command: NewOrder, book: Book, exposure: int, time_ns: int) -> Refusal | None:
         terms = command.terms
@@ -119,8 +141,8 @@ class SpecialEntry:
                 book.renew()
                 extra.waiting = not pegs.price_of(book, command.side, command.terms, command.price)
                 self.special.stir(book)
-            elif command.ord_type in TRIGGERED_TYPES:
-                extra.waiting = True
+            else:
+                extra.waiting = command.ord_type in TRIGGERED_TYPES or self.special.waits_for_close(order, book)
             if extra.waiting:
                 session.open[order_id] = order
         desk.say(order, EXEC_NEW, out)

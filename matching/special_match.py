@@ -6,7 +6,8 @@ price. Here each trade looks at both orders first, because either may have to gi
 
 from typing import TYPE_CHECKING, Final
 
-from matching.book import Book, BookSide, Level
+from matching import breaker
+from matching.book import KEY_MAX, Book, BookSide, Level
 from matching.events import Event
 from matching.order import Order
 from matching.order_states import AFTER_FILL, AFTER_PARTIAL_FILL, AFTER_RESTATE
@@ -35,6 +36,7 @@ class SpecialMatch:
     def match(self, order: Order, book: Book, opposite: BookSide, limit_key: int, out: list[Event]) -> None:
         """Trade an open order, which is in no book, against the opposite side as far as its limit reaches."""
         first = last = 0
+        reach, limit_key = limit_key, min(limit_key, opposite.stop_key)
         while order.leaves_qty:
             level = opposite.best
             if level is None or level.key > limit_key:
@@ -46,9 +48,12 @@ class SpecialMatch:
             self._trade(order, resting, level, book, out)
             last = level.price
             first = first or last
+        if opposite.stop_key < KEY_MAX:
+            breaker.look(book, order, opposite, reach, self.desk.time_ns, out)
         if last:
             self.special.stir(book)
             self.special.sweep(book.on_last, first, last)
+            book.renew_stops()
 
     def _may_trade(self, order: Order, resting: Order, out: list[Event]) -> bool:
         """Tell whether two orders may trade as they are; if not, one of them has just changed or left."""
@@ -144,6 +149,7 @@ class SpecialMatch:
         What self-match prevention would keep from trading is no room, and unless the aggressor's mode is "oldest"
         nothing behind it is. Resting reduce-only orders are no room, because trades before them may cut them.
         """
+        limit_key = min(limit_key, opposite.stop_key)
         if order.extra is None or not order.extra.terms.self_match_id:
             if not self.special.reducing:
                 return _has_room_in_levels(order.leaves_qty, opposite, limit_key)

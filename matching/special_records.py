@@ -11,7 +11,7 @@ import msgspec
 from matching.order import Extra, Order
 from matching.price_watch import PriceWatch
 from matching.terms import Terms
-from matching.types import PEGGED
+from matching.types import AT_THE_CLOSE, PEGGED
 
 if TYPE_CHECKING:
     from matching.desk import OrderDesk
@@ -74,6 +74,8 @@ def load_special(desk: "OrderDesk", record: SpecialRecord) -> None:
         if order.ord_type == PEGGED:
             desk.books[order.instrument_id].pegs[order_id] = order
         special.expiries.add(order)
+        if waiting and order.time_in_force == AT_THE_CLOSE:
+            desk.books[order.instrument_id].at_close[order_id] = order
     for group in record.due:
         special.due.append(_group(orders, group))
     special.expiring_ns = record.expiring_ns

@@ -20,11 +20,14 @@ from matching.refusals import Refusal
 from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES, terms_fault
 from matching.terms import PLAIN, Terms
 from matching.types import (
+    AT_THE_CLOSE,
+    AT_THE_OPENING,
     DAY,
     EXEC_REPLACED,
     GOOD_TILL_CANCEL,
     GOOD_TILL_DATE,
     LIMIT,
+    MARKET,
     PEGGED,
     STOP_LIMIT,
     TimeInForce,
@@ -184,14 +187,17 @@ class SpecialReplace:
             self.special.go_on(order, book, out)
 
     def _change_terms(self, order: Order, terms: Terms, told: tuple[int, int]) -> None:
-        if terms == PLAIN:
+        book = self.desk.books[order.instrument_id]
+        for_auction = order.time_in_force in (AT_THE_OPENING, AT_THE_CLOSE)
+        if terms == PLAIN and not for_auction and not _waits(order):
             order.extra = None
             return
         if order.extra is None:
             order.extra = Extra(terms)
             order.extra.told_price, order.extra.told_qty = told
-        if order.ord_type == PEGGED:
-            book = self.desk.books[order.instrument_id]
+        if order.ord_type in (MARKET, LIMIT):
+            order.extra.waiting = self.special.waits_for_close(order, book)
+        elif order.ord_type == PEGGED:
             order.extra.waiting = not pegs.price_of(book, order.side, terms, terms.cap)
         self.special.take_terms(order, terms)
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
+from matching.auction import Clearing
 from matching.commands import MassCancel
 from matching.events import Execution, MassCancelReported, OrderRefused
-from matching.instrument import Instrument
+from matching.instrument import Auction, AuctionStage, Instrument
 from matching.order import Account, Member, Order
 from matching.special_records import SpecialRecord, dump_special, load_special, load_stirred
 from matching.types import BUY, InstrumentKind, OrdStatus, OrdType, Side, TimeInForce, TradingPhase
@@ -33,6 +34,10 @@ OrderRecord: TypeAlias = tuple[
 priority, and the prior ClOrdIDs."""
 
 
+AuctionRecord: TypeAlias = tuple[AuctionStage, int, int, int, int, TradingPhase, int, str]
+"""Stage, price, qty, qty left, surplus, following phase and its end, reason."""
+
+
 class InstrumentRecord(msgspec.Struct, array_like=True, gc=False):
     """One instrument."""
 
@@ -46,6 +51,13 @@ class InstrumentRecord(msgspec.Struct, array_like=True, gc=False):
     reference_price: int
     band_bp: int
     phase: TradingPhase
+    breaker_bp: int = 0
+    breaker_static_bp: int = 0
+    breaker_seconds: int = 0
+    auction_price: int = 0
+    until_ns: int = 0
+    is_uncrossed: bool = True
+    auction: AuctionRecord | None = None
 
 
 class SessionRecord(msgspec.Struct, array_like=True, gc=False):
@@ -78,7 +90,9 @@ class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
 
 
 class EngineRecord(msgspec.Struct, array_like=True, gc=False):
-    """All of it; `risk` is the risk engine's own record, `works` is (kind, target, text, orders not yet looked at)."""
+    """All of it; `risk` is the risk engine's own record, `works` is (kind, target, text, orders not yet looked at),
+    `told` the indicative price told last by instrument.
+    """
 
     version: int
     shard_id: int
@@ -97,6 +111,7 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     works: list[tuple[WorkKind, int, str, list[int]]]
     risk: bytes
     special: SpecialRecord | None = None
+    told: list[tuple[int, Clearing | None]] = []
     protection: ProtectionRecord | None = None
 
 
@@ -165,6 +180,7 @@ def _record(engine: "Engine") -> EngineRecord:
         [(each.kind, each.target_id, each.text, list(each.order_ids[each.done :])) for each in engine.works.pending],
         engine.risk.dump(),
         dump_special(desk),
+        sorted(operations.phases.told.items()),
         _protection(engine),
     )
 
@@ -193,7 +209,33 @@ def _instrument(each: Instrument) -> InstrumentRecord:
         each.reference_price,
         each.band_bp,
         each.phase,
+        each.breaker_bp,
+        each.breaker_static_bp,
+        each.breaker_seconds,
+        each.auction_price,
+        each.until_ns,
+        each.is_uncrossed,
+        _auction(each.auction),
     )
+
+
+def _auction(auction: Auction | None) -> AuctionRecord | None:
+    if auction is None:
+        return None
+    determined = (auction.stage, auction.price, auction.qty, auction.qty_left, auction.surplus)
+    return *determined, auction.following, auction.until_ns, auction.reason
+
+
+def _load_phase(instrument: Instrument, record: InstrumentRecord) -> None:
+    """Put phase, prices and a running auction back."""
+    instrument.set_phase(record.phase, until_ns=record.until_ns)
+    instrument.auction_price, instrument.is_uncrossed = record.auction_price, record.is_uncrossed
+    if record.auction is not None:
+        stage, price, qty, qty_left, surplus, following, until_ns, reason = record.auction
+        auction = Auction(following=following, until_ns=until_ns, reason=reason)
+        auction.stage, auction.price, auction.qty, auction.qty_left = stage, price, qty, qty_left
+        auction.surplus = surplus
+        instrument.begin_auction(auction)
 
 
 def _orders(orders: dict[int, Order]) -> Iterator[OrderRecord]:
@@ -233,8 +275,11 @@ def _load_definitions(engine: "Engine", record: EngineRecord) -> None:
             tick_lot_value=each.tick_lot_value,
             reference_price=each.reference_price,
             band_bp=each.band_bp,
+            breaker_bp=each.breaker_bp,
+            breaker_static_bp=each.breaker_static_bp,
+            breaker_seconds=each.breaker_seconds,
         )
-        instrument.set_phase(each.phase)
+        _load_phase(instrument, each)
         operations.add_instrument(instrument)
     for account_id, name, firm in record.accounts:
         operations.accounts[account_id] = Account(account_id=account_id, name=name, firm=firm)
@@ -311,6 +356,8 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
             (book.bids if order.side == BUY else book.asks).append(order)
         elif not order.extra.waiting:
             desk.special.rest(order, book)
+    for book in desk.books.values():
+        book.renew_stops()
     load_stirred(desk, special)
 
 
@@ -324,6 +371,7 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
     desk.last_trade_id = record.last_trade_id
     operations.accepting = record.accepting
     operations.trading_day = record.trading_day
+    operations.phases.told = dict(record.told)
     for comp_id, events in record.refused:
         member: Member = desk.members[comp_id]
         member.refused = {event.cl_ord_id: event for event in events}

@@ -47,7 +47,16 @@ STATUS_REJECTED: Final = "8"
 STATUS_EXPIRED: Final = "C"
 
 InstrumentKind: TypeAlias = Literal["spot", "perpetual"]
-TradingPhase: TypeAlias = Literal["continuous", "halted", "closed"]
+TradingPhase: TypeAlias = Literal[
+    "continuous",
+    "halted",
+    "closed",
+    "pre-open",
+    "opening auction",
+    "volatility halt",
+    "closing auction",
+    "delisted",
+]
 KillScope: TypeAlias = Literal["session", "account", "market", "firm"]
 Response: TypeAlias = Literal["1", "2"]
 RESPONSE_TO_CANCEL: Final = "1"

@@ -30,6 +30,9 @@ WorkKind: TypeAlias = Literal[
     "mass cancel",
     "mass status",
     "end trading day",
+    "auction",
+    "cancel instrument",
+    "join closing auction",
 ]
 WorkRequest: TypeAlias = MassCancel | RequestMassStatus | SetKillSwitch | CancelSessionOrders
 
@@ -95,7 +98,8 @@ class Work:
             return account.account_id in request.account_ids
         if kind == "cancel firm":
             return isinstance(request, SetKillSwitch) and request.target_name == account.firm
-        return kind != "mass status"
+        # An instrument refuses orders by its own trading phase.
+        return kind not in ("mass status", "auction", "cancel instrument", "join closing auction")
 
 
 def in_scope(request: MassCancel | RequestMassStatus, account_id: int, instrument: Instrument, side: str) -> bool:
@@ -130,6 +134,24 @@ class WorkQueue:
                 scope = work.kind.removeprefix("cancel ")
                 return refusals.BEING_CANCELED, f"open orders of the {scope} are being canceled, {work.left()} are left"
         return None
+
+    def add(self, work: Work) -> bool:
+        """Take up new work and tell whether its first step is to be done at once, before older work goes on.
+
+        An auction goes before all that is no auction: nothing may take orders away once its price is determined, which
+        is its first step. Work that comes meanwhile blocks its scope at once, and begins when the auction is over.
+        """
+        auctions = sum(1 for each in self.pending if each.kind == "auction")
+        if work.kind == "auction":
+            self.pending.insert(auctions, work)
+            return False
+        self.pending.append(work)
+        return not auctions or not work.order_ids
+
+    @property
+    def is_auctioning(self) -> bool:
+        """Whether an auction is being executed; auctions come first."""
+        return bool(self.pending) and self.pending[0].kind == "auction"
 
     def left(self) -> int:
         """Return how many orders all unfinished work has still to look at."""

@@ -156,9 +156,11 @@ def check_gates(gates: Gates, account: Ledger, session_id: int) -> Refusal | Non
 
 
 def refuse_phase(exposure: Exposure) -> Refusal:
-    """The trading phase takes no orders."""
+    """The trading phase takes no orders, or the auction that ends it is being executed."""
     instrument = exposure.instrument
-    text = f"trading phase of {instrument.symbol} is {instrument.phase}, orders are accepted in continuous trading"
+    if instrument.auction is not None:
+        return refusals.AUCTION_EXECUTES, f"the auction of {instrument.symbol} is being executed"
+    text = f"trading phase of {instrument.symbol} is {instrument.phase}, no orders are taken, cancels pass"
     return refusals.TRADING_PHASE, text
 
 

@@ -23,7 +23,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ("demo", demo, ("outcry demo", "outcry demo --json")),
     ("status", live.status, ("outcry status", "outcry status --watch 1", "outcry status --json")),
     ("halt", live.halt, ('outcry halt AAPL --reason "news pending"',)),
-    ("resume", live.resume, ("outcry resume AAPL",)),
+    ("resume", live.resume, ("outcry resume AAPL", "outcry resume AAPL --auction 300")),
+    ("phase", live.phase, ("outcry phase AAPL 'opening auction'", "outcry phase AAPL continuous")),
     ("transfer", live.transfer, ("outcry transfer ACC1 2500000 USD --from aapl --to msft",)),
     ("fix-log", live.fix_log, ("outcry fix-log on",)),
     ("snapshot", live.snapshot, ("outcry snapshot",)),
@@ -75,6 +76,10 @@ SESSIONS: Final[tuple[Command, ...]] = (
         ("outcry sessions renumber 'FIX.4.4:OUTCRY->TRADER1' --next-sender 120 --next-target 88",),
     ),
 )
+INSTRUMENTS: Final[tuple[Command, ...]] = (
+    ("reload", live.reload_instruments, ("outcry instruments reload", "outcry instruments reload --json")),
+    ("delist", live.delist, ('outcry instruments delist AAPL --reason "merger"',)),
+)
 HELP_WIDTH: Final = 110
 _VERBATIM: Final = "\b\n"
 """What tells the help to leave the lines of a paragraph as they are."""
@@ -95,6 +100,7 @@ def build() -> typer.Typer:
     app.add_typer(_group("kill-switch", stop_text, KILL_SWITCH))
     app.add_typer(_group("limits", "Change limits and permissions of accounts during the day.", LIMITS))
     app.add_typer(_group("sessions", "List and steer FIX sessions.", SESSIONS))
+    app.add_typer(_group("instruments", "Add, change and delist instruments while trading goes on.", INSTRUMENTS))
     return app
 
 

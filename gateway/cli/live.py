@@ -202,8 +202,14 @@ def renumber(
     _steer(data, socket, "session_renumber", arguments, as_json=as_json, done=done)
 
 
+SymbolArgument = Annotated[str, typer.Argument(help="Symbol of an instrument.")]
+AuctionOption = Annotated[
+    int, typer.Option("--auction", min=0, metavar="SECONDS", help="Call for an auction for so long before.")
+]
+
+
 def halt(
-    symbol: Annotated[str, typer.Argument(help="Symbol of an instrument.")],
+    symbol: SymbolArgument,
     reason: ReasonOption = "",
     data: DataOption = DEFAULT_DATA,
     socket: SocketOption = None,
@@ -211,22 +217,78 @@ def halt(
 ) -> None:
     """Halt trading in an instrument.
 
-    New orders and replaces are refused, cancels pass.
+    New orders and replaces are refused, cancels pass. No calendar ends it, only `outcry resume`.
     """
     arguments = _because(reason, symbol=symbol, phase="halted")
     _steer(data, socket, "trading_phase", arguments, as_json=as_json, done=f"{symbol} is halted")
 
 
 def resume(
-    symbol: Annotated[str, typer.Argument(help="Symbol of an instrument.")],
+    symbol: SymbolArgument,
+    reason: ReasonOption = "",
+    auction: AuctionOption = 0,
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Resume trading in an instrument.
+
+    It goes on with the phase that its calendar says for now, without one with continuous trading; with --auction it
+    calls for an auction first.
+    """
+    arguments = _because(reason, symbol=symbol, seconds=auction)
+    result = call_exchange(data, socket, "resume", arguments, as_json=as_json)
+    if as_json:
+        print_json({"ok": True, "result": result})
+    else:
+        print(f"{symbol} goes on: {result['phase']}")
+
+
+def phase(
+    symbol: SymbolArgument,
+    wanted: Annotated[str, typer.Argument(metavar="PHASE", help="The phase; quote it for the shell.")],
     reason: ReasonOption = "",
     data: DataOption = DEFAULT_DATA,
     socket: SocketOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Resume continuous trading in an instrument."""
-    arguments = _because(reason, symbol=symbol, phase="continuous")
-    _steer(data, socket, "trading_phase", arguments, as_json=as_json, done=f"{symbol} trades continuously")
+    """Move an instrument to a trading phase: pre-open, opening auction, continuous, closing auction, closed.
+
+    An instrument with a calendar goes back to the calendar's phase within a second: halt it instead.
+    """
+    arguments = _because(reason, symbol=symbol, phase=wanted)
+    _steer(data, socket, "trading_phase", arguments, as_json=as_json, done=f"{symbol}: {wanted}")
+
+
+def delist(
+    symbol: SymbolArgument,
+    reason: ReasonOption = "",
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End the trading of an instrument for good.
+
+    Its open orders are canceled, positions and balances stay.
+    """
+    _steer(data, socket, "delist", _because(reason, symbol=symbol), as_json=as_json, done=f"{symbol} is delisted")
+
+
+def reload_instruments(
+    data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False
+) -> None:
+    """Read instruments.toml again.
+
+    New instruments are added, changed ones changed. A file with one fault changes nothing. What is no longer in the
+    file goes on: see `outcry instruments delist`.
+    """
+    result = call_exchange(data, socket, "reload_instruments", {}, as_json=as_json)
+    if as_json:
+        print_json({"ok": True, "result": result})
+        return
+    print(f"changed: {', '.join(result['changed']) or 'nothing'}")
+    if result["not in the file"]:
+        print(f"not in the file, and going on: {', '.join(result['not in the file'])}")
 
 
 def fix_log(

@@ -6,6 +6,7 @@ from gateway.depth_view import BID, OFFER, DepthView
 from matching.commands import (
     CancelOrder,
     Command,
+    ContinueWork,
     DefineAccount,
     DefineInstrument,
     DefineSession,
@@ -16,7 +17,7 @@ from matching.commands import (
     SetLimits,
 )
 from matching.engine import Engine
-from matching.events import CancelRejected, Event, Execution
+from matching.events import CancelRejected, Event, Execution, WorkLeft
 from matching.types import BUY, DAY, LIMIT, SELL, Side, TimeInForce
 from risk.engine import RiskEngine
 
@@ -57,6 +58,13 @@ class Harness:
             self.engine.apply(self.engine.seq + 1, self.time_ns, command, out)
             self.engine.check_invariants()
         return out
+
+    def finish(self, *commands: Command) -> list[Event]:
+        """Apply commands and the work that they leave, to its end; return all events but WorkLeft."""
+        out = self.apply(*commands)
+        while self.engine.has_work:
+            out += self.apply(ContinueWork())
+        return [event for event in out if not isinstance(event, WorkLeft)]
 
     def limits(self, account_id: int = ACC1, instrument_id: int = 1, **values: int) -> list[Event]:
         """Set the named limits of an account and no others."""

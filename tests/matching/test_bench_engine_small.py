@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench.bench_engine import run
 
-HASH = "2bb27104498eb18153b489226b6c86a6"
+HASH = "4f2047d0fbb48fc5f1768550304467c8"
 """Of all events and the state: changes with their formats and with the rules of matching, and with nothing else."""
 
 

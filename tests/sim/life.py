@@ -16,6 +16,7 @@ from gateway import drop_copy as drop_copy_module
 from gateway import resends as resends_module
 from gateway import storage as storage_module
 from gateway.exchange import Exchange
+from gateway.phase_keeper import PhaseKeeper
 from gateway.pipeline import Pipeline
 from gateway.session_setup import add_to_wire, build_sessions, orders_without_owner
 from gateway.sessions import SessionBook
@@ -103,6 +104,7 @@ class Life:
             clock=clock,
             fault_point=disk.pass_point,
             bounds=settings.exchange.bounds,
+            keeper=PhaseKeeper(settings.instruments),
             day_end=partial(trading_day_end, settings.exchange.trading_day),
         )
         self.exchange.begin_with(orders_without_owner(settings, self.started, self.sessions))

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from typer.testing import CliRunner
+
+from gateway.cli.application import app
 from tests.support.exchange import ExchangeProcess
 from tests.support.fix_peer import FixPeer, Message, PeerClosedError, PeerError, unique_id, utc_timestamp
 from tests.support.fix_versions import adapted
@@ -85,10 +88,18 @@ class Runner:
     def _step(self, step: Step) -> None:
         if step.action in ("session", "stranger"):
             self._declare(step)
+        elif step.action == "outcry":
+            self._operate(step)
         elif step.action in ("restart", "kill9", "verify"):
             self._world(step.action)
         else:
             self._act(self._peers[step.subject], step)
+
+    def _operate(self, step: Step) -> None:
+        """Run a command of `outcry` against the exchange, as its operator would."""
+        result = CliRunner().invoke(app, [*step.words, "--data", str(self._exchange.data_dir)])
+        if result.exit_code != 0:
+            raise ConversationError(f"outcry {' '.join(step.words)}: exit code {result.exit_code}: {result.output}")
 
     def _declare(self, step: Step) -> None:
         comp_id, *words = step.words

@@ -279,6 +279,7 @@ def running_exchange(
     *,
     options: Sequence[str] = (),
     session_keys: Mapping[str, Mapping[str, str]] | None = None,
+    instrument_keys: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[ExchangeProcess]:
     """Run an exchange on fresh data and kill it at the end.
 
@@ -288,6 +289,9 @@ def running_exchange(
         session_keys: keys of sessions.cfg to set, by TargetCompID ("" is [DEFAULT]).
     """
     exchange = ExchangeProcess(base, options=options)
+    for symbol, assignments in (instrument_keys or {}).items():
+        head = f'symbol = "{symbol}"\n'
+        replace_in(exchange.config_dir / "instruments.toml", head, head + "\n".join(assignments) + "\n")
     if session_keys:
         file = exchange.sessions()
         for comp_id, keys in session_keys.items():

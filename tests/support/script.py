@@ -1,6 +1,7 @@
 """Conversation files: text in, steps out. The format is described in tests/conversations/README.md."""
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -8,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 VERSIONS: Final = ("FIX.4.2", "FIX.4.4", "FIXT.1.1")
 SHORT_NAMES: Final = {"4.2": "FIX.4.2", "4.4": "FIX.4.4", "5.0": "FIXT.1.1"}
 ACTIONS: Final = frozenset({">", "<", "<any", "connect", "logon", "logout", "cut", "closed", "bytes", "number"})
-WORLD_ACTIONS: Final = frozenset({"restart", "kill9", "verify"})
+WORLD_ACTIONS: Final = frozenset({"restart", "kill9", "verify", "outcry"})
 
 Kind: TypeAlias = Literal["equal", "present", "absent", "contains", "differs"]
 _TOKEN: Final = re.compile(r"""(?:[^\s"]|"[^"]*")+""")
@@ -60,6 +61,7 @@ class Script:
     versions: tuple[str, ...] = VERSIONS
     is_fresh: bool = False
     session_keys: dict[str, dict[str, str]] = field(default_factory=dict)
+    instrument_keys: dict[str, list[str]] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
 
@@ -95,13 +97,17 @@ def _read_line(script: Script, number: int, line: str) -> None:
         key, _, value = assignment.partition("=")
         script.session_keys.setdefault("" if comp_id == "DEFAULT" else comp_id, {})[key] = value
         script.is_fresh = True
+    elif first == "instrument":
+        symbol, assignment = rest.split(maxsplit=1)
+        script.instrument_keys.setdefault(symbol, []).append(assignment)
+        script.is_fresh = True
     elif first in {"session", "stranger"}:
         name, equals, *words = rest.split()
         if equals != "=":
             raise ValueError("expected: session NAME = COMPID [VERSION] [tls] [later]")
         script.steps.append(Step(number, line, name, first, tuple(words)))
     elif first in WORLD_ACTIONS:
-        script.steps.append(Step(number, line, "", first, tuple(rest.split())))
+        script.steps.append(Step(number, line, "", first, tuple(shlex.split(rest))))
     else:
         script.steps.append(_peer_step(number, line))
 

@@ -1,0 +1,36 @@
+"""The circuit breaker: what an aggressor may not trade at once halts the instrument, which goes on with an auction.
+
+The range is `Instrument.breaker_range`; it is laid anew after each order, so that the trades of one order are all
+measured from the trade before it. What was traded inside the range stands. The order's remainder rests, or expires if
+it must not rest, as if nothing were left to trade with.
+"""
+
+from typing import Final
+
+from matching.book import Book, BookSide
+from matching.events import Event, TradingPhaseSet
+from matching.order import Order
+from matching.phases import VOLATILITY_HALT
+from matching.texts import decimal_text
+from matching.types import E8
+
+SECOND_NS: Final = 1_000_000_000
+
+
+def look(book: Book, order: Order, opposite: BookSide, reach: int, time_ns: int, out: list[Event]) -> None:
+    """Halt the instrument if an order that reaches to the key `reach` would have traded beyond the range.
+
+    To be called before the range is laid anew; the end of the halt is a later command.
+    """
+    level = opposite.best
+    if not order.leaves_qty or level is None or not opposite.stop_key < level.key <= reach:
+        return
+    instrument = book.instrument
+    low, high = instrument.breaker_range(book.on_last.price)
+    assert not low <= level.price <= high, f"{level.price} is within {low} to {high}"
+    until_ns = time_ns + instrument.breaker_seconds * SECOND_NS
+    found, least, most = (decimal_text(each * instrument.tick_e8, E8) for each in (level.price, low, high))
+    reason = f"a trade at {found} would leave the range {least} to {most} of the circuit breaker"
+    instrument.set_phase(VOLATILITY_HALT, until_ns=until_ns)
+    book.renew()
+    out.append(TradingPhaseSet(instrument.instrument_id, VOLATILITY_HALT, reason, until_ns))

@@ -1,0 +1,297 @@
+"""The phase desk: moves instruments from phase to phase and executes their auctions, in journaled steps.
+
+Owner: the matching thread. The price of an auction is determined once; from then on the instrument takes no orders,
+cancels or replaces, and nothing takes orders away, so that what was determined can be executed. Others trade between
+the steps.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from matching import work as bounds
+from matching.auction import Clearing, PriceLevel, clear
+from matching.book import Book, BookSide, Level
+from matching.commands import DelistInstrument, SetTradingPhase, TellIndicativePrice
+from matching.desk import OrderDesk
+from matching.events import AuctionEnded, CommandRefused, Event, Execution, IndicativePrice, TradingPhaseSet
+from matching.instrument import Auction, Instrument
+from matching.order import Order
+from matching.order_states import AFTER_FILL, AFTER_PARTIAL_FILL
+from matching.phases import CLOSING_AUCTION, DELISTED, TABLE, expires_at_end, follows, uncrosses
+from matching.types import EXEC_TRADE, MARKET, TradingPhase
+from matching.work import RESTATED_OTHER, Work
+
+
+class PhaseDesk:
+    """Keeps the indicative prices told last; everything else stands at the order desk and in the instruments."""
+
+    __slots__ = ("desk", "instruments", "told")
+
+    def __init__(self, desk: OrderDesk, instruments: Mapping[int, Instrument]) -> None:
+        self.desk = desk
+        self.instruments = instruments
+        self.told: dict[int, Clearing | None] = {}
+
+    # -- phases -------------------------------------------------------------------------------------------------------
+
+    def set_phase(self, command: SetTradingPhase, out: list[Event]) -> Work | None:
+        """Move an instrument to another phase; return the work that goes with it: its auction first, where one is due,
+        or the entry of the orders that have waited for the close.
+        """
+        instrument = self.instruments.get(command.instrument_id)
+        fault = self._phase_fault(instrument, command)
+        if instrument is None or fault:
+            out.append(CommandRefused("SetTradingPhase", fault))
+            return None
+        if uncrosses(instrument.phase, command.phase) and not instrument.is_uncrossed:
+            return self._begin_auction(instrument, command)
+        self._enter(instrument, command.phase, command.reason, command.until_ns, out)
+        waiting = self.desk.books[instrument.instrument_id].at_close
+        if command.phase != CLOSING_AUCTION or not waiting:
+            return None
+        return Work(kind="join closing auction", target_id=instrument.instrument_id, text="", order_ids=list(waiting))
+
+    def _phase_fault(self, instrument: Instrument | None, command: SetTradingPhase) -> str:
+        """Return why an instrument cannot go to a phase, or nothing."""
+        if instrument is None:
+            return f"instrument {command.instrument_id} is not defined"
+        if instrument.auction is not None:
+            return f"the auction of {instrument.symbol} is being executed"
+        if any(
+            work.kind == "join closing auction" and work.target_id == instrument.instrument_id
+            for work in self.desk.works.pending
+        ):
+            return f"orders at the close are joining the closing auction of {instrument.symbol}"
+        if command.phase == DELISTED:
+            return f"{instrument.symbol} is delisted by a command of its own"
+        if not follows(instrument.phase, command.phase):
+            allowed = ", ".join(each for each in TABLE[instrument.phase].following if each != DELISTED) or "nothing"
+            return f"{command.phase} cannot follow {instrument.phase} of {instrument.symbol}, allowed: {allowed}"
+        return f"until_ns {command.until_ns} is negative" if command.until_ns < 0 else ""
+
+    def _enter(self, instrument: Instrument, phase: TradingPhase, reason: str, until_ns: int, out: list[Event]) -> None:
+        instrument.set_phase(phase, until_ns=until_ns)
+        self.told.pop(instrument.instrument_id, None)
+        out.append(TradingPhaseSet(instrument.instrument_id, phase, reason, until_ns))
+        self.desk.special.resume(self.desk.books[instrument.instrument_id])
+
+    def join_close(self, work: Work, out: list[Event]) -> None:
+        """Let the next orders that have waited for the close join its auction."""
+        book = self.desk.books[work.target_id]
+        for order_id in work.next_step():
+            order = book.at_close.get(order_id)
+            if order is not None:
+                self.desk.special.join_close(order, book, out)
+
+    def delist(self, command: DelistInstrument, out: list[Event]) -> Work | None:
+        """Close an instrument for good; return the work that cancels its open orders."""
+        instrument = self.instruments.get(command.instrument_id)
+        if instrument is None:
+            out.append(CommandRefused("DelistInstrument", f"instrument {command.instrument_id} is not defined"))
+            return None
+        if instrument.auction is not None or not follows(instrument.phase, DELISTED):
+            state = "delisted" if instrument.auction is None else "in an auction that is being executed"
+            out.append(CommandRefused("DelistInstrument", f"{instrument.symbol} is {state}"))
+            return None
+        self._enter(instrument, DELISTED, command.reason, 0, out)
+        text = f"{instrument.symbol} is delisted: {command.reason or 'no reason given'}"
+        return Work(kind="cancel instrument", target_id=instrument.instrument_id, text=text, order_ids=[])
+
+    # -- the indicative price -----------------------------------------------------------------------------------------
+
+    def tell_indicative(self, command: TellIndicativePrice, out: list[Event]) -> None:
+        """Say what the auction would execute now, if that is not what was said last."""
+        instrument = self.instruments.get(command.instrument_id)
+        if instrument is None:
+            out.append(CommandRefused("TellIndicativePrice", f"instrument {command.instrument_id} is not defined"))
+            return
+        if not TABLE[instrument.phase].calls or instrument.auction is not None:
+            return
+        clearing = self.clearing(instrument)
+        if clearing != self.told.get(instrument.instrument_id):
+            self.told[instrument.instrument_id] = clearing
+            price, qty, surplus = clearing or (0, 0, 0)
+            out.append(IndicativePrice(instrument.instrument_id, price, qty, surplus))
+
+    def clearing(self, instrument: Instrument) -> Clearing | None:
+        """Return what the auction of the book as it stands would execute."""
+        book = self.desk.books[instrument.instrument_id]
+        reference = book.on_last.price or instrument.reference_price
+        return clear(_price_levels(book.bids), _price_levels(book.asks), reference=reference)
+
+    # -- a gateway's copy ---------------------------------------------------------------------------------------------
+
+    def follow(self, event: TradingPhaseSet | IndicativePrice | AuctionEnded) -> None:
+        """Take up what a shard has said of an instrument that it matches; this engine shows it, and matches nothing."""
+        instrument = self.instruments[event.instrument_id]
+        if isinstance(event, TradingPhaseSet):
+            instrument.set_phase(event.phase, until_ns=event.until_ns)
+            self.desk.books[event.instrument_id].renew()
+            self.told.pop(event.instrument_id, None)
+        elif isinstance(event, IndicativePrice):
+            self.told[event.instrument_id] = Clearing(event.price, event.qty, event.surplus) if event.qty else None
+        else:
+            instrument.is_uncrossed = True
+            instrument.auction_price = event.price or instrument.auction_price
+
+    # -- the auction --------------------------------------------------------------------------------------------------
+
+    def _begin_auction(self, instrument: Instrument, command: SetTradingPhase) -> Work:
+        """Let nothing in any more, and determine the price, unless orders have to leave before."""
+        instrument_id = instrument.instrument_id
+        auction = Auction(following=command.phase, until_ns=command.until_ns, reason=command.reason)
+        instrument.begin_auction(auction)
+        text = f"the auction of {instrument.symbol} is over"
+        work = Work(kind="auction", target_id=instrument_id, text=text, order_ids=self._reduce_only(instrument_id))
+        if not work.order_ids:
+            self._determine(instrument, auction, work)
+        return work
+
+    def _reduce_only(self, instrument_id: int) -> list[int]:
+        """Return the resting reduce-only orders of an instrument: at one price for all nobody can say which of them
+        would still reduce, so that they take no part.
+        """
+        reducing = self.desk.special.reducing.values()
+        return sorted(key for orders in reducing for key, each in orders.items() if each.instrument_id == instrument_id)
+
+    def _determine(self, instrument: Instrument, auction: Auction, work: Work) -> None:
+        auction.price, auction.qty, auction.surplus = self.clearing(instrument) or (0, 0, 0)
+        auction.qty_left = auction.qty
+        auction.stage = "trading"
+        # Something is left to do until the end, whatever is traded.
+        work.order_ids, work.done = [instrument.instrument_id], 0
+
+    def step(self, work: Work, out: list[Event]) -> bool:
+        """Do the next step of an auction and tell whether it is over: trades first, then what may not stay expires.
+
+        Determining the price, and finding what expires, are each as much as a step may be.
+        """
+        instrument = self.instruments[work.target_id]
+        auction = instrument.auction
+        assert auction is not None, f"work on the auction of {instrument.symbol}, which has none"
+        book = self.desk.books[instrument.instrument_id]
+        if auction.stage == "clearing the way":
+            self._clear_the_way(instrument, auction, work, out)
+            return False
+        if auction.qty_left:
+            # A trade is of two orders.
+            self._trade(book, auction, max(bounds.ORDERS_PER_STEP_MAX // 2, 1), out)
+            return False
+        if auction.stage == "trading":
+            auction.stage = "expiring"
+            work.order_ids, work.done = [order.order_id for order in _expiring(book, instrument.phase)], 0
+            if work.order_ids:
+                return False
+        for order_id in work.next_step():
+            self.desk.expire(self.desk.orders[order_id], out, work.text)
+        if work.left():
+            return False
+        self._end_auction(book, instrument, auction, out)
+        return True
+
+    def _clear_the_way(self, instrument: Instrument, auction: Auction, work: Work, out: list[Event]) -> None:
+        text = "a reduce-only order takes no part in an auction"
+        for order_id in work.next_step():
+            order = self.desk.orders[order_id]
+            if order.is_open():
+                self.desk.cancel_unsolicited(order, text, out, restatement=RESTATED_OTHER)
+        if not work.left():
+            self._determine(instrument, auction, work)
+
+    def _end_auction(self, book: Book, instrument: Instrument, auction: Auction, out: list[Event]) -> None:
+        ended, instrument.auction, instrument.is_uncrossed = instrument.phase, None, True
+        if auction.qty:
+            book.on_last.price = instrument.auction_price = auction.price
+        book.renew_stops()
+        price, trade_id = (auction.price, self.desk.last_trade_id) if auction.qty else (0, 0)
+        out.append(AuctionEnded(instrument.instrument_id, ended, price, auction.qty, auction.surplus, trade_id))
+        self._enter(instrument, auction.following, auction.reason, auction.until_ns, out)
+
+    def _trade(self, book: Book, auction: Auction, trades_max: int, out: list[Event]) -> None:
+        """Trade at the auction's price, the best orders of both sides with each other.
+
+        Two orders that must not trade with each other both give way by what they would have traded, whatever their
+        mode: it is executable on neither side, so that the price stays the one that was determined.
+        """
+        desk, bids, asks, price = self.desk, book.bids, book.asks, auction.price
+        special = desk.special
+        trades = 0
+        while auction.qty_left and trades < trades_max:
+            buy_level, sell_level = bids.first(), asks.first()
+            assert buy_level is not None, "the buys that were determined are there"
+            assert sell_level is not None, "the sells that were determined are there"
+            buy, sell = buy_level.head, sell_level.head
+            assert buy is not None, "a level of buys has orders"
+            assert sell is not None, "a level of sells has orders"
+            assert buy.price >= price >= sell.price, f"{price} for {buy.order_id} and {sell.order_id}"
+            qty = min(auction.qty_left, buy.leaves_qty, sell.leaves_qty)
+            auction.qty_left -= qty
+            trades += 1
+            if special.matching.is_self_match(buy, sell):
+                auction.qty -= qty
+                text = "self-match prevention in an auction, against O"
+                special.cut(buy, buy.leaves_qty - qty, f"{text}{sell.order_id}", out)
+                special.cut(sell, sell.leaves_qty - qty, f"{text}{buy.order_id}", out)
+                continue
+            desk.last_trade_id += 1
+            self._fill(buy, buy_level, qty, price)
+            self._fill(sell, sell_level, qty, price)
+            desk.risk.settle(
+                buy.exposure, buy.price, buy.leaves_qty, sell.exposure, sell.price, sell.leaves_qty, price, qty
+            )
+            self._tell(buy, qty, price, out)
+            self._tell(sell, qty, price, out)
+            self._leave_if_filled(book, bids, buy_level, buy)
+            self._leave_if_filled(book, asks, sell_level, sell)
+
+    def _fill(self, order: Order, level: Level, qty: int, price: int) -> None:
+        """Fill one side of a trade; of an iceberg all takes part, and what is left of it is shown and hidden anew."""
+        extra = order.extra
+        hidden = 0 if extra is None else extra.hidden_qty
+        order.leaves_qty = leaves = order.leaves_qty - qty
+        order.cum_qty += qty
+        order.cum_value += price * qty
+        order.status = (AFTER_PARTIAL_FILL if leaves else AFTER_FILL)[order.status]
+        level.qty -= qty
+        if hidden:
+            self.desk.special.hide(order)
+            assert extra is not None, "only orders with terms hide something"
+            freed = hidden - extra.hidden_qty
+            level.qty += freed
+            level.hidden_qty -= freed
+
+    def _tell(self, order: Order, qty: int, price: int, out: list[Event]) -> None:
+        """Say one side of the trade that was numbered last."""
+        desk = self.desk
+        if order.extra is not None:
+            fill = (price, qty, desk.last_trade_id, False)
+            desk.special.say(order, EXEC_TRADE, out, fill=fill, is_auction=True)
+            return
+        desk.last_exec_id = exec_id = desk.last_exec_id + 1
+        out.append(Execution(
+            exec_id, EXEC_TRADE, order.status, order.order_id, order.session.session_id, order.cl_ord_id, "",
+            order.account_id, order.instrument_id, order.side, order.ord_type, order.time_in_force, order.price,
+            order.qty, order.leaves_qty, order.cum_qty, order.cum_value, price, qty, desk.last_trade_id,
+            is_auction=True,
+        ))  # fmt: skip
+
+    def _leave_if_filled(self, book: Book, side: BookSide, level: Level, order: Order) -> None:
+        if order.leaves_qty:
+            return
+        if order.extra is not None:
+            book.withdraw(order)
+            self.desk.special.close(order)
+        elif side.remove_filled_head(level, order) is None:
+            side.remove_level(level)
+
+
+def _price_levels(side: BookSide) -> Iterator[PriceLevel]:
+    """Return what a side offers at each price, hidden quantities counted in."""
+    return ((level.price, level.qty + level.hidden_qty) for level in side.all_levels())
+
+
+def _expiring(book: Book, phase: TradingPhase) -> Iterator[Order]:
+    """Yield the orders that may not stay when the auction is over: market orders, and those for this auction alone."""
+    for side in (book.bids, book.asks):
+        for order in side.orders():
+            if order.ord_type == MARKET or expires_at_end(phase, order.time_in_force):
+                yield order
