@@ -24,18 +24,24 @@ class OrderNames:
 
     def fold(self, comp_id: str, event: Execution, shard_id: int) -> None:
         """Take one step in an order's life, as its shard has said it."""
-        if event.exec_type == EXEC_STATUS:
+        order_id, exec_type = event.order_id, event.exec_type
+        if exec_type == EXEC_TRADE:
+            if not event.leaves_qty:
+                self._open.pop(order_id, None)
             return
-        order_id = event.order_id
+        if exec_type == EXEC_STATUS:
+            return
+        names = self._members.get(comp_id)
+        if names is None:
+            names = self._members[comp_id] = {}
         if not order_id:
-            self._members.setdefault(comp_id, {}).setdefault(event.cl_ord_id, shard_id << SHARD_ID_SHIFT)
+            names.setdefault(event.cl_ord_id, shard_id << SHARD_ID_SHIFT)
             return
+        names[event.cl_ord_id] = order_id
         if event.leaves_qty:
             self._open[order_id] = None
         else:
             self._open.pop(order_id, None)
-        if event.exec_type != EXEC_TRADE:
-            self._members.setdefault(comp_id, {})[event.cl_ord_id] = order_id
 
     def refused(self, comp_id: str, event: OrderRefused, shard_id: int) -> None:
         """Take the refusal of an order that could not be expressed: its ClOrdID is used."""
