@@ -54,6 +54,7 @@ from matching.events import (
 from matching.instrument import Instrument
 from matching.order import Account, Session
 from matching.risk_seam import Risk
+from matching.types import EXEC_TRADE
 
 RELAY_STATE_VERSION: Final = 2
 """Version that this program writes. Version 1 has no instructions and no names, and is read."""
@@ -119,7 +120,7 @@ class _State(msgspec.Struct, array_like=True):
     instructions: list[Instructed] = []
     engaged: list[Instruction] = []
     names: list[NamesRecord] = []
-    open_orders: list[int] = []
+    staying_orders: list[int] = []
 
 
 _decoder: Final = msgspec.msgpack.Decoder(_State)
@@ -228,7 +229,7 @@ class RelayEngine:
             cursor.answered[session_id] = (epoch, msg_seq_num)
         events = decode_events(command.events) if command.events else []
         depths = self._depths
-        sessions = self._local.sessions
+        sessions, names = self._local.sessions, self.names
         touched: set[int] = set()
         for event in events:
             if type(event) is Execution and event.instrument_id:
@@ -237,7 +238,10 @@ class RelayEngine:
                     view = depths[event.instrument_id] = DepthView(0, (), ())
                 view.fold(event)
                 touched.add(event.instrument_id)
-                self.names.fold(sessions[event.session_id].comp_id, event, cursor.shard_id)
+                if event.exec_type != EXEC_TRADE:
+                    names.fold(sessions[event.session_id].comp_id, event, cursor.shard_id)
+                elif not event.leaves_qty:
+                    names.filled(event.order_id)
             elif isinstance(event, TradingPhaseSet | IndicativePrice | AuctionEnded):
                 self._local.operations.phases.follow(event)
             else:
@@ -386,7 +390,7 @@ class RelayEngine:
         self.homes = dict(state.homes)
         self.transfers = Transfers(state.transfers)
         self.instructions = Instructions(state.last_instruction_id, state.instructions, state.engaged)
-        self.names.load(state.names, state.open_orders)
+        self.names.load(state.names, state.staying_orders)
         self._depths = {instrument_id: DepthView(0, bids, asks) for instrument_id, bids, asks in state.depths}
 
     def state_hash(self) -> bytes:

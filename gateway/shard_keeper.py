@@ -29,6 +29,8 @@ SETTINGS_NAME: Final = ".settings.json"
 """No shard can have this name, which begins with neither letter nor digit."""
 START_SECONDS: Final = 60.0
 START_GRACE_SECONDS: Final = 5.0
+BROKEN_ENDS: Final = 2
+"""One end is not enough: an earlier gateway's process may still be recovering, and has the journal to itself."""
 CONNECT_SECONDS_MAX: Final = 5.0
 CONNECT_AGAIN_SECONDS: Final = 0.5
 START_AGAIN_SECONDS: Final = 1.0
@@ -65,8 +67,9 @@ class ShardKeeper:
     async def are_up(self) -> list[str]:
         """Return when every shard is up, or when those that are not must not keep members out any longer; return those.
 
-        A shard whose process has ended once is not waited for, nor is one that is not up START_GRACE_SECONDS after the
-        last of the others. While none is up there is nobody to keep out: then they have START_SECONDS.
+        A shard whose process has ended BROKEN_ENDS times is not waited for, nor is one that is not up
+        START_GRACE_SECONDS after the last of the others. While none is up there is nobody to keep out: then they have
+        START_SECONDS.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + START_SECONDS
@@ -76,7 +79,7 @@ class ShardKeeper:
             if len(down) < known:
                 known = len(down)
                 until = loop.time() + START_GRACE_SECONDS
-            if loop.time() > until or all(self.restarts[name] for name in down):
+            if loop.time() > until or all(self.restarts[name] >= BROKEN_ENDS for name in down):
                 return down
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -171,8 +174,11 @@ class ShardKeeper:
         try:
             path = os.fspath(self._folder / name / SOCKET_NAME)
             await asyncio.wait_for(asyncio.get_running_loop().sock_connect(connection, path), CONNECT_SECONDS_MAX)
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError) as error:
             connection.close()
+            if isinstance(error, ConnectionRefusedError | FileNotFoundError):
+                # Nobody listens: the process that did has ended, and its number may be another's by now.
+                self._pids.pop(name, None)
             return None
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         self._pids[name] = _CREDENTIALS.unpack(credentials)[0]

@@ -40,13 +40,17 @@ log = structlog.get_logger("shard-link")
 
 
 class ShardLink:
-    """One shard as the gateway sees it. `is_up`: commands may be sent, everything older has been received."""
+    """One shard as the gateway sees it. `is_up`: commands may be sent, everything older has been received.
+
+    `is_silent`: nothing has come for so long that it is not to be waited for.
+    """
 
     def __init__(self, name: str, shard_id: int) -> None:
         self.name: Final = name
         self.shard_id: Final = shard_id
         self.connection: socket.socket | None = None
         self.is_up = False
+        self.is_silent = False
         self.pid = 0
         self.status: dict[str, Any] = {}
         self.down_cause = "it has not been started yet"
@@ -67,6 +71,7 @@ class ShardLink:
         self.connection = connection
         self._received = hello.received_through
         self._heard_at = self._looked_at = time.monotonic()
+        self.is_silent = False
         self._send(json_frame(frames.HELLO, hello))
 
     def drop(self, cause: str) -> None:
@@ -98,11 +103,6 @@ class ShardLink:
         return False
 
     @property
-    def is_silent(self) -> bool:
-        """Whether nothing has come for so long that it is not to be waited for."""
-        return self._looked_at - self._heard_at > SILENT_SECONDS
-
-    @property
     def is_hung(self) -> bool:
         """Whether nothing has come for so long, since a connection was made, that it never will."""
         return self.connection is not None and self._looked_at - self._heard_at > HUNG_SECONDS
@@ -118,6 +118,7 @@ class ShardLink:
             except BlockingIOError:
                 # Silence counts from here: what came while this process itself stood still was not silence.
                 self._looked_at = time.monotonic()
+                self.is_silent = self._looked_at - self._heard_at > SILENT_SECONDS
                 break
             except OSError as error:
                 self.drop(str(error))
@@ -126,6 +127,7 @@ class ShardLink:
                 self.drop("closed by the shard")
                 break
             self._heard_at = self._looked_at = time.monotonic()
+            self.is_silent = False
             try:
                 for frame in self._decoder.feed(data):
                     self._take(frame, batches)

@@ -185,8 +185,10 @@ class ShardMarket:
         for session_id, (epoch, next_target) in targets.items():
             self.answers.taken(session_id, epoch, next_target)
         self._send_instructions(committed)
-        self._send_steps(begun, committed)
-        self._forget_numbers(own)
+        if self._steps_due or self._relay.transfers.due:
+            self._send_steps(begun, committed)
+        if self._relay.crowded:
+            self._forget_numbers(own)
         self._note_committed(begun, committed)
         self._receive(own)
         sent = [link.flush(self._committed[link.name]) for link in self.links.values()]
