@@ -243,11 +243,12 @@ class OrderDesk:
 
     def reject(self, command: NewOrder, session: Session, refusal: Refusal, out: list[Event]) -> None:
         """Refuse a new order; its ClOrdID is used."""
-        event = self._rejection(command, refusal)
+        event = self.rejection(command, refusal)
         session.member.refused[command.cl_ord_id] = event
         out.append(event)
 
-    def _rejection(self, command: NewOrder, refusal: Refusal) -> Execution:
+    def rejection(self, command: NewOrder, refusal: Refusal) -> Execution:
+        """Return the report of a refused order, numbered."""
         self.last_exec_id += 1
         code, text = refusal
         return Execution(
@@ -262,7 +263,7 @@ class OrderDesk:
         if command.poss_resend:
             self.tell_status(session, command.cl_ord_id, "", out)
         else:
-            out.append(self._rejection(command, (DUPLICATE_ORDER, used_before(command.cl_ord_id))))
+            out.append(self.rejection(command, (DUPLICATE_ORDER, used_before(command.cl_ord_id))))
 
     # -- status -------------------------------------------------------------------------------------------------------
 
@@ -315,10 +316,11 @@ class OrderDesk:
 
     def leave(self, order: Order) -> None:
         """Take an open order out of its holds and, if it rests, out of the book."""
-        self.risk.release(order.exposure, order.side, order.price, order.leaves_qty)
         if order.extra is not None:
             self.special.leave(order)
-        elif order.level is not None:
+            return
+        self.risk.release(order.exposure, order.side, order.price, order.leaves_qty)
+        if order.level is not None:
             book = self.books[order.instrument_id]
             book.side_of(order).remove(order)
             del order.session.open[order.order_id]
