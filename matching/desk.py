@@ -119,7 +119,7 @@ class OrderDesk:
             own, opposite, limit_key = book.bids, book.asks, price
         else:
             own, opposite, limit_key = book.asks, book.bids, -price
-        best = opposite.best
+        best, is_swept = opposite.best, False
         taken_price = best.price if command.post_only and best is not None and best.key <= limit_key else 0
         refusal = self.works.blocks(session_id, account_id) if self.works.pending else None
         if refusal is None:
@@ -141,9 +141,9 @@ class OrderDesk:
         ))  # fmt: skip
         if best is not None and best.key <= limit_key:
             if time_in_force != FILL_OR_KILL or opposite.has_room_for(limit_key, qty):
-                self.match(order, opposite, limit_key, out)
+                is_swept = self.match(order, opposite, limit_key, out)
                 if not order.leaves_qty:
-                    if self.special.due:
+                    if is_swept:
                         self.special.run(out)
                     return
         if ord_type == MARKET or (time_in_force != DAY and time_in_force != GOOD_TILL_CANCEL):
@@ -152,11 +152,12 @@ class OrderDesk:
         else:
             own.append(order)
             session.open[order_id] = order
-        if self.special.due:
+        if is_swept:
             self.special.run(out)
 
-    def match(self, order: Order, opposite: BookSide, limit_key: int, out: list[Event]) -> None:
+    def match(self, order: Order, opposite: BookSide, limit_key: int, out: list[Event]) -> bool:
         """Trade an open order against the best of the opposite side as far as its limit reaches, at the resting prices.
+        Return whether a price was reached that something waits for.
 
         Resting orders that are filled leave the book; the aggressor is in no book meanwhile.
         """
@@ -217,8 +218,10 @@ class OrderDesk:
         self.last_exec_id, self.last_trade_id = exec_id, trade_id
         watch = opposite.on_last
         watch.price = price
-        if not (watch.low < price < watch.high and watch.low < first < watch.high):
-            self.special.sweep(watch, first, price)
+        if watch.low < price < watch.high and (first == price or watch.low < first < watch.high):
+            return False
+        self.special.sweep(watch, first, price)
+        return True
 
     def exposure_of(self, book: Book, account_id: int) -> int:
         """Return the risk engine's handle of an account in the book's instrument."""
