@@ -49,6 +49,7 @@ QTY_NO_NUMBER: Final = 11302
 QTY_NOT_POSITIVE: Final = 11303
 QTY_OFF_LOT: Final = 11304
 DISPLAY_QTY_OVER_QTY: Final = 11305
+DISPLAY_QTY_TOO_SMALL: Final = 11306
 UNKNOWN_ACCOUNT: Final = 11501
 PRICE_BAND: Final = 11601
 NO_REFERENCE_PRICE: Final = 11602
@@ -134,6 +135,7 @@ TABLE: Final[dict[int, Row]] = {
     QTY_NOT_POSITIVE: Row("OrderQty(38) is not positive", "send at least one lot"),
     QTY_OFF_LOT: Row("OrderQty(38) is no multiple of the lot", "round to the lot"),
     DISPLAY_QTY_OVER_QTY: Row("the displayed quantity is above OrderQty(38)", "display less"),
+    DISPLAY_QTY_TOO_SMALL: Row("the displayed quantity is too small a part of OrderQty(38)", "display 1/100 or more"),
     UNKNOWN_ACCOUNT: Row("Account(1) is not one of the session's", "use an account of the session"),
     PRICE_BAND: Row("Price(44) lies outside the price band", "send a price inside it"),
     NO_REFERENCE_PRICE: Row("the instrument has no reference price yet", "wait until the operator sets it"),
