@@ -60,6 +60,8 @@ DISPLAY_QTYS_DIFFER: Final = 11137
 SELF_MATCH_ID_ABSENT: Final = 11138
 SELF_MATCH_ID_TOO_LONG: Final = 11139
 SELF_MATCH_INSTRUCTION_NOT_OFFERED: Final = 11140
+LIST_NOT_EXPRESSIBLE: Final = 11116
+BRACKET_ON_WRONG_SIDE: Final = 11117
 QTY_ABSENT: Final = 11301
 QTY_NO_NUMBER: Final = 11302
 QTY_NOT_POSITIVE: Final = 11303
@@ -68,6 +70,7 @@ DISPLAY_QTY_OVER_QTY: Final = 11305
 DISPLAY_QTY_NO_NUMBER: Final = 11330
 DISPLAY_QTY_NOT_POSITIVE: Final = 11331
 DISPLAY_QTY_OFF_LOT: Final = 11332
+DISPLAY_QTY_TOO_SMALL: Final = 11306
 UNKNOWN_ACCOUNT: Final = 11501
 PRICE_BAND: Final = 11601
 NO_REFERENCE_PRICE: Final = 11602
@@ -91,6 +94,7 @@ BEING_TRIGGERED: Final = 19907
 TOO_MANY_PEGS: Final = 19908
 TOO_MANY_TRAILING_STOPS: Final = 19909
 EXPIRE_TIME_PASSED: Final = 19910
+LIST_REFUSED: Final = 19911
 
 CLOSED_ORDER: Final = 20001
 QTY_NOT_ABOVE_FILLED: Final = 20002
@@ -181,6 +185,10 @@ TABLE: Final[dict[int, Row]] = {
     SELF_MATCH_ID_ABSENT: Row("SelfMatchPreventionInstruction(2964) without an id to apply it to", "send one in 2362"),
     SELF_MATCH_ID_TOO_LONG: Row("SelfMatchPreventionID(2362) is too long", "use at most 64 characters"),
     SELF_MATCH_INSTRUCTION_NOT_OFFERED: Row("SelfMatchPreventionInstruction(2964) is not offered", "use 1, 2, 3 or 4"),
+    LIST_NOT_EXPRESSIBLE: Row(
+        "the orders cannot be linked as the list says", "compare it with the rules of engagement"
+    ),
+    BRACKET_ON_WRONG_SIDE: Row("take-profit or stop-loss on the wrong side", "put one on either side of the entry"),
     QTY_ABSENT: Row("OrderQty(38) is absent", "send it"),
     QTY_NO_NUMBER: Row("OrderQty(38) is no number that can be traded", "send a plain decimal"),
     QTY_NOT_POSITIVE: Row("OrderQty(38) is not positive", "send at least one lot"),
@@ -189,6 +197,7 @@ TABLE: Final[dict[int, Row]] = {
     DISPLAY_QTY_NO_NUMBER: Row("MaxFloor(111) or DisplayQty(1138) is no number", "send a plain decimal"),
     DISPLAY_QTY_NOT_POSITIVE: Row("MaxFloor(111) or DisplayQty(1138) is not positive", "show at least one lot"),
     DISPLAY_QTY_OFF_LOT: Row("MaxFloor(111) or DisplayQty(1138) is no multiple of the lot", "round to the lot"),
+    DISPLAY_QTY_TOO_SMALL: Row("the displayed quantity is too small a part of OrderQty(38)", "display 1/100 or more"),
     UNKNOWN_ACCOUNT: Row("Account(1) is not one of the session's", "use an account of the session"),
     PRICE_BAND: Row("Price(44) lies outside the price band", "send a price inside it"),
     NO_REFERENCE_PRICE: Row("the instrument has no reference price yet", "wait until the operator sets it"),
@@ -212,6 +221,7 @@ TABLE: Final[dict[int, Row]] = {
     TOO_MANY_PEGS: Row("the instrument has as many pegged orders as it may", "send a limit order"),
     TOO_MANY_TRAILING_STOPS: Row("the instrument has as many trailing stops as it may", "send a stop order"),
     EXPIRE_TIME_PASSED: Row("ExpireTime(126) has passed", "send a later one"),
+    LIST_REFUSED: Row("another order of the list was refused", "mend that order, and send the list again"),
     CLOSED_ORDER: Row("the order is closed; OrdStatus(39) says how", "nothing is left to do"),
     QTY_NOT_ABOVE_FILLED: Row("the new OrderQty(38) is not above what is filled", "cancel instead"),
     CANCEL_UNKNOWN_ORDER: Row("no such order of this CompID on this trading day", "name its ClOrdID or OrderID"),

@@ -68,6 +68,7 @@ class SpecialReplace:
             return fault
         if book.has_due:
             return self.special.blocked_by_triggers(book)
+        is_held = order.extra is None or order.extra.is_held
         works = self.desk.works
         asking = self.desk.sessions[command.session_id]
         fault = works.blocks(asking, order.account_id, book.instrument, order.side) if works.pending else None
@@ -80,9 +81,9 @@ class SpecialReplace:
             self._price(command, order, book, terms),
             command.qty,
             self._taken_price(command, order, book),
-            command.qty - order.cum_qty,
+            command.qty - order.cum_qty if is_held else 0,
             order.price,
-            order.leaves_qty,
+            order.leaves_qty if is_held else 0,
         )
 
     def _kept_fault(self, command: ReplaceOrder, order: Order) -> Refusal | None:
@@ -95,6 +96,10 @@ class SpecialReplace:
             allowed = f"Day ({DAY}), GTC ({GOOD_TILL_CANCEL}) or GTD ({GOOD_TILL_DATE})"
             text = f"TimeInForce(59) {command.time_in_force} found, an open order may be replaced to {allowed}"
             return refusals.TIME_IN_FORCE_NOT_REPLACEABLE, text
+        link = None if order.extra is None else order.extra.link
+        if link is not None and order is not link.entry and command.qty != order.qty:
+            text = f"OrderQty(38) of order O{order.order_id} follows the orders that it is linked to"
+            return refusals.TERM_NOT_REPLACEABLE, text
         wanted, present = command.terms or PLAIN, order.terms or PLAIN
         for name, old, new in (
             ("reduce-only", present.reduce_only, wanted.reduce_only),
@@ -152,7 +157,7 @@ class SpecialReplace:
 
     def replace(self, command: ReplaceOrder, order: Order, out: list[Event]) -> None:
         """Put new terms in place of the old ones; the request has no fault."""
-        book, risk = self.desk.books[order.instrument_id], self.desk.risk
+        book = self.desk.books[order.instrument_id]
         terms = self._terms(command, order, book)
         price, leaves = self._price(command, order, book, terms), command.qty - order.cum_qty
         keeps_place = (
@@ -162,8 +167,8 @@ class SpecialReplace:
             and terms == (order.terms or PLAIN)
         )
         prior_price, prior_shown = _shown_before(order)
-        risk.release(order.exposure, order.side, order.price, order.leaves_qty)
-        risk.reserve(order.exposure, order.side, price, leaves)
+        is_held = order.extra is None or order.extra.is_held
+        self.special.release(order)
         if keeps_place:
             self.special.reduce(order, order.leaves_qty - leaves)
         else:
@@ -173,6 +178,8 @@ class SpecialReplace:
         self.special.expiries.discard(order)
         order.session.member.used[command.cl_ord_id] = order
         order.price, order.qty, order.leaves_qty = price, command.qty, leaves
+        if is_held:
+            self.special.hold(order)
         order.time_in_force = command.time_in_force
         order.status = AFTER_REPLACE[order.status]
         if keeps_place:
@@ -189,14 +196,15 @@ class SpecialReplace:
     def _change_terms(self, order: Order, terms: Terms, told: tuple[int, int]) -> None:
         book = self.desk.books[order.instrument_id]
         for_auction = order.time_in_force in (AT_THE_OPENING, AT_THE_CLOSE)
-        if terms == PLAIN and not for_auction and not _waits(order):
+        is_linked = order.extra is not None and order.extra.link is not None
+        if terms == PLAIN and not (for_auction or is_linked or _waits(order)):
             order.extra = None
             return
         if order.extra is None:
             order.extra = Extra(terms)
             order.extra.told_price, order.extra.told_qty = told
         if order.ord_type in (MARKET, LIMIT):
-            order.extra.waiting = self.special.waits_for_close(order, book)
+            order.extra.waiting = order.extra.for_entry or self.special.waits_for_close(order, book)
         elif order.ord_type == PEGGED:
             order.extra.waiting = not pegs.price_of(book, order.side, terms, terms.cap)
         self.special.take_terms(order, terms)

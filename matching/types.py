@@ -57,6 +57,7 @@ TradingPhase: TypeAlias = Literal[
     "closing auction",
     "delisted",
 ]
+ListKind: TypeAlias = Literal["oco", "oto", "bracket"]
 KillScope: TypeAlias = Literal["session", "account", "market", "firm"]
 Response: TypeAlias = Literal["1", "2"]
 RESPONSE_TO_CANCEL: Final = "1"
