@@ -13,6 +13,7 @@ from matching.terms import Terms
 from matching.types import (
     InstrumentKind,
     KillScope,
+    ListKind,
     OrdType,
     Response,
     Side,
@@ -336,6 +337,19 @@ class RefuseMessage(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     code: int = 0
 
 
+class NewOrderList(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=42):
+    """NewOrderList(E): orders of one account and instrument that are linked. `kind` "oco": two legs of which one ends
+    the other; "oto": an entry and a leg; "bracket": an entry and two such legs. The entry comes first.
+    """
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    list_id: str
+    kind: ListKind
+    orders: tuple[NewOrder, ...]
+
+
 class SetMarkPrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=40):
     """Set the mark price of an instrument in ticks, at which orders with that trigger are triggered."""
 
@@ -377,4 +391,5 @@ Command: TypeAlias = (
     | RefuseMessage
     | SetMarkPrice
     | ExpireOrders
+    | NewOrderList
 )

@@ -119,7 +119,7 @@ class OrderDesk:
             own, opposite, limit_key = book.bids, book.asks, price
         else:
             own, opposite, limit_key = book.asks, book.bids, -price
-        best = opposite.best
+        best, is_swept = opposite.best, False
         taken_price = best.price if command.post_only and best is not None and best.key <= limit_key else 0
         refusal = self.works.blocks(session_id, account_id) if self.works.pending else None
         if refusal is None:
@@ -141,9 +141,9 @@ class OrderDesk:
         ))  # fmt: skip
         if best is not None and best.key <= limit_key:
             if time_in_force != FILL_OR_KILL or opposite.has_room_for(limit_key, qty):
-                self.match(order, opposite, limit_key, out)
+                is_swept = self.match(order, opposite, limit_key, out)
                 if not order.leaves_qty:
-                    if self.special.due:
+                    if is_swept:
                         self.special.run(out)
                     return
         if ord_type == MARKET or (time_in_force != DAY and time_in_force != GOOD_TILL_CANCEL):
@@ -152,11 +152,12 @@ class OrderDesk:
         else:
             own.append(order)
             session.open[order_id] = order
-        if self.special.due:
+        if is_swept:
             self.special.run(out)
 
-    def match(self, order: Order, opposite: BookSide, limit_key: int, out: list[Event]) -> None:
+    def match(self, order: Order, opposite: BookSide, limit_key: int, out: list[Event]) -> bool:
         """Trade an open order against the best of the opposite side as far as its limit reaches, at the resting prices.
+        Return whether a price was reached that something waits for.
 
         Resting orders that are filled leave the book; the aggressor is in no book meanwhile.
         """
@@ -217,8 +218,10 @@ class OrderDesk:
         self.last_exec_id, self.last_trade_id = exec_id, trade_id
         watch = opposite.on_last
         watch.price = price
-        if not (watch.low < price < watch.high and watch.low < first < watch.high):
-            self.special.sweep(watch, first, price)
+        if watch.low < price < watch.high and (first == price or watch.low < first < watch.high):
+            return False
+        self.special.sweep(watch, first, price)
+        return True
 
     def exposure_of(self, book: Book, account_id: int) -> int:
         """Return the risk engine's handle of an account in the book's instrument."""
@@ -243,11 +246,12 @@ class OrderDesk:
 
     def reject(self, command: NewOrder, session: Session, refusal: Refusal, out: list[Event]) -> None:
         """Refuse a new order; its ClOrdID is used."""
-        event = self._rejection(command, refusal)
+        event = self.rejection(command, refusal)
         session.member.refused[command.cl_ord_id] = event
         out.append(event)
 
-    def _rejection(self, command: NewOrder, refusal: Refusal) -> Execution:
+    def rejection(self, command: NewOrder, refusal: Refusal) -> Execution:
+        """Return the report of a refused order, numbered."""
         self.last_exec_id += 1
         code, text = refusal
         return Execution(
@@ -262,7 +266,7 @@ class OrderDesk:
         if command.poss_resend:
             self.tell_status(session, command.cl_ord_id, "", out)
         else:
-            out.append(self._rejection(command, (DUPLICATE_ORDER, used_before(command.cl_ord_id))))
+            out.append(self.rejection(command, (DUPLICATE_ORDER, used_before(command.cl_ord_id))))
 
     # -- status -------------------------------------------------------------------------------------------------------
 
@@ -315,10 +319,11 @@ class OrderDesk:
 
     def leave(self, order: Order) -> None:
         """Take an open order out of its holds and, if it rests, out of the book."""
-        self.risk.release(order.exposure, order.side, order.price, order.leaves_qty)
         if order.extra is not None:
             self.special.leave(order)
-        elif order.level is not None:
+            return
+        self.risk.release(order.exposure, order.side, order.price, order.leaves_qty)
+        if order.level is not None:
             book = self.books[order.instrument_id]
             book.side_of(order).remove(order)
             del order.session.open[order.order_id]

@@ -25,6 +25,7 @@ from matching.commands import (
     EndTradingDay,
     ExpireOrders,
     NewOrder,
+    NewOrderList,
     RefuseCancel,
     RefuseOrder,
     ReplaceOrder,
@@ -111,6 +112,8 @@ class Engine:
             self.operations.cancel_session_orders(command, out)
         elif isinstance(command, SetMarkPrice):
             self.operations.set_mark_price(command, out)
+        elif isinstance(command, NewOrderList):
+            self.desk.special.lists.enter_list(command, time_ns, out)
         elif isinstance(command, ExpireOrders):
             self.operations.expire_orders(command, time_ns, out)
         elif isinstance(command, EndTradingDay):
@@ -215,7 +218,7 @@ class Engine:
     def open_orders(self) -> Iterator[OpenOrder]:
         """Yield what every open order is to the risk engine."""
         for order in self.desk.orders.values():
-            if order.is_open():
+            if order.is_open() and (order.extra is None or order.extra.is_held):
                 yield order.account_id, order.instrument_id, order.side, order.price, order.leaves_qty
 
     def check_invariants(self) -> None:

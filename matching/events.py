@@ -242,6 +242,20 @@ class MarkPriceSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4
     price: int
 
 
+class OrderListAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=41):
+    """A list of orders was taken, or refused as a whole; its orders have reports of their own before this.
+
+    `order_ids` in the order of the list; none where it was refused, for what `text` and `code` say.
+    """
+
+    session_id: int
+    msg_seq_num: int
+    list_id: str
+    order_ids: tuple[int, ...]
+    text: str = ""
+    code: int = 0
+
+
 Event: TypeAlias = (
     Execution
     | OrderRefused
@@ -263,4 +277,5 @@ Event: TypeAlias = (
     | TransferredOut
     | TransferredIn
     | MarkPriceSet
+    | OrderListAnswered
 )

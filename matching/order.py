@@ -10,6 +10,7 @@ from matching.types import OrdStatus, OrdType, Side, TimeInForce
 if TYPE_CHECKING:
     from matching.book import Level
     from matching.events import Execution, OrderRefused
+    from matching.links import Link
     from matching.terms import Terms
 
 NO_CL_ORD_IDS: Final[tuple[str, ...]] = ()
@@ -62,16 +63,30 @@ class Extra:
     """What an order with terms carries beyond a plain one; only `special` and the modules beside it change it.
 
     `waiting`: the order is open and in no book: a stop before its trigger, a peg with nothing to follow, an order that
-    waits for another one. `group` is the queue of the trigger book in which it waits. `hidden_qty` is what of its
-    leaves is not displayed. `told_price` and `told_qty` are what its last report said that the book shows of it.
+    waits for another one: `for_entry`, of its `link`. `is_held`: the risk engine holds for it. `group` is the queue of
+    the trigger book in which it waits. `hidden_qty` is what of its leaves is not displayed. `told_price` and
+    `told_qty` are what its last report said that the book shows of it.
     """
 
-    __slots__ = ("group", "hidden_qty", "terms", "told_price", "told_qty", "waiting")
+    __slots__ = (
+        "for_entry",
+        "group",
+        "hidden_qty",
+        "is_held",
+        "link",
+        "terms",
+        "told_price",
+        "told_qty",
+        "waiting",
+    )
 
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
         self.hidden_qty = 0
         self.waiting = False
+        self.for_entry = False
+        self.is_held = True
+        self.link: Link | None = None
         self.group: dict[int, Order] | None = None
         self.told_price = 0
         self.told_qty = 0

@@ -42,6 +42,8 @@ REDUCE_ONLY_NOT_OFFERED: Final = 11112
 POST_ONLY_ON_TAKING_ORDER: Final = 11113
 EXPIRE_TIME_ABSENT: Final = 11114
 EXPIRE_TIME_WITHOUT_GTD: Final = 11115
+LIST_NOT_EXPRESSIBLE: Final = 11116
+BRACKET_ON_WRONG_SIDE: Final = 11117
 STOP_PRICES_DIFFER: Final = 11130
 TRIGGER_NOT_OFFERED: Final = 11131
 TIME_IN_FORCE_NOT_WITH_ORD_TYPE: Final = 11132
@@ -84,6 +86,7 @@ BEING_TRIGGERED: Final = 19907
 TOO_MANY_PEGS: Final = 19908
 TOO_MANY_TRAILING_STOPS: Final = 19909
 EXPIRE_TIME_PASSED: Final = 19910
+LIST_REFUSED: Final = 19911
 
 CLOSED_ORDER: Final = 20001
 QTY_NOT_ABOVE_FILLED: Final = 20002
@@ -141,6 +144,10 @@ TABLE: Final[dict[int, Row]] = {
     POST_ONLY_ON_TAKING_ORDER: Row("post-only on an order that is there to take", "leave it out"),
     EXPIRE_TIME_ABSENT: Row("a Good Till Date order has no ExpireTime(126)", "send one"),
     EXPIRE_TIME_WITHOUT_GTD: Row("ExpireTime(126) on an order that is not Good Till Date", "leave it out"),
+    LIST_NOT_EXPRESSIBLE: Row(
+        "the orders cannot be linked as the list says", "compare it with the rules of engagement"
+    ),
+    BRACKET_ON_WRONG_SIDE: Row("take-profit or stop-loss on the wrong side", "put one on either side of the entry"),
     STOP_PRICES_DIFFER: Row("StopPx(99) and TriggerPrice(1102) differ", "send one of them"),
     TRIGGER_NOT_OFFERED: Row("no such trigger is offered", "trigger on last or mark, in the order's own direction"),
     TIME_IN_FORCE_NOT_WITH_ORD_TYPE: Row("TimeInForce(59) is not offered with this OrdType(40)", "use another one"),
@@ -183,6 +190,7 @@ TABLE: Final[dict[int, Row]] = {
     TOO_MANY_PEGS: Row("the instrument has as many pegged orders as it may", "send a limit order"),
     TOO_MANY_TRAILING_STOPS: Row("the instrument has as many trailing stops as it may", "send a stop order"),
     EXPIRE_TIME_PASSED: Row("ExpireTime(126) has passed", "send a later one"),
+    LIST_REFUSED: Row("another order of the list was refused", "mend that order, and send the list again"),
     CLOSED_ORDER: Row("the order is closed; OrdStatus(39) says how", "nothing is left to do"),
     QTY_NOT_ABOVE_FILLED: Row("the new OrderQty(38) is not above what is filled", "cancel instead"),
     CANCEL_UNKNOWN_ORDER: Row("no such order of this CompID on this trading day", "name its ClOrdID or OrderID"),

@@ -13,7 +13,9 @@ from matching.book import Book
 from matching.commands import NewOrder
 from matching.events import Event, Execution, WorkLeft
 from matching.expiries import Expiries
+from matching.links import Links
 from matching.order import Extra, Order, Session
+from matching.order_lists import OrderLists
 from matching.order_states import AFTER_RESTATE, AFTER_TRIGGER
 from matching.price_watch import PriceWatch
 from matching.refusals import Refusal
@@ -30,6 +32,7 @@ from matching.types import (
     EXEC_TRIGGERED,
     FILL_OR_KILL,
     IMMEDIATE_OR_CANCEL,
+    PEGGED,
     ExecType,
 )
 
@@ -52,6 +55,8 @@ class SpecialDesk:
         "expiring_ns",
         "flagged",
         "is_left",
+        "links",
+        "lists",
         "matching",
         "reducing",
         "replacing",
@@ -62,6 +67,8 @@ class SpecialDesk:
     def __init__(self, desk: "OrderDesk") -> None:
         self.desk = desk
         self.entry = SpecialEntry(self)
+        self.links = Links(self)
+        self.lists = OrderLists(self)
         self.matching = SpecialMatch(self)
         self.replacing = SpecialReplace(self)
         self.due: deque[dict[int, Order]] = deque()
@@ -77,6 +84,10 @@ class SpecialDesk:
 
     def enter(self, command: NewOrder, book: Book, time_ns: int, out: list[Event]) -> None:
         """Take a new order, as the order desk does: refuse it, or accept it and let it wait, match, rest or expire."""
+        terms = command.terms
+        if terms is not None and (terms.take_profit or terms.stop_loss):
+            self.lists.enter_bracket(command, terms, book, time_ns, out)
+            return
         order = self.entry.take(command, book, time_ns, out)
         if order is not None:
             self.go_on(order, book, out)
@@ -85,6 +96,8 @@ class SpecialDesk:
     def go_on(self, order: Order, book: Book, out: list[Event]) -> None:
         """Let an accepted or replaced order wait, if it has to, or enter."""
         extra = order.extra
+        if extra is not None and extra.for_entry:
+            return
         if extra is None or not extra.waiting:
             self.go(order, book, out)
         elif order.ord_type in TRIGGERED_TYPES:
@@ -173,9 +186,11 @@ class SpecialDesk:
         less = order.leaves_qty - leaves
         if not less:
             return
-        self.desk.risk.release(order.exposure, order.side, order.price, order.leaves_qty)
-        self.desk.risk.reserve(order.exposure, order.side, order.price, leaves)
+        is_held = order.extra is None or order.extra.is_held
+        self.release(order)
         self.reduce(order, less)
+        if is_held:
+            self.hold(order)
         order.status = AFTER_RESTATE[order.status]
         self.desk.say(order, EXEC_RESTATED, out, text=text, restatement=RESTATED_QTY_DECLINED)
 
@@ -195,14 +210,34 @@ class SpecialDesk:
     # -- the end of an order ------------------------------------------------------------------------------------------
 
     def leave(self, order: Order) -> None:
-        """Take an open order with terms out of everything that it stands in; holds are the desk's."""
+        """Take an open order with terms out of everything that it stands in, its holds too."""
         book = self.desk.books[order.instrument_id]
         extra = order.extra
         assert extra is not None, "a plain order leaves by the desk"
+        self.release(order)
         self.take_out(order, book)
         extra.hidden_qty = 0
         extra.waiting = False
+        extra.for_entry = False
+        order.leaves_qty = 0
         self.close(order)
+
+    def hold(self, order: Order) -> None:
+        """Hold what an order may need, which holds nothing."""
+        extra = order.extra
+        if extra is not None:
+            assert not extra.is_held, f"order {order.order_id} holds once"
+            extra.is_held = True
+        self.desk.risk.reserve(order.exposure, order.side, order.price, order.leaves_qty)
+
+    def release(self, order: Order) -> None:
+        """Give back what is held for an order, if anything is."""
+        extra = order.extra
+        if extra is not None:
+            if not extra.is_held:
+                return
+            extra.is_held = False
+        self.desk.risk.release(order.exposure, order.side, order.price, order.leaves_qty)
 
     def take_out(self, order: Order, book: Book) -> None:
         """Take an open order from where it rests or waits; it is still open, and listed as such."""
@@ -224,6 +259,7 @@ class SpecialDesk:
         if order.extra is None:
             return
         self.expiries.discard(order)
+        self.links.close(order, order.extra)
         book = self.desk.books[order.instrument_id]
         if book.pegs.pop(order.order_id, None) is not None:
             book.renew()
@@ -270,16 +306,19 @@ class SpecialDesk:
         """Return how many orders of unfinished triggers and expiries can go on now."""
         due = sum(len(group) for group in self.due if group and self._book_of(group).instrument.is_matching)
         expiring = self.expiries.count_until(self.expiring_ns) if self.expiring_ns else 0
-        return due + expiring + len(self.trims) + len(self.stirred)
+        return due + expiring + len(self.trims) + len(self.stirred) + len(self.links.touched)
 
     @property
     def has_work(self) -> bool:
         """Whether a ContinueWork command has to go on with what is left."""
-        return bool(self.due or self.expiring_ns or self.trims or self.stirred) and self.left() > 0
+        return self._has_any() and self.left() > 0
+
+    def _has_any(self) -> bool:
+        return bool(self.due or self.expiring_ns or self.trims or self.stirred or self.links.touched)
 
     def run(self, out: list[Event]) -> None:
         """Do what a command has put down. While an earlier command's is left over, ContinueWork alone goes on."""
-        if not (self.due or self.expiring_ns or self.trims or self.stirred or self.flagged):
+        if not (self._has_any() or self.flagged):
             return
         if self.is_left:
             self.renew()
@@ -300,6 +339,8 @@ class SpecialDesk:
 
     def _step(self, out: list[Event]) -> int:
         """Do the next thing that is to be done; return how many orders it looked at, 0 when nothing is left."""
+        if self.links.touched:
+            return self.links.settle_next(out)
         if self.trims:
             return self._trim(out)
         if self.stirred:
@@ -347,20 +388,23 @@ class SpecialDesk:
         assert extra is not None, "an order with a trigger has terms"
         if extra.group is not None:
             self._watch(order, book).remove(order)
+        if not self.links.before_trigger(order, out):
+            return
         price, leaves = order.price, order.leaves_qty
+        prior_leaves = leaves if extra.is_held else 0
         if order.ord_type in TAKING_TYPES:
             low, high = book.instrument.band_low, book.instrument.band_high
             price = min(price, high) if order.side == BUY else max(price, low)
         refusal = risk.check_replace(
-            order.session.session_id, order.exposure, order.side, price, order.qty, 0, leaves, order.price, leaves
+            order.session.session_id, order.exposure, order.side, price, order.qty, 0, leaves, order.price, prior_leaves
         )
         if refusal is not None:
             text = f"refused when it was triggered: {refusal[1]}"
             self.desk.cancel_unsolicited(order, text, out, restatement=work.RESTATED_OTHER)
             return
-        risk.release(order.exposure, order.side, order.price, leaves)
-        risk.reserve(order.exposure, order.side, price, leaves)
+        self.release(order)
         order.price = price
+        self.hold(order)
         extra.waiting = False
         order.status = AFTER_TRIGGER[order.status]
         self.say(order, EXEC_TRIGGERED, out)
@@ -444,11 +488,16 @@ class SpecialDesk:
             extra = order.extra
             if extra is None:
                 continue
+            assert extra.link is None or order.is_open(), "a link knows open orders only"
             if extra.waiting:
                 waiting += 1
-                in_groups -= order.ord_type in TRIGGERED_TYPES
+                in_groups -= extra.group is not None
+                assert extra.group is not None or extra.for_entry or order.ord_type == PEGGED, "it waits for something"
                 assert extra.hidden_qty <= order.leaves_qty, "nothing is hidden that is not left"
             if order.is_open():
+                assert extra.is_held or (extra.waiting and extra.link is not None), "only legs that wait hold nothing"
+                link = extra.link
+                assert link is None or order in link.orders(), "a link knows its orders"
                 shown = 0 if extra.waiting else order.leaves_qty - extra.hidden_qty
                 assert extra.told_qty == shown, f"order {order.order_id} shows {shown}, told were {extra.told_qty}"
                 assert not shown or extra.told_price == order.price, f"order {order.order_id} shows where it stands"

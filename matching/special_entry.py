@@ -36,7 +36,9 @@ class SpecialEntry:
         if desk.is_stopped_at_door(command, session, exposure, time_ns, out):
             return None
         price = self.price_of(command, book)
-        refusal = self.terms_refusal(command, book, exposure, time_ns) or self._refusal(command, book, exposure, price)
+        refusal = self.terms_refusal(command, book, exposure, time_ns) or self.refusal_of(
+            command, book, exposure, price
+        )
         if refusal is not None:
             desk.reject(command, session, refusal, out)
             return None
@@ -82,7 +84,7 @@ class SpecialEntry:
                 return refusals.REDUCE_ONLY_WITHOUT_POSITION, f"reduce-only {side} with a position of {position} lots"
         return None
 
-    def _refusal(self, command: NewOrder, book: Book, exposure: int, price: int) -> Refusal | None:
+    def refusal_of(self, command: NewOrder, book: Book, exposure: int, price: int) -> Refusal | None:
         desk = self.desk
         if book.has_due:
             return self.special.blocked_by_triggers(book)
@@ -97,11 +99,21 @@ class SpecialEntry:
         return desk.risk.check(command.session_id, exposure, command.side, price, command.qty, taken_price)
 
     def accept(
-        self, command: NewOrder, book: Book, session: Session, exposure: int, price: int, out: list[Event]
+        self,
+        command: NewOrder,
+        book: Book,
+        session: Session,
+        exposure: int,
+        price: int,
+        out: list[Event],
+        *,
+        holds: bool = True,
+        for_entry: bool = False,
     ) -> Order:
-        """Hold what the order may need, and say New."""
+        """Say New, and hold what the order may need, unless it is a leg that holds nothing yet."""
         desk = self.desk
-        desk.risk.reserve(exposure, command.side, price, command.qty)
+        if holds:
+            desk.risk.reserve(exposure, command.side, price, command.qty)
         order_id = desk.last_order_id = desk.last_order_id + 1
         order = Order(
             order_id, session, command.cl_ord_id, command.account_id, command.instrument_id, command.side,
@@ -117,10 +129,11 @@ class SpecialEntry:
                 book.renew()
                 extra.waiting = not pegs.price_of(book, command.side, command.terms, command.price)
                 self.special.stir(book)
-            elif command.ord_type in TRIGGERED_TYPES:
+            elif for_entry or command.ord_type in TRIGGERED_TYPES:
                 extra.waiting = True
-            if extra.waiting:
-                session.open[order_id] = order
+            extra.for_entry, extra.is_held = for_entry, holds
+            # At once, so that the orders of a list stand in the order of their ids.
+            session.open[order_id] = order
         desk.say(order, EXEC_NEW, out)
         return order
 

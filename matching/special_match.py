@@ -55,6 +55,12 @@ class SpecialMatch:
         if order.extra is None and resting.extra is None:
             return True
         for each in (resting, order):
+            link = None if each.extra is None else each.extra.link
+            if link is not None and link in self.special.links.touched:
+                self.special.links.shrink(link, out)
+                leaves = resting.leaves_qty, order.leaves_qty
+                if 0 in leaves:
+                    return False
             if each.extra is not None and each.extra.terms.reduce_only:
                 room = self.special.room_of(each)
                 if room < each.leaves_qty:
@@ -126,6 +132,9 @@ class SpecialMatch:
             self._refill(resting, book, out)
         if not order.leaves_qty:
             special.close(order)
+        for each in (resting, order):
+            if each.extra is not None:
+                special.links.touch(each.extra)
         special.note_position(order.exposure)
         special.note_position(resting.exposure)
 

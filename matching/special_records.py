@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from matching.links import Link
 from matching.order import Extra, Order
 from matching.price_watch import PriceWatch
 from matching.terms import Terms
@@ -16,8 +17,11 @@ from matching.types import PEGGED
 if TYPE_CHECKING:
     from matching.desk import OrderDesk
 
-ExtraRecord: TypeAlias = tuple[int, Terms, int, bool]
-"""Order id, terms, hidden quantity, whether the order waits."""
+ExtraRecord: TypeAlias = tuple[int, Terms, int, bool, bool, bool]
+"""Order id, terms, hidden quantity, whether the order waits, whether for its entry, whether anything is held for it."""
+LinkRecord: TypeAlias = tuple[int, list[int], int, int, bool, bool]
+"""Order id of the entry or 0, those of the legs, quantity, what closed legs have filled, whether it is broken, whether
+it is to be brought up to date."""
 BookRecord: TypeAlias = tuple[int, int, int, list[list[int]], list[list[int]]]
 """Instrument id, last price, mark price, and the order ids of the queues of triggers on either, in their order."""
 
@@ -33,6 +37,7 @@ class SpecialRecord(msgspec.Struct, array_like=True, gc=False):
     expiring_ns: int = 0
     trims: list[tuple[int, int]] = []
     stirred: list[int] = []
+    links: list[LinkRecord] = []
 
 
 def dump_special(desk: "OrderDesk") -> SpecialRecord:
@@ -41,7 +46,14 @@ def dump_special(desk: "OrderDesk") -> SpecialRecord:
     by_exposure = {order.exposure: (order.account_id, order.instrument_id) for order in desk.orders.values()}
     return SpecialRecord(
         [
-            (order_id, order.extra.terms, order.extra.hidden_qty, order.extra.waiting)
+            (
+                order_id,
+                order.extra.terms,
+                order.extra.hidden_qty,
+                order.extra.waiting,
+                order.extra.for_entry,
+                order.extra.is_held,
+            )
             for order_id, order in desk.orders.items()
             if order.extra is not None
         ],
@@ -53,7 +65,28 @@ def dump_special(desk: "OrderDesk") -> SpecialRecord:
         special.expiring_ns,
         [by_exposure[exposure] for exposure in special.trims],
         list(special.stirred),
+        _links(desk),
     )
+
+
+def _links(desk: "OrderDesk") -> list[LinkRecord]:
+    """Those to be brought up to date first, in their order, then the others by their first order."""
+    touched = desk.special.links.touched
+    links = dict(touched)
+    for order in desk.orders.values():
+        if order.extra is not None and order.extra.link is not None:
+            links[order.extra.link] = None
+    return [
+        (
+            0 if link.entry is None else link.entry.order_id,
+            [leg.order_id for leg in link.legs],
+            link.qty,
+            link.done,
+            link.is_broken,
+            link in touched,
+        )
+        for link in links
+    ]
 
 
 def _queues(watch: PriceWatch) -> list[list[int]]:
@@ -63,10 +96,11 @@ def _queues(watch: PriceWatch) -> list[list[int]]:
 def load_special(desk: "OrderDesk", record: SpecialRecord) -> None:
     """Give orders their terms back and let the waiting ones wait; resting ones are put into their queues after this."""
     special, orders = desk.special, desk.orders
-    for order_id, terms, hidden_qty, waiting in record.extras:
+    for order_id, terms, hidden_qty, waiting, for_entry, is_held in record.extras:
         order = orders[order_id]
         order.extra = extra = Extra(terms)
         extra.hidden_qty, extra.waiting = hidden_qty, waiting
+        extra.for_entry, extra.is_held = for_entry, is_held
         if not waiting:
             extra.told_price, extra.told_qty = order.price, order.leaves_qty - hidden_qty
         if not order.is_open():
@@ -74,6 +108,7 @@ def load_special(desk: "OrderDesk", record: SpecialRecord) -> None:
         if order.ord_type == PEGGED:
             desk.books[order.instrument_id].pegs[order_id] = order
         special.expiries.add(order)
+    _load_links(desk, record)
     for group in record.due:
         special.due.append(_group(orders, group))
     special.expiring_ns = record.expiring_ns
@@ -92,6 +127,18 @@ def load_stirred(desk: "OrderDesk", record: SpecialRecord) -> None:
     """Put down which books' pegs are to move, once all orders rest again."""
     desk.special.stirred = {each: desk.books[each] for each in record.stirred}
     desk.special.renew()
+
+
+def _load_links(desk: "OrderDesk", record: SpecialRecord) -> None:
+    orders = desk.orders
+    for entry_id, leg_ids, qty, done, is_broken, is_touched in record.links:
+        link = Link(orders[entry_id] if entry_id else None, [orders[each] for each in leg_ids], qty)
+        link.done, link.is_broken = done, is_broken
+        for order in link.orders():
+            assert order.extra is not None, "a linked order has terms"
+            order.extra.link = link
+        if is_touched:
+            desk.special.links.touched[link] = None
 
 
 def _group(orders: dict[int, Order], order_ids: list[int]) -> dict[int, Order]:

@@ -65,6 +65,7 @@ class SpecialReplace:
             return fault
         if book.has_due:
             return self.special.blocked_by_triggers(book)
+        is_held = order.extra is None or order.extra.is_held
         works = self.desk.works
         fault = works.blocks(command.session_id, order.account_id) if works.pending else None
         if fault is not None:
@@ -76,9 +77,9 @@ class SpecialReplace:
             self._price(command, order, book, terms),
             command.qty,
             self._taken_price(command, order, book),
-            command.qty - order.cum_qty,
+            command.qty - order.cum_qty if is_held else 0,
             order.price,
-            order.leaves_qty,
+            order.leaves_qty if is_held else 0,
         )
 
     def _kept_fault(self, command: ReplaceOrder, order: Order) -> Refusal | None:
@@ -91,6 +92,10 @@ class SpecialReplace:
             allowed = f"Day ({DAY}), GTC ({GOOD_TILL_CANCEL}) or GTD ({GOOD_TILL_DATE})"
             text = f"TimeInForce(59) {command.time_in_force} found, an open order may be replaced to {allowed}"
             return refusals.TIME_IN_FORCE_NOT_REPLACEABLE, text
+        link = None if order.extra is None else order.extra.link
+        if link is not None and order is not link.entry and command.qty != order.qty:
+            text = f"OrderQty(38) of order O{order.order_id} follows the orders that it is linked to"
+            return refusals.TERM_NOT_REPLACEABLE, text
         wanted, present = command.terms or PLAIN, order.terms or PLAIN
         for name, old, new in (
             ("reduce-only", present.reduce_only, wanted.reduce_only),
@@ -148,7 +153,7 @@ class SpecialReplace:
 
     def replace(self, command: ReplaceOrder, order: Order, out: list[Event]) -> None:
         """Put new terms in place of the old ones; the request has no fault."""
-        book, risk = self.desk.books[order.instrument_id], self.desk.risk
+        book = self.desk.books[order.instrument_id]
         terms = self._terms(command, order, book)
         price, leaves = self._price(command, order, book, terms), command.qty - order.cum_qty
         keeps_place = (
@@ -158,8 +163,8 @@ class SpecialReplace:
             and terms == (order.terms or PLAIN)
         )
         prior_price, prior_shown = _shown_before(order)
-        risk.release(order.exposure, order.side, order.price, order.leaves_qty)
-        risk.reserve(order.exposure, order.side, price, leaves)
+        is_held = order.extra is None or order.extra.is_held
+        self.special.release(order)
         if keeps_place:
             self.special.reduce(order, order.leaves_qty - leaves)
         else:
@@ -169,6 +174,8 @@ class SpecialReplace:
         self.special.expiries.discard(order)
         order.session.member.used[command.cl_ord_id] = order
         order.price, order.qty, order.leaves_qty = price, command.qty, leaves
+        if is_held:
+            self.special.hold(order)
         order.time_in_force = command.time_in_force
         order.status = AFTER_REPLACE[order.status]
         if keeps_place:
@@ -183,7 +190,7 @@ class SpecialReplace:
             self.special.go_on(order, book, out)
 
     def _change_terms(self, order: Order, terms: Terms, told: tuple[int, int]) -> None:
-        if terms == PLAIN:
+        if terms == PLAIN and (order.extra is None or order.extra.link is None):
             order.extra = None
             return
         if order.extra is None:

@@ -48,6 +48,7 @@ STATUS_EXPIRED: Final = "C"
 
 InstrumentKind: TypeAlias = Literal["spot", "perpetual"]
 TradingPhase: TypeAlias = Literal["continuous", "halted", "closed"]
+ListKind: TypeAlias = Literal["oco", "oto", "bracket"]
 KillScope: TypeAlias = Literal["session", "account", "market"]
 Response: TypeAlias = Literal["1", "2"]
 RESPONSE_TO_CANCEL: Final = "1"

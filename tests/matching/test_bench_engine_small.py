@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench.bench_engine import run
 
-HASH = "2bb27104498eb18153b489226b6c86a6"
+HASH = "cebe467bd5f4489235393fc5d3b61343"
 """Of all events and the state: changes with their formats and with the rules of matching, and with nothing else."""
 
 

@@ -9,7 +9,20 @@ from matching import commands as c
 from matching.terms import Terms
 from tests.model.flow import Flow
 
-KINDS = ("display", "stop", "stop limit", "touched", "trail", "peg", "match", "match", "time", "reduce", "wrong")
+KINDS = (
+    "display",
+    "stop",
+    "limited",
+    "touched",
+    "trail",
+    "peg",
+    "match",
+    "match",
+    "time",
+    "reduce",
+    "wrong",
+    "bracket",
+)
 
 
 class SpecialFlow(Flow):
@@ -35,10 +48,27 @@ class SpecialFlow(Flow):
         command = super().new_order()
         if not isinstance(command, c.NewOrder) or self.rng.random() > self.share:
             return command
+        if "bracket" in self.kinds and self.rng.random() < 0.1:
+            return self.order_list(command)
         changes = self.terms(self.rng.choice(self.kinds), command)
         changed = msgspec.structs.replace(command, **changes)
         self.sent[-1] = changed
         return changed
+
+    def order_list(self, order: c.NewOrder) -> c.Command:
+        """Two legs of which one ends the other, now and then with a fault."""
+        rng = self.rng
+        price = order.price or self.price()
+        profit = msgspec.structs.replace(order, ord_type="2", price=price, time_in_force="0", post_only=False)
+        away = rng.randint(1, 5) * (-1 if order.side == "2" else 1)
+        loss = msgspec.structs.replace(
+            profit, cl_ord_id=self.name(), ord_type="3", price=0, terms=Terms(stop_price=price + away)
+        )
+        if rng.random() < 0.1:
+            loss = msgspec.structs.replace(loss, qty=loss.qty + 1)
+        self.sent[-1] = profit
+        self.sent.append(loss)
+        return c.NewOrderList(order.session_id, 1, 1, "L", "oco", (profit, loss))
 
     def terms(self, kind: str, order: c.NewOrder) -> dict[str, Any]:
         """Changes that make an order one of a kind."""
@@ -57,7 +87,7 @@ class SpecialFlow(Flow):
         if kind == "stop":
             terms = Terms(stop_price=stop, trigger=trigger, **own)
             return {"ord_type": "3", "price": 0, "terms": terms, "post_only": rng.random() < 0.02}
-        if kind == "stop limit":
+        if kind == "limited":
             terms = Terms(stop_price=stop, trigger=trigger, display_qty=rng.choice((0, 0, 4)), **own)
             return {"ord_type": "4", "price": price, "terms": terms, "post_only": False}
         if kind == "touched":
@@ -73,6 +103,12 @@ class SpecialFlow(Flow):
         if kind == "time":
             expire_ns = self.time_ns + rng.choice((-1, 1_000_000_000, 100_000_000, 10_000_000))
             return {**resting, "time_in_force": "6", "terms": Terms(expire_ns=expire_ns, **own)}
+        if kind == "bracket":
+            away = rng.randint(1, 4) * (1 if order.side == "1" else -1)
+            profit, loss = price + away, price - rng.randint(1, 4) * (1 if away > 0 else -1)
+            both = rng.random()
+            terms = Terms(take_profit=profit if both < 0.9 else 0, stop_loss=loss if both > 0.1 else 0, **own)
+            return {**resting, "terms": terms, "post_only": False}
         if kind == "reduce":
             return {"instrument_id": rng.choice((3, 3, 3, 1)), "terms": Terms(reduce_only=True, **own)}
         return {"terms": rng.choice((Terms(stop_price=3), Terms(display_qty=99), Terms(offset=1), Terms(expire_ns=5)))}
