@@ -163,6 +163,9 @@ def _session(
         message_burst=values["MessageBurst"] or values["MessageRate"],
         cancel_rate=values["CancelRate"],
         cancel_burst=values["CancelBurst"] or values["CancelRate"],
+        self_match_id=values["SelfMatchPreventionID"] or "",
+        self_match_mode=values["SelfMatchPreventionMode"],
+        trigger=values["TriggerPriceType"],
         transport_dictionary=str(transport),
         app_dictionary=str(application),
         **_session_layer(values),
@@ -219,6 +222,11 @@ def _check_values(
     for burst, rate in (("MessageBurst", "MessageRate"), ("CancelBurst", "CancelRate")):
         if values[burst] and not values[rate] and rate.upper() not in entries:
             log.add(FILE, _line(burst, entries, section), burst, found=str(values[burst]), allowed=f"only with {rate}")
+    if "SELFMATCHPREVENTIONMODE" in entries and values["SelfMatchPreventionID"] is None:
+        # Not a fault: an order may bring an id of its own, which the mode then applies to.
+        line = _line("SelfMatchPreventionMode", entries, section)
+        text = "no SelfMatchPreventionID: only for orders with an id of their own"
+        log.note(FILE, line, "SelfMatchPreventionMode", text)
     named = values["Accounts"] or ()
     if accounts is not None:
         for account in named:

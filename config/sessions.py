@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from config.schedules import Schedule, Window
+from matching.terms import SelfMatchMode, TriggerPrice
 
 Role: TypeAlias = Literal["order_entry", "drop_copy", "market_data"]
 Authentication: TypeAlias = Literal["password", "hmac", "none"]
@@ -33,6 +34,9 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     message_burst: int
     cancel_rate: int
     cancel_burst: int
+    self_match_id: str
+    self_match_mode: SelfMatchMode
+    trigger: TriggerPrice
     transport_dictionary: str
     app_dictionary: str
     heart_bt_int_min: int

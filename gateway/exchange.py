@@ -23,6 +23,7 @@ from gateway.inbound import (
     ROLE_OF_MESSAGE,
 )
 from gateway.market_data import MarketData
+from gateway.order_terms import DayEnd
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
 from gateway.rejects import business_reject
 from gateway.relay import GatewayEngine
@@ -81,6 +82,7 @@ class Exchange:
         clock: Clock,
         fault_point: FaultPoint,
         bounds: BoundSettings,
+        day_end: DayEnd,
         market: ShardMarket | None = None,
     ) -> None:
         self._wire = wire
@@ -93,7 +95,7 @@ class Exchange:
         self._fault_point = fault_point
         self._operations: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
         self._symbols = {instrument.symbol: instrument for instrument in engine.instruments.values()}
-        self._translator = Translator(self._symbols)
+        self._translator = Translator(self._symbols, day_end)
         names = AccountNames(engine)
         self.reports = ReportWriter(engine.instruments, names)
         self.market_data = MarketData(wire, engine, self._symbols, bounds)

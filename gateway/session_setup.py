@@ -79,6 +79,9 @@ def _gateway_session(session: SessionSettings, state: SessionState, account_ids:
         accounts={name: account_ids[name] for name in session.accounts},
         strict=session.strict_fix44,
         cancel_on_disconnect=session.cancel_on_disconnect,
+        self_match_id=session.self_match_id,
+        self_match_mode=session.self_match_mode,
+        trigger=session.trigger,
     )
 
 

@@ -44,12 +44,26 @@ EXPIRE_TIME_ABSENT: Final = 11114
 EXPIRE_TIME_WITHOUT_GTD: Final = 11115
 LIST_NOT_EXPRESSIBLE: Final = 11116
 BRACKET_ON_WRONG_SIDE: Final = 11117
+STOP_PRICES_DIFFER: Final = 11130
+TRIGGER_NOT_OFFERED: Final = 11131
+TIME_IN_FORCE_NOT_WITH_ORD_TYPE: Final = 11132
+EXPIRE_TIME_TWICE: Final = 11133
+EXPIRE_TIME_NO_TIME: Final = 11134
+PEG_CONTRADICTS: Final = 11135
+TRAIL_OFFSET_ABSENT: Final = 11136
+DISPLAY_QTYS_DIFFER: Final = 11137
+SELF_MATCH_ID_ABSENT: Final = 11138
+SELF_MATCH_ID_TOO_LONG: Final = 11139
+SELF_MATCH_INSTRUCTION_NOT_OFFERED: Final = 11140
 QTY_ABSENT: Final = 11301
 QTY_NO_NUMBER: Final = 11302
 QTY_NOT_POSITIVE: Final = 11303
 QTY_OFF_LOT: Final = 11304
 DISPLAY_QTY_OVER_QTY: Final = 11305
 DISPLAY_QTY_TOO_SMALL: Final = 11306
+DISPLAY_QTY_NO_NUMBER: Final = 11330
+DISPLAY_QTY_NOT_POSITIVE: Final = 11331
+DISPLAY_QTY_OFF_LOT: Final = 11332
 UNKNOWN_ACCOUNT: Final = 11501
 PRICE_BAND: Final = 11601
 NO_REFERENCE_PRICE: Final = 11602
@@ -57,7 +71,12 @@ PRICE_NO_NUMBER: Final = 11801
 PRICE_NOT_POSITIVE: Final = 11802
 PRICE_OFF_TICK: Final = 11803
 STOP_PRICE_OUT_OF_RANGE: Final = 11804
-NOT_EXPRESSIBLE: Final = 19900
+STOP_PRICE_NO_NUMBER: Final = 11830
+STOP_PRICE_NOT_POSITIVE: Final = 11831
+STOP_PRICE_OFF_TICK: Final = 11832
+PEG_OFFSET_NO_NUMBER: Final = 11833
+PEG_OFFSET_OFF_TICK: Final = 11834
+TRAIL_OFFSET_NOT_POSITIVE: Final = 11835
 CL_ORD_ID_ABSENT: Final = 19901
 CL_ORD_ID_TOO_LONG: Final = 19902
 POST_ONLY_WOULD_TAKE: Final = 19903
@@ -130,12 +149,26 @@ TABLE: Final[dict[int, Row]] = {
         "the orders cannot be linked as the list says", "compare it with the rules of engagement"
     ),
     BRACKET_ON_WRONG_SIDE: Row("take-profit or stop-loss on the wrong side", "put one on either side of the entry"),
+    STOP_PRICES_DIFFER: Row("StopPx(99) and TriggerPrice(1102) differ", "send one of them"),
+    TRIGGER_NOT_OFFERED: Row("no such trigger is offered", "trigger on last or mark, in the order's own direction"),
+    TIME_IN_FORCE_NOT_WITH_ORD_TYPE: Row("TimeInForce(59) is not offered with this OrdType(40)", "use another one"),
+    EXPIRE_TIME_TWICE: Row("both ExpireTime(126) and ExpireDate(432)", "send one of them"),
+    EXPIRE_TIME_NO_TIME: Row("ExpireTime(126) or ExpireDate(432) is no time", "send YYYYMMDD-HH:MM:SS, or YYYYMMDD"),
+    PEG_CONTRADICTS: Row("the order is pegged to more than one price", "send one of them"),
+    TRAIL_OFFSET_ABSENT: Row("a trailing stop has no PegOffsetValue(211)", "send the distance"),
+    DISPLAY_QTYS_DIFFER: Row("MaxFloor(111) and DisplayQty(1138) differ", "send one of them"),
+    SELF_MATCH_ID_ABSENT: Row("SelfMatchPreventionInstruction(2964) without an id to apply it to", "send one in 2362"),
+    SELF_MATCH_ID_TOO_LONG: Row("SelfMatchPreventionID(2362) is too long", "use at most 64 characters"),
+    SELF_MATCH_INSTRUCTION_NOT_OFFERED: Row("SelfMatchPreventionInstruction(2964) is not offered", "use 1, 2, 3 or 4"),
     QTY_ABSENT: Row("OrderQty(38) is absent", "send it"),
     QTY_NO_NUMBER: Row("OrderQty(38) is no number that can be traded", "send a plain decimal"),
     QTY_NOT_POSITIVE: Row("OrderQty(38) is not positive", "send at least one lot"),
     QTY_OFF_LOT: Row("OrderQty(38) is no multiple of the lot", "round to the lot"),
     DISPLAY_QTY_OVER_QTY: Row("the displayed quantity is above OrderQty(38)", "display less"),
     DISPLAY_QTY_TOO_SMALL: Row("the displayed quantity is too small a part of OrderQty(38)", "display 1/100 or more"),
+    DISPLAY_QTY_NO_NUMBER: Row("MaxFloor(111) or DisplayQty(1138) is no number", "send a plain decimal"),
+    DISPLAY_QTY_NOT_POSITIVE: Row("MaxFloor(111) or DisplayQty(1138) is not positive", "show at least one lot"),
+    DISPLAY_QTY_OFF_LOT: Row("MaxFloor(111) or DisplayQty(1138) is no multiple of the lot", "round to the lot"),
     UNKNOWN_ACCOUNT: Row("Account(1) is not one of the session's", "use an account of the session"),
     PRICE_BAND: Row("Price(44) lies outside the price band", "send a price inside it"),
     NO_REFERENCE_PRICE: Row("the instrument has no reference price yet", "wait until the operator sets it"),
@@ -143,7 +176,12 @@ TABLE: Final[dict[int, Row]] = {
     PRICE_NOT_POSITIVE: Row("Price(44) is not positive", "send at least one tick"),
     PRICE_OFF_TICK: Row("Price(44) is no multiple of the tick", "round to the tick"),
     STOP_PRICE_OUT_OF_RANGE: Row("StopPx(99) is no price that can be traded", "send a price that can"),
-    NOT_EXPRESSIBLE: Row("the order cannot be expressed in ticks and lots", "compare it with the rules of engagement"),
+    STOP_PRICE_NO_NUMBER: Row("StopPx(99) or TriggerPrice(1102) is no number", "send a plain decimal"),
+    STOP_PRICE_NOT_POSITIVE: Row("StopPx(99) or TriggerPrice(1102) is not positive", "send at least one tick"),
+    STOP_PRICE_OFF_TICK: Row("StopPx(99) or TriggerPrice(1102) is no multiple of the tick", "round to the tick"),
+    PEG_OFFSET_NO_NUMBER: Row("PegOffsetValue(211) is no number", "send a plain decimal"),
+    PEG_OFFSET_OFF_TICK: Row("PegOffsetValue(211) is no multiple of the tick", "round to the tick"),
+    TRAIL_OFFSET_NOT_POSITIVE: Row("PegOffsetValue(211) of a trailing stop is not positive", "send the distance"),
     CL_ORD_ID_ABSENT: Row("ClOrdID(11) is absent", "send one"),
     CL_ORD_ID_TOO_LONG: Row("ClOrdID(11) is too long", "use at most 64 characters"),
     POST_ONLY_WOULD_TAKE: Row("a post-only order would take", "send a price behind the best opposite one"),

@@ -176,10 +176,12 @@ class SpecialDesk:
         if exposure in self.reducing:
             self.trims[exposure] = None
 
-    def cut(self, order: Order, leaves: int, text: str, out: list[Event]) -> None:
+    def cut(
+        self, order: Order, leaves: int, text: str, out: list[Event], *, canceled_for: int = work.RESTATED_OTHER
+    ) -> None:
         """Reduce an open order to `leaves`, which it keeps its place with; to nothing: cancel it."""
         if not leaves:
-            self.desk.cancel_unsolicited(order, text, out, restatement=work.RESTATED_OTHER)
+            self.desk.cancel_unsolicited(order, text, out, restatement=canceled_for)
             return
         less = order.leaves_qty - leaves
         if not less:

@@ -12,7 +12,6 @@ from matching.order import Order
 from matching.order_states import AFTER_FILL, AFTER_PARTIAL_FILL, AFTER_RESTATE
 from matching.terms import SelfMatchMode
 from matching.types import BUY, EXEC_RESTATED
-from matching.work import RESTATED_OTHER
 
 if TYPE_CHECKING:
     from matching.special import SpecialDesk
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 RESTATED_REFILL: Final = 4
 RESTATED_QTY_DECLINED: Final = 5
 """ExecRestatementReason(378): an iceberg shows its next quantity; OrderQty(38) was reduced."""
+CANCELED_BY_MODE: Final = {"decrement": 17, "newest": 18, "oldest": 19, "both": 20}
+"""ExecRestatementReason(378) of a cancel by self-match prevention: in general, the aggressive, the passive, both."""
 
 
 class SpecialMatch:
@@ -89,13 +90,14 @@ class SpecialMatch:
         of_order = f"self-match prevention ({mode}) against the resting order O{resting.order_id}"
         smaller = min(order.leaves_qty, resting.leaves_qty)
         if mode == "decrement":
-            self.special.cut(resting, resting.leaves_qty - smaller, of_resting, out)
-            self.special.cut(order, order.leaves_qty - smaller, of_order, out)
+            canceled_for = CANCELED_BY_MODE[mode]
+            self.special.cut(resting, resting.leaves_qty - smaller, of_resting, out, canceled_for=canceled_for)
+            self.special.cut(order, order.leaves_qty - smaller, of_order, out, canceled_for=canceled_for)
             return
         if mode in ("oldest", "both"):
-            self.desk.cancel_unsolicited(resting, of_resting, out, restatement=RESTATED_OTHER)
+            self.desk.cancel_unsolicited(resting, of_resting, out, restatement=CANCELED_BY_MODE[mode])
         if mode in ("newest", "both"):
-            self.desk.cancel_unsolicited(order, of_order, out, restatement=RESTATED_OTHER)
+            self.desk.cancel_unsolicited(order, of_order, out, restatement=CANCELED_BY_MODE[mode])
 
     def mode_of(self, order: Order) -> SelfMatchMode:
         """Return which order gives way when this one is the aggressor; where it says nothing, it does itself."""

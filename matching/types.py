@@ -60,6 +60,9 @@ SeqNum = NewType("SeqNum", int)
 CL_ORD_ID_CHARS_MAX: Final = 64
 """Longest ClOrdID(11) that is taken; every order of the day keeps its text in memory and in each report."""
 
+SELF_MATCH_ID_CHARS_MAX: Final = 64
+"""Longest SelfMatchPreventionID(2362) that is taken."""
+
 E8: Final = 100_000_000
 """Scale of decimals read from the wire: a value of 1 is 10^8."""
 MICRO: Final = 1_000_000

@@ -45,7 +45,8 @@ def test_each_mode_lets_its_order_give_way_and_nothing_trades(
     for event in events[1:]:
         assert isinstance(event, Execution)
         assert f"self-match prevention ({name or 'newest'}) against the" in event.text
-        assert event.exec_restatement_reason == (5 if event.exec_type == "D" else 99)
+        by_mode = {"": 18, "newest": 18, "oldest": 19, "both": 20, "decrement": 17}
+        assert event.exec_restatement_reason == (5 if event.exec_type == "D" else by_mode[name])
 
 
 @pytest.mark.parametrize(

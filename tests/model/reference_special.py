@@ -254,12 +254,13 @@ class ReferenceSpecial(ReferenceExchange):
         mode = order.terms.self_match_mode or "newest"
         if mode == "decrement":
             both = min(order.leaves, resting.leaves)
-            self.cut(resting, resting.leaves - both)
-            self.cut(order, order.leaves - both)
+            self.cut(resting, resting.leaves - both, why=17)
+            self.cut(order, order.leaves - both, why=17)
+        why = {"newest": 18, "oldest": 19, "both": 20}.get(mode, 0)
         if mode in ("oldest", "both"):
-            self.end(resting, "4", exec_restatement_reason=99)
+            self.end(resting, "4", exec_restatement_reason=why)
         if mode in ("newest", "both"):
-            self.end(order, "4", exec_restatement_reason=99)
+            self.end(order, "4", exec_restatement_reason=why)
 
     def has_room(self, order: Any) -> bool:
         wanted = order.leaves
@@ -321,9 +322,9 @@ class ReferenceSpecial(ReferenceExchange):
 
     # -- less, and the end --------------------------------------------------------------------------------------------
 
-    def cut(self, order: Any, leaves: int) -> None:
+    def cut(self, order: Any, leaves: int, *, why: int = 99) -> None:
         if not leaves:
-            self.end(order, "4", exec_restatement_reason=99)
+            self.end(order, "4", exec_restatement_reason=why)
             return
         less = order.leaves - leaves
         if less:
