@@ -49,6 +49,8 @@ REDUCE_ONLY_NOT_OFFERED: Final = 11112
 POST_ONLY_ON_TAKING_ORDER: Final = 11113
 EXPIRE_TIME_ABSENT: Final = 11114
 EXPIRE_TIME_WITHOUT_GTD: Final = 11115
+LIST_NOT_EXPRESSIBLE: Final = 11116
+BRACKET_ON_WRONG_SIDE: Final = 11117
 STOP_PRICES_DIFFER: Final = 11130
 TRIGGER_NOT_OFFERED: Final = 11131
 TIME_IN_FORCE_NOT_WITH_ORD_TYPE: Final = 11132
@@ -60,17 +62,15 @@ DISPLAY_QTYS_DIFFER: Final = 11137
 SELF_MATCH_ID_ABSENT: Final = 11138
 SELF_MATCH_ID_TOO_LONG: Final = 11139
 SELF_MATCH_INSTRUCTION_NOT_OFFERED: Final = 11140
-LIST_NOT_EXPRESSIBLE: Final = 11116
-BRACKET_ON_WRONG_SIDE: Final = 11117
 QTY_ABSENT: Final = 11301
 QTY_NO_NUMBER: Final = 11302
 QTY_NOT_POSITIVE: Final = 11303
 QTY_OFF_LOT: Final = 11304
 DISPLAY_QTY_OVER_QTY: Final = 11305
+DISPLAY_QTY_TOO_SMALL: Final = 11306
 DISPLAY_QTY_NO_NUMBER: Final = 11330
 DISPLAY_QTY_NOT_POSITIVE: Final = 11331
 DISPLAY_QTY_OFF_LOT: Final = 11332
-DISPLAY_QTY_TOO_SMALL: Final = 11306
 UNKNOWN_ACCOUNT: Final = 11501
 PRICE_BAND: Final = 11601
 NO_REFERENCE_PRICE: Final = 11602
@@ -84,6 +84,9 @@ STOP_PRICE_OFF_TICK: Final = 11832
 PEG_OFFSET_NO_NUMBER: Final = 11833
 PEG_OFFSET_OFF_TICK: Final = 11834
 TRAIL_OFFSET_NOT_POSITIVE: Final = 11835
+BRACKET_PRICE_NO_NUMBER: Final = 11836
+BRACKET_PRICE_NOT_POSITIVE: Final = 11837
+BRACKET_PRICE_OFF_TICK: Final = 11838
 CL_ORD_ID_ABSENT: Final = 19901
 CL_ORD_ID_TOO_LONG: Final = 19902
 POST_ONLY_WOULD_TAKE: Final = 19903
@@ -174,6 +177,10 @@ TABLE: Final[dict[int, Row]] = {
     POST_ONLY_ON_TAKING_ORDER: Row("post-only on an order that is there to take", "leave it out"),
     EXPIRE_TIME_ABSENT: Row("a Good Till Date order has no ExpireTime(126)", "send one"),
     EXPIRE_TIME_WITHOUT_GTD: Row("ExpireTime(126) on an order that is not Good Till Date", "leave it out"),
+    LIST_NOT_EXPRESSIBLE: Row(
+        "the orders cannot be linked as the list says", "compare it with the rules of engagement"
+    ),
+    BRACKET_ON_WRONG_SIDE: Row("take-profit or stop-loss on the wrong side", "put one on either side of the entry"),
     STOP_PRICES_DIFFER: Row("StopPx(99) and TriggerPrice(1102) differ", "send one of them"),
     TRIGGER_NOT_OFFERED: Row("no such trigger is offered", "trigger on last or mark, in the order's own direction"),
     TIME_IN_FORCE_NOT_WITH_ORD_TYPE: Row("TimeInForce(59) is not offered with this OrdType(40)", "use another one"),
@@ -185,19 +192,15 @@ TABLE: Final[dict[int, Row]] = {
     SELF_MATCH_ID_ABSENT: Row("SelfMatchPreventionInstruction(2964) without an id to apply it to", "send one in 2362"),
     SELF_MATCH_ID_TOO_LONG: Row("SelfMatchPreventionID(2362) is too long", "use at most 64 characters"),
     SELF_MATCH_INSTRUCTION_NOT_OFFERED: Row("SelfMatchPreventionInstruction(2964) is not offered", "use 1, 2, 3 or 4"),
-    LIST_NOT_EXPRESSIBLE: Row(
-        "the orders cannot be linked as the list says", "compare it with the rules of engagement"
-    ),
-    BRACKET_ON_WRONG_SIDE: Row("take-profit or stop-loss on the wrong side", "put one on either side of the entry"),
     QTY_ABSENT: Row("OrderQty(38) is absent", "send it"),
     QTY_NO_NUMBER: Row("OrderQty(38) is no number that can be traded", "send a plain decimal"),
     QTY_NOT_POSITIVE: Row("OrderQty(38) is not positive", "send at least one lot"),
     QTY_OFF_LOT: Row("OrderQty(38) is no multiple of the lot", "round to the lot"),
     DISPLAY_QTY_OVER_QTY: Row("the displayed quantity is above OrderQty(38)", "display less"),
+    DISPLAY_QTY_TOO_SMALL: Row("the displayed quantity is too small a part of OrderQty(38)", "display 1/100 or more"),
     DISPLAY_QTY_NO_NUMBER: Row("MaxFloor(111) or DisplayQty(1138) is no number", "send a plain decimal"),
     DISPLAY_QTY_NOT_POSITIVE: Row("MaxFloor(111) or DisplayQty(1138) is not positive", "show at least one lot"),
     DISPLAY_QTY_OFF_LOT: Row("MaxFloor(111) or DisplayQty(1138) is no multiple of the lot", "round to the lot"),
-    DISPLAY_QTY_TOO_SMALL: Row("the displayed quantity is too small a part of OrderQty(38)", "display 1/100 or more"),
     UNKNOWN_ACCOUNT: Row("Account(1) is not one of the session's", "use an account of the session"),
     PRICE_BAND: Row("Price(44) lies outside the price band", "send a price inside it"),
     NO_REFERENCE_PRICE: Row("the instrument has no reference price yet", "wait until the operator sets it"),
@@ -211,6 +214,11 @@ TABLE: Final[dict[int, Row]] = {
     PEG_OFFSET_NO_NUMBER: Row("PegOffsetValue(211) is no number", "send a plain decimal"),
     PEG_OFFSET_OFF_TICK: Row("PegOffsetValue(211) is no multiple of the tick", "round to the tick"),
     TRAIL_OFFSET_NOT_POSITIVE: Row("PegOffsetValue(211) of a trailing stop is not positive", "send the distance"),
+    BRACKET_PRICE_NO_NUMBER: Row("TakeProfitPx(5952) or StopLossPx(5953) is no number", "send a plain decimal"),
+    BRACKET_PRICE_NOT_POSITIVE: Row("TakeProfitPx(5952) or StopLossPx(5953) is not positive", "send at least one tick"),
+    BRACKET_PRICE_OFF_TICK: Row(
+        "TakeProfitPx(5952) or StopLossPx(5953) is no multiple of the tick", "round to the tick"
+    ),
     CL_ORD_ID_ABSENT: Row("ClOrdID(11) is absent", "send one"),
     CL_ORD_ID_TOO_LONG: Row("ClOrdID(11) is too long", "use at most 64 characters"),
     POST_ONLY_WOULD_TAKE: Row("a post-only order would take", "send a price behind the best opposite one"),

@@ -254,8 +254,8 @@ class ReferenceSpecial(ReferenceExchange):
         mode = order.terms.self_match_mode or "newest"
         if mode == "decrement":
             both = min(order.leaves, resting.leaves)
-            self.cut(resting, resting.leaves - both, 17)
-            self.cut(order, order.leaves - both, 17)
+            self.cut(resting, resting.leaves - both, why=17)
+            self.cut(order, order.leaves - both, why=17)
         why = {"newest": 18, "oldest": 19, "both": 20}.get(mode, 0)
         if mode in ("oldest", "both"):
             self.end(resting, "4", exec_restatement_reason=why)
@@ -321,7 +321,8 @@ class ReferenceSpecial(ReferenceExchange):
         ]
 
     # -- less, and the end --------------------------------------------------------------------------------------------
-    def cut(self, order: Any, leaves: int, why: int = 99) -> None:
+
+    def cut(self, order: Any, leaves: int, *, why: int = 99) -> None:
         if not leaves:
             self.end(order, "4", exec_restatement_reason=why)
             return
