@@ -22,14 +22,14 @@ from matching.events import (
 )
 from matching.instrument import Instrument
 from matching.order import Account, Order
-from matching.types import DAY, EXEC_STATUS, GOOD_TILL_CANCEL, GOOD_TILL_DATE
+from matching.types import DAY, EXEC_STATUS, GOOD_TILL_CANCEL, GOOD_TILL_DATE, SHARD_ID_SHIFT
 from matching.work import Work, WorkQueue, orders_in_scope
 
 
 class Steps:
-    """Keeps no state but the queue. `instruments` and `accounts` are views by id."""
+    """The queue, and the number of the last report. `instruments` and `accounts` are views by id."""
 
-    __slots__ = ("accounts", "desk", "instruments", "works")
+    __slots__ = ("accounts", "desk", "instruments", "last_report_id", "works")
 
     def __init__(
         self,
@@ -42,6 +42,13 @@ class Steps:
         self.works = works
         self.instruments = instruments
         self.accounts = accounts
+        self.last_report_id = 0
+
+    def next_report_id(self) -> int:
+        """Return a new id of a mass cancel's report: a sequence of its own, in the shard's part of the ids."""
+        begin = self.desk.last_exec_id >> SHARD_ID_SHIFT << SHARD_ID_SHIFT
+        self.last_report_id = max(self.last_report_id, begin) + 1
+        return self.last_report_id
 
     def begin(self, work: Work, out: list[Event]) -> None:
         """Find the orders of new work and do its first step at once, before older work goes on."""
@@ -160,9 +167,8 @@ class Steps:
     def _report(self, work: Work, request: MassCancel, out: list[Event]) -> None:
         desk = self.desk
         for session_id in (request.session_id, *work.askers):
-            desk.last_exec_id += 1
             report = MassCancelReported(
-                desk.last_exec_id,
+                self.next_report_id(),
                 session_id,
                 request.cl_ord_id,
                 request.request_type,
