@@ -258,6 +258,9 @@ class Member:
         answered = fields.get("379") or fields.get("11", "")
         if answered in self.requests:
             self.answered.add(answered)
+        if (fields.get("150") == "I" or fields.get("20") == "3") and fields.get("41") in self.requests:
+            # A repeat of a request whose order has taken another ClOrdID since: the status names it as OrigClOrdID.
+            self.answered.add(fields["41"])
         if fields["35"] != "8" or fields["37"] == "NONE" or "584" in fields:
             # A mass status tells of the orders of other sessions too, whose reports go to these.
             return
