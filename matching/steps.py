@@ -127,9 +127,11 @@ class Steps:
             return
         place = len(out)
         self.desk.cancel_unsolicited(order, "", out, restatement=0)
-        said = out[place]
-        assert isinstance(said, Execution), "what is said first of a canceled order is its cancel"
-        out[place] = msgspec.structs.replace(said, cl_ord_id=request.cl_ord_id, orig_cl_ord_id=order.cl_ord_id)
+        for index in range(place, len(out)):
+            said = out[index]
+            if isinstance(said, Execution) and said.order_id == order.order_id:
+                names = {"cl_ord_id": request.cl_ord_id, "orig_cl_ord_id": order.cl_ord_id}
+                out[index] = msgspec.structs.replace(said, **names)
 
     def _tell_status(self, work: Work, order_id: int, out: list[Event]) -> None:
         """Tell how an order of the scope stands, also where it has closed since: so many were announced."""
