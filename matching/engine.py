@@ -56,13 +56,12 @@ from matching.operations import Operations
 from matching.order import Account, Session
 from matching.requests import Requests
 from matching.risk_seam import OpenOrder, Risk
+from matching.types import SHARD_ID_SHIFT
 from matching.work import REPEATED_EXECUTIONS, WorkQueue
 
-__all__ = ["Engine", "Risk"]
+__all__ = ["SHARD_ID_SHIFT", "Engine", "Risk"]
 
 STATE_HASH_BYTES: Final = 16
-SHARD_ID_SHIFT: Final = 48
-"""Ids of orders, executions and trades of shard n begin above n << 48, so that none is given twice in an exchange."""
 
 
 class Engine:

@@ -40,8 +40,7 @@ class MassRequests:
             self._refuse(command, fault, out)
             return
         # The ClOrdID is used from now on, and names no order.
-        self.desk.last_exec_id += 1
-        session.member.refused[command.cl_ord_id] = _names_no_order(command, self.desk.last_exec_id)
+        session.member.refused[command.cl_ord_id] = _names_no_order(command)
         work = Work(
             kind="mass cancel", target_id=0, text="", order_ids=[], request=command, comp_id=session.member.comp_id
         )
@@ -59,10 +58,9 @@ class MassRequests:
         report = member.mass_cancels.get(command.cl_ord_id)
         if report is None:
             return False
-        self.desk.last_exec_id += 1
         out.append(
             MassCancelReported(
-                self.desk.last_exec_id,
+                self.steps.next_report_id(),
                 session.session_id,
                 report.cl_ord_id,
                 report.request_type,
@@ -85,8 +83,7 @@ class MassRequests:
 
     def _refuse(self, command: MassCancel, fault: Refusal, out: list[Event]) -> None:
         code, text = fault
-        self.desk.last_exec_id += 1
-        ids = self.desk.last_exec_id, command.session_id, command.cl_ord_id
+        ids = self.steps.next_report_id(), command.session_id, command.cl_ord_id
         out.append(MassCancelReported(*ids, command.request_type, "0", 0, command.symbol, command.side, code, text))
 
     def status(self, command: RequestMassStatus, time_ns: int, out: list[Event]) -> None:
@@ -107,11 +104,11 @@ class MassRequests:
         out.append(MassStatusReported(*ids, 0, True, None, command.symbol, command.side, code, text))
 
 
-def _names_no_order(command: MassCancel, exec_id: int) -> OrderRefused:
-    """Return what a status request by the ClOrdID(11) of a mass cancel is told."""
+def _names_no_order(command: MassCancel) -> OrderRefused:
+    """Return what a status request by the ClOrdID(11) of a mass cancel is told, under an ExecID(17) of its own then."""
     text = f"ClOrdID(11) {command.cl_ord_id} names a mass cancel, not an order"
     return OrderRefused(
-        exec_id,
+        0,
         command.session_id,
         command.cl_ord_id,
         "",

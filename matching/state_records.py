@@ -82,11 +82,14 @@ class WorkRecord(msgspec.Struct, array_like=True, gc=False):
 
 
 class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
-    """Unfinished work, the reports of mass cancels by member, and the sessions that had logged out in order."""
+    """Unfinished work, the reports of mass cancels by member, the sessions that had logged out in order, and the number
+    of the last report.
+    """
 
     works: list[WorkRecord]
     mass_cancels: list[tuple[str, list[MassCancelReported]]]
     logged_out: list[int]
+    last_report_id: int
 
 
 class EngineRecord(msgspec.Struct, array_like=True, gc=False):
@@ -192,9 +195,10 @@ def _protection(engine: "Engine") -> ProtectionRecord | None:
     reports = [(key, each) for key, each in sorted(desk.members.items()) if each.mass_cancels]
     mass_cancels = [(key, list(member.mass_cancels.values())) for key, member in reports]
     logged_out = [key for key, each in sorted(desk.sessions.items()) if not each.is_connected]
-    if not mass_cancels and not logged_out and all(each.request is None for each in works):
+    last_report_id = engine.operations.steps.last_report_id
+    if not (mass_cancels or logged_out or last_report_id) and all(each.request is None for each in works):
         return None
-    return ProtectionRecord(works, mass_cancels, logged_out)
+    return ProtectionRecord(works, mass_cancels, logged_out, last_report_id)
 
 
 def _instrument(each: Instrument) -> InstrumentRecord:
@@ -383,6 +387,7 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
 
 def _load_protection(engine: "Engine", record: ProtectionRecord) -> None:
     desk = engine.desk
+    engine.operations.steps.last_report_id = record.last_report_id
     for work, more in zip(engine.works.pending, record.works, strict=True):
         work.request, work.total, work.changed, work.askers = more.request, more.total, more.changed, more.askers
         if isinstance(more.request, MassCancel):

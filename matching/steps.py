@@ -24,7 +24,15 @@ from matching.events import (
 from matching.instrument import Instrument
 from matching.order import Order
 from matching.phase_desk import PhaseDesk
-from matching.types import AT_THE_CLOSE, AT_THE_OPENING, DAY, EXEC_STATUS, GOOD_TILL_CANCEL, GOOD_TILL_DATE
+from matching.types import (
+    AT_THE_CLOSE,
+    AT_THE_OPENING,
+    DAY,
+    EXEC_STATUS,
+    GOOD_TILL_CANCEL,
+    GOOD_TILL_DATE,
+    SHARD_ID_SHIFT,
+)
 from matching.work import Work, WorkQueue, orders_in_scope
 
 FOR_ONE_DAY: Final = (DAY, AT_THE_OPENING, AT_THE_CLOSE)
@@ -32,9 +40,9 @@ FOR_ONE_DAY: Final = (DAY, AT_THE_OPENING, AT_THE_CLOSE)
 
 
 class Steps:
-    """Keeps no state but the queue. `instruments` is a view by id."""
+    """The queue, and the number of the last report. `instruments` is a view by id."""
 
-    __slots__ = ("accounts", "desk", "instruments", "phases", "works")
+    __slots__ = ("accounts", "desk", "instruments", "last_report_id", "phases", "works")
 
     def __init__(
         self,
@@ -48,6 +56,13 @@ class Steps:
         self.instruments = instruments
         self.accounts = works.accounts
         self.phases = phases
+        self.last_report_id = 0
+
+    def next_report_id(self) -> int:
+        """Return a new id of a mass cancel's report: a sequence of its own, in the shard's part of the ids."""
+        begin = self.desk.last_exec_id >> SHARD_ID_SHIFT << SHARD_ID_SHIFT
+        self.last_report_id = max(self.last_report_id, begin) + 1
+        return self.last_report_id
 
     def begin(self, work: Work, out: list[Event]) -> None:
         """Find the orders of new work and do its first step at once, before older work goes on."""
@@ -144,9 +159,11 @@ class Steps:
             return
         place = len(out)
         self.desk.cancel_unsolicited(order, "", out, restatement=0)
-        said = out[place]
-        assert isinstance(said, Execution), "what is said first of a canceled order is its cancel"
-        out[place] = msgspec.structs.replace(said, cl_ord_id=request.cl_ord_id, orig_cl_ord_id=order.cl_ord_id)
+        for index in range(place, len(out)):
+            said = out[index]
+            if isinstance(said, Execution) and said.order_id == order.order_id:
+                names = {"cl_ord_id": request.cl_ord_id, "orig_cl_ord_id": order.cl_ord_id}
+                out[index] = msgspec.structs.replace(said, **names)
 
     def _tell_status(self, work: Work, order_id: int, out: list[Event]) -> None:
         """Tell how an order of the scope stands, also where it has closed since: so many were announced."""
@@ -184,9 +201,8 @@ class Steps:
     def _report(self, work: Work, request: MassCancel, out: list[Event]) -> None:
         desk = self.desk
         for session_id in (request.session_id, *work.askers):
-            desk.last_exec_id += 1
             report = MassCancelReported(
-                desk.last_exec_id,
+                self.next_report_id(),
                 session_id,
                 request.cl_ord_id,
                 request.request_type,

@@ -66,6 +66,8 @@ RESPONSE_TO_REPLACE: Final = "2"
 SeqNum = NewType("SeqNum", int)
 """Number of a command in its shard, from 1, without gap."""
 
+SHARD_ID_SHIFT: Final = 48
+"""Ids of orders, executions, trades and reports of shard n begin above n << 48, so that none is given twice."""
 CL_ORD_ID_CHARS_MAX: Final = 64
 """Longest ClOrdID(11) that is taken; every order of the day keeps its text in memory and in each report."""
 

@@ -155,6 +155,24 @@ def sell(maker: FixPeer, qty: str) -> None:
     assert [maker.receive_application()[150] for _ in range(2)] == ["0", "F"]
 
 
+def ask_for_many(initiator: Initiator, version: str) -> None:
+    """Let two orders rest, ask for all of them, cancel all of them, and ask again."""
+    for price in ("500.00", "501.00"):
+        initiator.send("D", [(11, unique_id()), *terms(version, "1", "10", price)])
+        initiator.wait_for("message", "150=0", f"44={price}")
+    asked, canceled, refused, again = (unique_id() for _ in range(4))
+    initiator.send("AF", [(584, asked), (585, "7")])
+    initiator.wait_for("message", "35=8", f"584={asked}", "911=2", "912=N")
+    initiator.wait_for("message", "35=8", f"584={asked}", "911=2", "912=Y")
+    initiator.send("q", [(11, canceled), (530, "7"), (60, utc_timestamp())])
+    initiator.wait_for("message", "35=8", "150=4", f"11={canceled}")
+    initiator.wait_for("message", "35=r", f"11={canceled}", "531=7", "533=2")
+    initiator.send("q", [(11, refused), (530, "1"), (55, "NOSUCH"), (60, utc_timestamp())])
+    initiator.wait_for("message", "35=r", f"11={refused}", "531=0", "532=1")
+    initiator.send("AF", [(584, again), (585, "7")])
+    initiator.wait_for("message", "35=8", f"584={again}", "911=0", "912=Y", "37=NONE")
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_initiator_trades_is_cut_reconnects_and_recovers(
     version: str, exchange: ExchangeProcess, tmp_path: Path
@@ -186,6 +204,8 @@ def test_initiator_trades_is_cut_reconnects_and_recovers(
         initiator.wait_for("message", f"11={canceled}", "150=4", "39=4")
         initiator.send("D", [(11, second), *terms(version, "1", "50", "500.00")])
         initiator.wait_for("message", f"11={second}", "150=8", "103=6")
+        if version != "FIX.4.2":
+            ask_for_many(initiator, version)
         for wrong in ("500.001", "5000.00"):
             refused = unique_id()
             initiator.send("D", [(11, refused), *terms(version, "1", "50", wrong)])

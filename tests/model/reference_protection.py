@@ -34,6 +34,7 @@ class ReferenceProtection(ReferenceExchange):
     firms: dict[int, str] = field(default_factory=dict)
     firms_killed: list[str] = field(default_factory=list)
     entering: tuple[int, str] = (0, "")
+    report_id: int = 0
 
     # -- scopes -------------------------------------------------------------------------------------------------------
 
@@ -105,7 +106,7 @@ class ReferenceProtection(ReferenceExchange):
                         return
             if name in self.reports:
                 known = self.reports[name]
-                again = {"report_id": self.next_exec_id(), "session_id": command.session_id}
+                again = {"report_id": self.next_report_id(), "session_id": command.session_id}
                 self.out.append(_changed(known, again))
                 return
         if command.code or self.is_used(*name):
@@ -117,11 +118,15 @@ class ReferenceProtection(ReferenceExchange):
 
     def names_no_order(self, command: c.MassCancel) -> e.OrderRefused:
         side = command.side or "1"
-        ids = self.next_exec_id(), command.session_id, command.cl_ord_id
+        ids = 0, command.session_id, command.cl_ord_id
         return e.OrderRefused(*ids, "", command.symbol, side, "", "", "", "", 5, "", "I")
 
+    def next_report_id(self) -> int:
+        self.report_id += 1
+        return self.report_id
+
     def report(self, command: c.MassCancel, session_id: int, response: str, count: int) -> e.MassCancelReported:
-        ids = self.next_exec_id(), session_id, command.cl_ord_id, command.request_type
+        ids = self.next_report_id(), session_id, command.cl_ord_id, command.request_type
         code = 0 if response != "0" else command.code or refusals.MASS_DUPLICATE_CL_ORD_ID
         event = e.MassCancelReported(*ids, response, count, command.symbol, command.side, code)
         self.out.append(event)

@@ -8,7 +8,15 @@ from typing import Any
 from gateway.start_up import new_engine
 from gateway.wire import BYTES
 from matching.engine import Engine
-from matching.events import CancelRejected, Event, Execution, MessageThrottled, OrderRefused
+from matching.events import (
+    CancelRejected,
+    Event,
+    Execution,
+    MassCancelReported,
+    MassStatusReported,
+    MessageThrottled,
+    OrderRefused,
+)
 from matching.journal import Journal
 from matching.replay import ReplayMismatchError, replay_batch
 from risk.engine import RiskEngine
@@ -183,6 +191,10 @@ def event_key(event: Event, lots: dict[int, int]) -> Key | None:
         return ("8", event.exec_id, event.cl_ord_id)
     if isinstance(event, CancelRejected):
         return ("9", event.order_id, event.cl_ord_id, event.orig_cl_ord_id or "NONE", event.ord_status)
+    if isinstance(event, MassCancelReported):
+        return ("r", event.report_id, event.cl_ord_id, event.response, event.total_affected)
+    if isinstance(event, MassStatusReported):
+        return ("8", event.exec_id, "") if event.execution is None else event_key(event.execution, lots)
     if isinstance(event, MessageThrottled):
         return ("j", event.ref_id, event.msg_seq_num)
     return None
@@ -192,6 +204,8 @@ def report_key(fields: Fields) -> Key:
     """Return the same of a FIX message."""
     if fields["35"] == "j":
         return ("j", fields.get("379", ""), int(fields["45"]))
+    if fields["35"] == "r":
+        return ("r", int(fields["37"][1:]), fields["11"], fields["531"], int(fields["533"]))
     order_id = 0 if fields["37"] == "NONE" else int(fields["37"][1:])
     if fields["35"] == "9":
         return ("9", order_id, fields["11"], fields["41"], fields["39"])
@@ -209,7 +223,7 @@ def check_said(audit: Audit, session_id: int, *, is_drop_copy: bool) -> None:
     for event in audit.events:
         is_mine = getattr(event, "session_id", 0) == session_id
         if is_drop_copy:
-            is_mine = not isinstance(event, MessageThrottled)
+            is_mine = not isinstance(event, MessageThrottled | MassCancelReported | MassStatusReported)
         key = event_key(event, lots) if is_mine else None
         if key is not None:
             expected.append(key)

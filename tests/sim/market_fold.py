@@ -25,6 +25,7 @@ from matching.events import (
     CommandRefused,
     Event,
     Execution,
+    MassStatusReported,
     MessageThrottled,
     OrderRefused,
     Posted,
@@ -102,7 +103,9 @@ class MarketFold:
             if isinstance(event, Execution):
                 touched.add(event.instrument_id)
                 self._execution(event)
-            elif isinstance(event, OrderRefused):
+            elif isinstance(event, MassStatusReported) and event.execution is not None:
+                self._execution(event.execution)
+            elif isinstance(event, OrderRefused | MassStatusReported):
                 self._exec_id(event.exec_id)
             elif isinstance(event, Posted):
                 self._posted(command, event)

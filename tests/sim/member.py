@@ -7,7 +7,7 @@ from gateway.inbound import NO_TERMS
 from tests.sim.connection import Connection, Sent
 from tests.sim.fix import Fields, FindingError, Parsed, parse
 
-REPORTS: Final = frozenset("89j")
+REPORTS: Final = frozenset("89jr")
 OPEN: Final = frozenset("01")
 
 
@@ -149,6 +149,11 @@ class Member:
         sent = self._send("H", values=(cl_ord_id, None, "AAPL", "1", None))
         self.sent[sent.num] = sent
 
+    def ask_mass_status(self, values: tuple[Any, ...]) -> None:
+        """Send OrderMassStatusRequest(AF); after a reset nobody asks again."""
+        sent = self._send("AF", values=values)
+        self.sent[sent.num] = sent
+
     def repeat(self, sent: Sent) -> None:
         """Send a request that was sent before once more, with PossResend(97)=Y."""
         self.request(sent.msg_type, sent.values, poss_resend=True)
@@ -253,7 +258,11 @@ class Member:
         answered = fields.get("379") or fields.get("11", "")
         if answered in self.requests:
             self.answered.add(answered)
-        if fields["35"] != "8" or fields["37"] == "NONE":
+        if (fields.get("150") == "I" or fields.get("20") == "3") and fields.get("41") in self.requests:
+            # A repeat of a request whose order has taken another ClOrdID since: the status names it as OrigClOrdID.
+            self.answered.add(fields["41"])
+        if fields["35"] != "8" or fields["37"] == "NONE" or "584" in fields:
+            # A mass status tells of the orders of other sessions too, whose reports go to these.
             return
         order_id, status = fields["37"], fields["39"]
         known = self.open_orders.get(order_id)

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Final
 
-from gateway.inbound import NO_TERMS
+from gateway.inbound import NO_TERMS, SCOPE_NOT_OFFERED
 from tests.sim.configuration import LOT_E8, REFERENCE, TICK_E8
 from tests.sim.member import Member
 
@@ -23,6 +23,8 @@ def send_request(member: Member, random: Random) -> str:
         return _replace(member, random)
     if kind < 0.94:
         return _status(member, random)
+    if kind < 0.96 and member.begin_string != "FIX.4.2":
+        return _mass_request(member, random)
     return _nonsense(member, random)
 
 
@@ -72,6 +74,20 @@ def _status(member: Member, random: Random) -> str:
     # A status request has no id of its own in FIX.4.2: only what is asked about.
     member.ask_status(name)
     return f"asks for {name}"
+
+
+def _mass_request(member: Member, random: Random) -> str:
+    """Cancel or ask for many orders at once: all, a product, or one symbol; now and then with a fault."""
+    request_type = random.choice("1377")
+    symbol = random.choice((*SYMBOLS, "NONE")) if request_type == "1" else None
+    cfi_code = random.choice(("ESVUFR", "FFXXXX", "OCASPS")) if request_type == "3" else None
+    side = random.choice((None, None, "1", "2"))
+    scope = (symbol, cfi_code, None, side, None, *(None for _ in SCOPE_NOT_OFFERED))
+    if random.random() < 0.3:
+        member.ask_mass_status((member.new_id(), request_type, *scope))
+        return f"asks for all of {symbol or cfi_code or 'its orders'}"
+    member.request("q", (member.new_id(), request_type, *scope))
+    return f"cancels all of {symbol or cfi_code or 'its orders'}"
 
 
 def _nonsense(member: Member, random: Random) -> str:
