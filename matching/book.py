@@ -6,7 +6,7 @@ nothing of accounts, events or time; the order desk moves orders in and out.
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Final, TypeAlias
 
@@ -40,6 +40,14 @@ class Level:
         self.order_count = 0
         self.head: Order | None = None
         self.tail: Order | None = None
+
+
+def _orders_of(levels: Iterable[Level]) -> Iterator[Order]:
+    for level in levels:
+        order = level.head
+        while order is not None:
+            yield order
+            order = order.next
 
 
 class BookSide:
@@ -152,11 +160,11 @@ class BookSide:
 
     def orders(self) -> Iterator[Order]:
         """Yield the resting orders, best first."""
-        for level in self.all_levels():
-            order = level.head
-            while order is not None:
-                yield order
-                order = order.next
+        return _orders_of(self.all_levels())
+
+    def market_orders(self) -> Iterator[Order]:
+        """Yield the market orders that wait for an auction."""
+        return _orders_of(self.market_levels.values())
 
     def depth(self, levels: int) -> Depth:
         """Return (price, quantity, order count) of the best `levels` levels, best first; 0: of all."""
@@ -169,7 +177,7 @@ class Book:
 
     `is_plain`: the order desk's own loop is enough, because the instrument is in continuous trading, no order with
     terms rests, and no trigger is left over. `on_last` and `on_mark` watch the last and the mark price. `at_close` are
-    the orders that wait for the closing auction.
+    the orders that wait for the closing auction, `for_auction` those that rest for one auction alone.
     """
 
     __slots__ = (
@@ -177,6 +185,7 @@ class Book:
         "at_close",
         "bids",
         "exposures",
+        "for_auction",
         "has_due",
         "instrument",
         "is_plain",
@@ -195,6 +204,7 @@ class Book:
         self.exposures: dict[int, int] = {}
         self.pegs: dict[int, Order] = {}
         self.at_close: dict[int, Order] = {}
+        self.for_auction: dict[int, Order] = {}
         self.special_count = 0
         self.has_due = False
         self.is_plain = True

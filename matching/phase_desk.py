@@ -17,7 +17,7 @@ from matching.instrument import Auction, Instrument
 from matching.order import Order
 from matching.order_states import AFTER_FILL, AFTER_PARTIAL_FILL
 from matching.phases import CLOSING_AUCTION, DELISTED, TABLE, expires_at_end, follows, uncrosses
-from matching.types import EXEC_TRADE, MARKET, TradingPhase
+from matching.types import EXEC_TRADE, TradingPhase
 from matching.work import RESTATED_OTHER, Work
 
 
@@ -163,7 +163,7 @@ class PhaseDesk:
     def step(self, work: Work, out: list[Event]) -> bool:
         """Do the next step of an auction and tell whether it is over: trades first, then what may not stay expires.
 
-        Determining the price, and finding what expires, are each as much as a step may be.
+        Determining the price is a step of its own, done by the command.
         """
         instrument = self.instruments[work.target_id]
         auction = instrument.auction
@@ -178,7 +178,7 @@ class PhaseDesk:
             return False
         if auction.stage == "trading":
             auction.stage = "expiring"
-            work.order_ids, work.done = [order.order_id for order in _expiring(book, instrument.phase)], 0
+            work.order_ids, work.done = _expiring(book, instrument.phase), 0
             if work.order_ids:
                 return False
         for order_id in work.next_step():
@@ -289,9 +289,10 @@ def _price_levels(side: BookSide) -> Iterator[PriceLevel]:
     return ((level.price, level.qty + level.hidden_qty) for level in side.all_levels())
 
 
-def _expiring(book: Book, phase: TradingPhase) -> Iterator[Order]:
-    """Yield the orders that may not stay when the auction is over: market orders, and those for this auction alone."""
-    for side in (book.bids, book.asks):
-        for order in side.orders():
-            if order.ord_type == MARKET or expires_at_end(phase, order.time_in_force):
-                yield order
+def _expiring(book: Book, phase: TradingPhase) -> list[int]:
+    """Return the ids of the orders that may not stay when the auction is over, ascending: market orders, and those for
+    this auction alone.
+    """
+    found = [key for key, order in book.for_auction.items() if expires_at_end(phase, order.time_in_force)]
+    found += [order.order_id for side in (book.bids, book.asks) for order in side.market_orders()]
+    return sorted(set(found))

@@ -6,7 +6,7 @@ ORDERS_PER_STEP_MAX orders a step; the rest goes on with ContinueWork. Owner: th
 """
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from matching import pegs, refusals, work
 from matching.book import Book
@@ -27,6 +27,7 @@ from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES
 from matching.terms import PLAIN, Terms
 from matching.types import (
     AT_THE_CLOSE,
+    AT_THE_OPENING,
     BUY,
     EXEC_RESTATED,
     EXEC_STATUS,
@@ -40,6 +41,9 @@ from matching.types import (
 
 if TYPE_CHECKING:
     from matching.desk import OrderDesk
+
+FOR_AUCTION: Final = (AT_THE_OPENING, AT_THE_CLOSE)
+"""TimeInForce(59) of orders that are for one auction."""
 
 
 class SpecialDesk:
@@ -162,6 +166,8 @@ class SpecialDesk:
         """Let an order stand at the end of its queue."""
         book.place(order)
         order.session.open[order.order_id] = order
+        if order.time_in_force in FOR_AUCTION:
+            book.for_auction[order.order_id] = order
         extra = order.extra
         if extra is not None and extra.terms.reduce_only:
             self.reducing.setdefault(order.exposure, {})[order.order_id] = order
@@ -265,6 +271,7 @@ class SpecialDesk:
         if order.level is not None:
             book.withdraw(order)
         book.at_close.pop(order.order_id, None)
+        book.for_auction.pop(order.order_id, None)
         self._stop_reducing(order)
         self.stir(book)
 
@@ -282,6 +289,7 @@ class SpecialDesk:
         self.links.close(order, order.extra)
         book = self.desk.books[order.instrument_id]
         book.at_close.pop(order.order_id, None)
+        book.for_auction.pop(order.order_id, None)
         if book.pegs.pop(order.order_id, None) is not None:
             book.renew()
         self._stop_reducing(order)
@@ -508,6 +516,9 @@ class SpecialDesk:
                 in_groups += sum(len(group) for queues in (watch.up, watch.down) for group in queues.values())
             for order_id, order in book.pegs.items():
                 assert order.is_open(), f"pegged order {order_id} is open"
+            resting = [each for side in (book.bids, book.asks) for each in side.orders()]
+            for_auction = {each.order_id for each in resting if each.time_in_force in FOR_AUCTION}
+            assert for_auction == set(book.for_auction), "orders for one auction are listed"
         reducing = 0
         for order in self.desk.orders.values():
             extra = order.extra

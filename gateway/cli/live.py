@@ -237,11 +237,7 @@ def resume(
     calls for an auction first.
     """
     arguments = _because(reason, symbol=symbol, seconds=auction)
-    result = call_exchange(data, socket, "resume", arguments, as_json=as_json)
-    if as_json:
-        print_json({"ok": True, "result": result})
-    else:
-        print(f"{symbol} goes on: {result['phase']}")
+    _steer(data, socket, "resume", arguments, as_json=as_json, done=f"{symbol} goes on")
 
 
 def phase(

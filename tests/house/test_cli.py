@@ -227,7 +227,12 @@ def test_without_an_exchange_or_journal_is_one(tmp_path: Path, arguments: list[s
             ["halt", "AAPL", "--reason", "news"],
             ("trading_phase", {"symbol": "AAPL", "phase": "halted", "reason": "news"}),
         ),
-        (["resume", "AAPL"], ("trading_phase", {"symbol": "AAPL", "phase": "continuous", "reason": "no reason given"})),
+        (["resume", "AAPL"], ("resume", {"symbol": "AAPL", "seconds": 0, "reason": "no reason given"})),
+        (
+            ["phase", "AAPL", "closed"],
+            ("trading_phase", {"symbol": "AAPL", "phase": "closed", "reason": "no reason given"}),
+        ),
+        (["instruments", "delist", "AAPL"], ("delist", {"symbol": "AAPL", "reason": "no reason given"})),
         (["fix-log", "on"], ("fix_log", {"on": True})),
         (["snapshot"], ("snapshot", {})),
         (["stop"], ("stop", {})),

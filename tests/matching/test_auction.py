@@ -173,7 +173,7 @@ def test_closing_auction_is_executed_when_the_market_closes(exchange: Harness) -
     exchange.apply(sell("s", 10, 9_900, time_in_force="7"), sell("t", 15, 9_800, time_in_force="7"))
     events = exchange.finish(phase("closed"))
     assert fills(events) == [("b", 10, 9_899), ("t", 10, 9_899)]
-    assert brief(events)[2:4] == [("t", "C", "C", 0, 10), ("s", "C", "C", 0, 0)]
+    assert brief(events)[2:4] == [("s", "C", "C", 0, 0), ("t", "C", "C", 0, 10)]
     assert exchange.engine.instruments[1].auction_price == 9_899
 
 

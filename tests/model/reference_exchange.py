@@ -214,10 +214,11 @@ class ReferenceExchange:
             place=0,
         )
         would_take = command.post_only and self.best_against(order) is not None
-        if self.is_blocked(command.session_id, command.account_id):
-            reason: int | None = (
-                2 if any(work.kind == "end" for work in self.works[: self.first_block(command)]) else 99
-            )
+        phase_reason = self.phase_reason(command)
+        if phase_reason is not None:
+            reason: int | None = phase_reason
+        elif self.is_blocked(command.session_id, command.account_id):
+            reason = 2 if any(work.kind == "end" for work in self.works[: self.first_block(command)]) else 99
         else:
             reason = self.risk.check(order, None, would_take=would_take)
         if reason is not None:
@@ -231,9 +232,17 @@ class ReferenceExchange:
         self.say(order, "0")
         order.place = self.exec_id
         self.trade(order)
-        if order.leaves and (order.ord_type == "1" or order.time_in_force in ("3", "4")):
+        if order.leaves and self.must_expire(order):
             order.status = "C"
             self.say(order, "C")
+
+    def phase_reason(self, command: c.NewOrder) -> int | None:
+        """OrdRejReason(103) of an order of a kind that the phase does not take; here each phase takes all or none."""
+        del command
+        return None
+
+    def must_expire(self, order: ReferenceOrder) -> bool:
+        return order.ord_type == "1" or order.time_in_force in ("3", "4")
 
     def first_block(self, command: c.NewOrder) -> int:
         """How many pieces of work there are up to the first that blocks this order."""
@@ -557,9 +566,16 @@ class ReferenceExchange:
             "end": lambda o: True,
         }
         work = ReferenceWork(kind, target_id, [o.order_id for o in self.orders if chosen[kind](o)])
+        begins = self.begin_first_step(work)
         self.works.append(work)
-        self.step(work)
+        if begins:
+            self.step(work)
         self.say_left()
+
+    def begin_first_step(self, work: ReferenceWork) -> bool:
+        """Tell whether new work begins at once."""
+        del work
+        return True
 
     def say_left(self) -> None:
         if self.works:

@@ -167,15 +167,10 @@ def check_market(audit: Audit, live: Engine) -> None:
 
 
 def check_queues(fold: MarketFold, live: Engine, instrument_id: int) -> None:
-    """Every queue stands in the order of price and time that the events give."""
+    """Every queue stands in the order of price and time that the events give; market orders before limit orders."""
     book = live.desk.books[instrument_id]
     for side, of_book in (("1", book.bids), ("2", book.asks)):
-        found = []
-        for level in of_book.levels.values():
-            order = level.head
-            while order is not None:
-                found.append(order.order_id)
-                order = order.next
+        found = [order.order_id for order in of_book.orders()]
         if found != fold.queue(instrument_id, side):
             raise FindingError("priority", f"orders stand as {found}, expected {fold.queue(instrument_id, side)}")
 

@@ -21,6 +21,7 @@ from matching.commands import (
     RequestStatus,
 )
 from matching.events import (
+    AuctionEnded,
     CancelRejected,
     CommandRefused,
     Event,
@@ -30,11 +31,14 @@ from matching.events import (
     OrderRefused,
     Posted,
     TradingDayEnded,
+    TradingPhaseSet,
 )
 from tests.sim.fix import FindingError
 
 ASKED = NewOrder | CancelOrder | ReplaceOrder | RefuseOrder | RefuseCancel | RequestStatus
 OPEN = ("0", "1")
+RESTING_PHASES = ("pre-open", "opening auction", "volatility halt", "closing auction")
+"""Phases in which orders rest without matching."""
 
 
 class FoldedOrder:
@@ -52,6 +56,7 @@ class FoldedOrder:
         self.cum = 0
         self.time_in_force = event.time_in_force
         self.priority = event.exec_id
+        self.is_market = event.ord_type == "1"
         self.is_open = True
         self.closed_by = 0
         """The command that closed it."""
@@ -61,6 +66,12 @@ class FoldedOrder:
     def rank(self) -> tuple[int, int]:
         """Price before time; the smallest trades first."""
         return (self.price if self.side == "2" else -self.price), self.priority
+
+    @property
+    def auction_rank(self) -> tuple[int, bool, int]:
+        """In an auction market orders go before limit orders of the same price."""
+        price, priority = self.rank
+        return price, not self.is_market, priority
 
 
 class MarketFold:
@@ -79,6 +90,7 @@ class MarketFold:
         self.last_exec_id = 0
         self.last_trade_id = 0
         self._resting: Execution | None = None
+        self._may_cross: set[int] = set()
         self._seq = 0
         self._day_ends_from = 0
         self._day_is_ending = False
@@ -109,11 +121,16 @@ class MarketFold:
                 self._exec_id(event.exec_id)
             elif isinstance(event, Posted):
                 self._posted(command, event)
+            elif isinstance(event, AuctionEnded):
+                self._may_cross.discard(event.instrument_id)
+            elif isinstance(event, TradingPhaseSet):
+                if event.phase in RESTING_PHASES:
+                    self._may_cross.add(event.instrument_id)
             elif isinstance(event, TradingDayEnded):
                 self._day_ended()
         if self._resting is not None:
             self._fail("fills", f"a fill has one side only: {self._resting}")
-        for instrument_id in sorted(touched):
+        for instrument_id in sorted(touched - self._may_cross):
             self._check_crossed(instrument_id)
 
     # -- answers ------------------------------------------------------------------------------------------------------
@@ -140,7 +157,7 @@ class MarketFold:
             and named.side == command.side
             and command.instrument_id in (0, named.instrument_id)
         )
-        if is_right and "used before" not in answers[0].text:
+        if is_right and "used before" not in answers[0].text and "auction" not in answers[0].text:
             self._fail("lost cancel", f"of an open order: {answers[0]}")
 
     def _check_repeat(self, command: NewOrder, answer: Event) -> None:
@@ -226,7 +243,10 @@ class MarketFold:
             return
         resting, self._resting = self._resting, None
         self._check_pair(resting, event)
-        self._check_priority(resting, event)
+        if event.is_auction:
+            self._check_auction(resting, event)
+        else:
+            self._check_priority(resting, event)
         for side in (resting, event):
             order = self._known(side)
             order.cum += side.last_qty
@@ -239,7 +259,7 @@ class MarketFold:
         self._settle(*((resting, event) if resting.side == "1" else (event, resting)))
 
     def _check_pair(self, resting: Execution, aggressor: Execution) -> None:
-        if resting.trade_id != self.last_trade_id + 1 or not aggressor.is_aggressor:
+        if resting.trade_id != self.last_trade_id + 1 or aggressor.is_aggressor == aggressor.is_auction:
             self._fail("fills", f"trade {resting.trade_id} after {self.last_trade_id}, {aggressor}")
         self.last_trade_id = resting.trade_id
         first, second = (
@@ -259,6 +279,16 @@ class MarketFold:
         is_within = resting.last_price <= limit if aggressor.side == "1" else resting.last_price >= limit
         if resting.last_price != best.price or not is_within:
             self._fail("priority", f"trade at {resting.last_price}: {resting} {aggressor}")
+
+    def _check_auction(self, buy: Execution, sell: Execution) -> None:
+        """Both orders are first on their side, market before limit at a price, and trade within their limits."""
+        for event in (buy, sell):
+            side = self._side(event.instrument_id, event.side)
+            best = min(side.values(), key=lambda order: order.auction_rank, default=None)
+            if best is None or best.order_id != event.order_id:
+                self._fail("priority", f"{best} comes before {event} in an auction")
+        if not self._known(sell).price <= sell.last_price <= self._known(buy).price:
+            self._fail("priority", f"outside of its limits: {buy} {sell}")
 
     def _close(self, order: FoldedOrder) -> None:
         order.is_open = False
@@ -345,15 +375,18 @@ class MarketFold:
     def queue(self, instrument_id: int, side: str) -> list[int]:
         """Return the ids of open orders of a side, the one that trades first in front."""
         return [
-            order.order_id for order in sorted(self._side(instrument_id, side).values(), key=lambda each: each.rank)
+            order.order_id
+            for order in sorted(self._side(instrument_id, side).values(), key=lambda each: each.auction_rank)
         ]
 
     def depth(self, instrument_id: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
-        """Return bids and asks as the engine does: (price, quantity, orders), best first."""
+        """Return bids and asks as the engine does: (price, quantity, orders), best first, without market orders."""
         sides = []
         for side in ("1", "2"):
             levels: dict[int, tuple[int, int]] = {}
             for order in self._side(instrument_id, side).values():
+                if order.is_market:
+                    continue
                 qty, count = levels.get(order.price, (0, 0))
                 levels[order.price] = (qty + order.leaves, count + 1)
             sides.append([(price, *levels[price]) for price in sorted(levels, reverse=side == "1")])

@@ -10,12 +10,15 @@ from matching.commands import (
     SetKillSwitch,
     SetReferencePrice,
     SetTradingPhase,
+    TellIndicativePrice,
 )
 from matching.engine import Engine
+from matching.phases import TABLE
 from matching.types import KillScope, TradingPhase
 from risk.engine import RiskEngine
 
 BY: Final = "operator"
+PHASES: Final = tuple(phase for phase in TABLE if phase != "delisted")
 
 
 class Calendar(Protocol):
@@ -26,6 +29,9 @@ class Calendar(Protocol):
 
 def operators_command(random: Random, engine: Engine, calendar: Calendar) -> Command:
     """Return one command of an operator, valid or not. What is shut is opened again before much else is done."""
+    called = [each for each in engine.instruments.values() if TABLE[each.phase].calls]
+    if called and random.random() < 0.3:
+        return TellIndicativePrice(random.choice(called).instrument_id)
     shut = _opening(engine)
     if shut and random.random() < 0.7:
         return random.choice(shut)
@@ -35,7 +41,7 @@ def operators_command(random: Random, engine: Engine, calendar: Calendar) -> Com
         scope: KillScope = random.choice(("session", "account", "market"))
         return SetKillSwitch(scope, 0 if scope == "market" else random.randrange(1, 4), True, BY, "simulated")
     if kind == 1:
-        phase: TradingPhase = random.choice(("continuous", "halted", "closed"))
+        phase: TradingPhase = random.choice(PHASES)
         return SetTradingPhase(instrument.instrument_id, phase, BY, "simulated")
     if kind == 2:
         price = max(instrument.reference_price + random.randrange(-3, 4), 1)

@@ -101,6 +101,13 @@ class Watcher(Member):
             if instrument.symbol not in SYMBOLS:
                 continue
             book: Picture = {}
+            if not instrument.is_uncrossed:
+                # Before an auction the book is not shown.
+                if self.pictures[instrument.symbol]:
+                    raise FindingError(
+                        "market data", f"{self.name} sees the book of {instrument.symbol} before its auction"
+                    )
+                continue
             for side, depth in zip(SIDES, engine.depth(instrument.instrument_id, 0), strict=True):
                 for price, qty, _ in depth:
                     level = (side, Decimal(price * TICK_E8[instrument.symbol]) / 10**8)
