@@ -69,7 +69,7 @@ class Harness {
       : options_(small_options()),
         schema_(make_schema()),
         outbox_(0),
-        context_{options_, schema_, outbox_, log_, {}, 0, now_s * 1000000000, 1, 0, nullptr, 0, 0, 0, 0, 0, 0, 0, {}},
+        context_{options_, schema_, outbox_, log_, {}, 0, now_s * 1000000000, 1, 0, {}, 0, 0, 0, 0, 0, 0, 0, {}},
         version_(settings % version_count),
         entry_(std::make_shared<SessionEntry>(spec_from(settings), dictionaries_of(version_, settings & 64), 0)) {
     HOLDS(directory_.add(entry_));
@@ -136,7 +136,10 @@ void Harness::step(std::string_view line) {
     case 'r': context_.released = serial_; break;
     case 'd': drain(); break;
     case 'g': supply(); break;
-    case 'u': host().pump(); break;
+    case 'u':
+      host().pump();
+      host().go_on(2);
+      break;
     case 't':
       context_.now_ns += std::atoi(rest.substr(0, 3).c_str()) * INT64_C(1000000000);
       context_.monotonic += uint64_t(std::atoi(rest.substr(0, 3).c_str())) * 1000000000;
@@ -184,9 +187,11 @@ void Harness::raw(std::string_view body) {
   input(text + trailer);
 }
 
-// As IoThread::process does it.
+// As IoThread::read_turn does it.
 void Harness::input(const std::string& bytes) {
-  if (!connection_ || connection_->closing || !host().takes_input()) return;
+  if (!connection_ || connection_->closing) return;
+  host().go_on(64);
+  if (connection_->closing || !host().takes_input()) return;
   connection_->framer.feed(bytes.data(), bytes.size());
   std::string_view message;
   while (connection_->host && host().connection() == connection_.get()) {
@@ -262,7 +267,10 @@ void Harness::operate(char what) {
 // --- checks ----------------------------------------------------------------------------------------------------------
 
 void Harness::settle() {
-  if (std::unique_ptr<Chunk> chunk = std::move(context_.chunk)) check_inbound(*chunk);
+  std::vector<Filled>& filled = context_.take_filled();
+  HOLDS(filled.size() <= 1);
+  for (const Filled& one : filled) check_inbound(*one.chunk);
+  filled.clear();
   std::vector<Outbound>& items = outbox_.take();
   for (const Outbound& item : items) check_outbound(item);
   items.clear();
