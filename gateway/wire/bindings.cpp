@@ -484,7 +484,9 @@ PyObject* PyWire::convert(Poll& poll) {
     Chunk& chunk = *taken.chunk;
     if (!oldest || chunk.read_ns < oldest) oldest = chunk.read_ns;
     for (size_t i = 0; i < taken.items; ++i) {
-      const nb::object item = nb::steal(inbound(chunk.items[chunk.items_taken++], chunk));
+      const Inbound& next = chunk.items[chunk.items_taken++];
+      if (next.kind == Inbound::reset) taken.queue->resets.fetch_sub(1);
+      const nb::object item = nb::steal(inbound(next, chunk));
       if (PyList_Append(in.ptr(), item.ptr()) != 0) throw nb::python_error();
     }
   }

@@ -49,6 +49,7 @@ struct InboundQueue : private Counted {
   const int io;
   std::atomic<size_t> unpolled{0};   // items from the moment when they are made until they are polled
   std::atomic<bool> held{false};     // its socket is not read: the poll that makes room kicks the IO thread
+  std::atomic<size_t> resets{0};     // resets of numbers that are not polled yet
   Chunk* open = nullptr;             // of this turn; the IO thread's
 
   // The hub's, behind its lock.

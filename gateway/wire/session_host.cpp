@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t cut_kinds_max = 64;
 constexpr size_t written_ranges_max = 64;
+constexpr size_t resets_max = 32;  // of one session, before the first of them is polled: each is work for the journal
 
 // The registry inside of FIX::Session has a lock that is not safe between threads.
 std::mutex& registry_mutex() {
@@ -248,6 +249,8 @@ void SessionHost::on_store_reset(int64_t now_s) {
   written_beyond_.clear();
   reported_target_ = 1;
   context_.outbox.add_epoch(spec().session_id, epoch_, now_s, 1, 1);
+  if (queue_->resets.load() > resets_max && connection_)
+    cut_after_call_ = "numbers were reset more than " + std::to_string(resets_max) + " times in a row";
 }
 
 // --- output ----------------------------------------------------------------------------------------------------------
@@ -351,6 +354,7 @@ void SessionHost::written(int epoch, uint64_t first_num, uint64_t last_num) {
 
 Inbound& SessionHost::emit(Inbound::Kind kind) {
   Chunk& chunk = inbound();
+  if (kind == Inbound::reset) queue_->resets.fetch_add(1);
   chunk.items.emplace_back();
   Inbound& item = chunk.items.back();
   item.kind = kind;

@@ -318,6 +318,7 @@ void Harness::check_inbound(const Chunk& chunk) {
         HOLDS(item.other == inbound_epoch_ && item.epoch == inbound_epoch_ + 1);
         inbound_epoch_ = item.epoch;
         next_target_ = 1;
+        host().queue().resets.fetch_sub(1);
         break;
       case Inbound::resend:
         HOLDS(item.begin >= 1 && item.begin <= item.end && item.end - item.begin < uint64_t(options_.resend_slice) + 1);
