@@ -109,19 +109,9 @@ def test_pins_name_exact_versions() -> None:
     assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9.]+", pin)] == []
 
 
-def test_continuous_integration_runs_what_the_readme_tells(tmp_path: Path) -> None:
-    tmp_path.joinpath("make").write_text(f'#!/bin/bash\necho "$PWD: $@" >>"{tmp_path}/asked"\n')
+def test_continuous_integration_runs_exactly_make_test(tmp_path: Path) -> None:
+    tmp_path.joinpath("make").write_text(f'#!/bin/bash\necho "$PWD: $@" >"{tmp_path}/asked"\n')
     tmp_path.joinpath("make").chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     subprocess.run([str(ROOT / ".ci" / "run")], env=environment, cwd=tmp_path, check=True)
-    assert tmp_path.joinpath("asked").read_text() == f"{ROOT}: test\n{ROOT}: sanitize\n"
-    readme = ROOT.joinpath("README.md").read_text("utf-8")
-    assert all(f"    make {target} " in readme for target in ("test", "sanitize"))
-
-
-def test_continuous_integration_ends_with_the_first_step_that_fails(tmp_path: Path) -> None:
-    tmp_path.joinpath("make").write_text(f'#!/bin/bash\necho "$@" >>"{tmp_path}/asked"\nexit 2\n')
-    tmp_path.joinpath("make").chmod(0o755)
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    result = subprocess.run([str(ROOT / ".ci" / "run")], env=environment, cwd=tmp_path, check=False)
-    assert (result.returncode, tmp_path.joinpath("asked").read_text()) == (2, "test\n")
+    assert tmp_path.joinpath("asked").read_text() == f"{ROOT}: test\n"
