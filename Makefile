@@ -12,12 +12,12 @@ BIN := $(VENV)/bin
 CACHE := .cache
 CONFIG := config
 DATA := data
-NATIVE := CMakeLists.txt $(wildcard gateway/wire/*.cpp gateway/wire/*.hpp gateway/wire/*.h gateway/wire/*.cmake)
+NATIVE := CMakeLists.txt $(wildcard $(addprefix gateway/wire/*.,cpp hpp h cmake) $(addprefix tests/wire/fuzz/*.,cpp hpp cmake))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help setup run demo test lint types unit format wheel wheel-test bench bench-small soak sanitize interop \
+.PHONY: help setup run demo test lint types unit format wheel wheel-test bench bench-small soak sanitize fuzz interop \
         quickfix-wheel clean
 
 help: ## this list
@@ -103,9 +103,17 @@ soak: setup $(MADE)/trace ## long runs: kills under load, an hour at half load, 
 	$(BIN)/python -m pytest -m soak --collect-only -q --no-header | grep '::'
 	OUTCRY_SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/python -m pytest -m soak -v --durations=0
 
-sanitize: setup ## the wire's tests under the thread and the address sanitizer
-	@$(BIN)/python tests/wire/run_sanitized.py thread
-	$(BIN)/python tests/wire/run_sanitized.py address
+sanitize: setup ## the wire's tests under the thread, the address and the undefined-behaviour sanitizer
+	@for kind in thread address undefined; do $(BIN)/python tests/wire/run_sanitized.py $$kind; done
+
+FUZZ_SECONDS := 60
+FUZZ_TARGETS :=
+$(MADE)/clang: $(MADE)/python
+	@.ci/system fuzz
+	touch $@
+
+fuzz: setup $(MADE)/clang ## looks for inputs that break the wire: FUZZ_SECONDS=60 each, FUZZ_TARGETS="framer decode ..."
+	@nice $(BIN)/python -m tests.wire.fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 # The real QuickFIX initiator is one C++ file of 5.8 MB; without optimisation it compiles in a fraction of the time, and
 # how fast it runs is of no interest here.

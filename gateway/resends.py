@@ -10,6 +10,7 @@ Owner: the matching thread.
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -23,12 +24,12 @@ from gateway.wire import Inbound, Wire
 from matching.codec import Unsent
 from matching.journal import JournalCorruptError
 
-SLICES_PER_TURN_MAX: Final = 2
-"""Slices answered in one turn, so that orders never wait for more than these (each at most 1,000 messages)."""
+READ_PER_TURN_MAX: Final = 64
+"""Messages read for resends in one turn, so that orders never wait for more."""
 SLICE_BYTES_MAX: Final = 1 << 22
-ANEW_PER_TURN_MAX: Final = 500
+ANEW_PER_TURN_MAX: Final = 64
 """Messages of ended epochs in one turn: no more are read when there are so many."""
-ANEW_BYTES_MAX: Final = 1 << 17
+ANEW_BYTES_MAX: Final = 1 << 14
 ENDED_EPOCHS_MAX: Final = 64
 """A session whose numbers began anew more often than this, before what it had left was sent anew, is cut."""
 ADMIN_TYPES: Final = frozenset("012345A")
@@ -36,6 +37,15 @@ HEADER_TAGS: Final = frozenset({"8", "9", "34", "35", "43", "49", "52", "56", "9
 NUMBER_MAX: Final = (1 << 62) - 1
 
 log = structlog.get_logger("resends")
+
+
+@dataclass(slots=True)
+class _Slice:
+    """A slice that the wire has asked for, and what was read of it: up to `number`."""
+
+    item: Inbound
+    number: int
+    runs: list[tuple[int, int, bytes]] = field(default_factory=list)
 
 
 class Resends:
@@ -49,6 +59,7 @@ class Resends:
         self._pipeline = pipeline
         self._sessions = sessions
         self._requests: deque[Inbound] = deque()
+        self._reading: _Slice | None = None
         self._fault_point = fault_point
         # By session id: what the wire says of each ended epoch, that it was written through. The journal knows less.
         self._resetting: dict[int, dict[int, int]] = {
@@ -58,9 +69,9 @@ class Resends:
 
     def has_work(self) -> bool:
         """Tell whether something can be done without waiting for new input."""
-        if not self._requests:
-            return bool(self._resetting)
-        return bool(self._resetting) or any(self._pipeline.is_committed(item[6], item[7]) for item in self._requests)
+        if self._resetting or self._reading is not None:
+            return True
+        return any(self._pipeline.is_committed(item[6], item[7]) for item in self._requests)
 
     def requested(self, item: Inbound) -> None:
         """Take up a request of the wire for one slice."""
@@ -76,38 +87,46 @@ class Resends:
 
     def go_on(self, begin_batch: Callable[..., None]) -> None:
         """Answer slices whose bytes are committed, and stage reports of ended epochs anew; bounded work."""
-        if not self._requests and not self._resetting:
-            return
-        answered = 0
-        for _ in range(len(self._requests)):
-            item = self._requests.popleft()
-            if answered < SLICES_PER_TURN_MAX and self._pipeline.is_committed(item[6], item[7]):
-                self._answer(item)
-                answered += 1
-            else:
-                self._requests.append(item)
+        if self._reading is None and self._requests:
+            self._reading = self._next_committed()
+        if self._reading is not None:
+            self._go_on_reading(self._reading)
         if self._resetting and self._storage.journal.last.batch_seq >= self._anew_batch_seq:
             self._go_on_anew(begin_batch)
 
-    def _answer(self, item: Inbound) -> None:
-        _, session_id, epoch, request_id, begin, end, _, _ = item
+    def _next_committed(self) -> _Slice | None:
+        """Take the oldest request of which everything that was numbered before is in the journal."""
+        for _ in range(len(self._requests)):
+            item = self._requests.popleft()
+            if self._pipeline.is_committed(item[6], item[7]):
+                return _Slice(item, item[4])
+            self._requests.append(item)
+        return None
+
+    def _go_on_reading(self, wanted: _Slice) -> None:
+        """Read the next messages of a slice; hand it to the wire when it is whole."""
+        _, session_id, epoch, request_id, _, end, _, _ = wanted.item
         session = self._sessions.by_id.get(session_id)
         if session is None:
+            self._reading = None
             return
-        runs: list[tuple[int, int, bytes]] = []
-        holes: list[tuple[int, int]] = []
-        number = begin
+        through = min(end, wanted.number + READ_PER_TURN_MAX - 1)
+        gaps: list[tuple[int, int]] = []
         try:
-            while number <= end:
-                found, number = self._storage.journal.messages(session_id, epoch, number, end, SLICE_BYTES_MAX)
-                runs += found
-            holes = self._storage.journal.holes(session_id, epoch, begin, end)
+            found, wanted.number = self._storage.journal.messages(
+                session_id, epoch, wanted.number, through, SLICE_BYTES_MAX
+            )
+            wanted.runs += found
+            if wanted.number <= end:
+                return
+            # Only numbers that were never a stored message may be gap-filled; the wire cuts the session for any other
+            # hole.
+            gaps = [(low, high) for low, high in _holes(wanted) if high <= session.state.reserved_through]
         except JournalCorruptError as error:
             # A damaged page is never served and never stops the market: the wire cuts this session, with the reason.
             log.error("resend from a damaged journal", session=session.name, error=str(error))
-        # Only numbers that were never a stored message may be gap-filled; the wire cuts the session for any other hole.
-        gaps = [(low, high) for low, high in holes if high <= session.state.reserved_through]
-        self._wire.supply(session_id, request_id, runs, gaps)
+        self._reading = None
+        self._wire.supply(session_id, request_id, wanted.runs, gaps)
 
     def _go_on_anew(self, begin_batch: Callable[..., None]) -> None:
         """Stage a slice of the next session that can go on; forget the sessions that have no more."""
@@ -151,6 +170,16 @@ class Resends:
                 chosen = report_bodies(blob, poss_resend=unsent.poss_resend)
                 bodies += [(session.session_id, kind, body) for kind, body in chosen]
         return bodies, msgspec.structs.replace(unsent, begin=number) if number <= NUMBER_MAX else None
+
+
+def _holes(wanted: _Slice) -> list[tuple[int, int]]:
+    """Return the ranges of a slice that was read to its end for which nothing is stored, ascending."""
+    holes, number, end = [], wanted.item[4], wanted.item[5]
+    for first, count, _ in wanted.runs:
+        if first > number:
+            holes.append((number, first - 1))
+        number = first + count
+    return [*holes, (number, end)] if number <= end else holes
 
 
 def report_bodies(blob: bytes, *, poss_resend: bool) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,8 @@ def build_wire(settings: ExchangeSettings) -> Wire:
             "io_threads": settings.io_threads,
             "in_queue_max": bounds.inbound_messages_max,
             "batch_max": bounds.batch_messages_max,
+            # Two batches of one session: while one is matched the next is read.
+            "session_queue_max": min(bounds.inbound_messages_max, 2 * bounds.batch_messages_max),
             "out_bytes_max": bounds.outbound_bytes_per_session_max,
             # A resend pauses while the connection holds this much; it has to stay clear of the bound for slow peers.
             "resend_buffer_bytes": min(1 << 20, bounds.outbound_bytes_per_session_max // 4),

@@ -478,26 +478,24 @@ PyObject* PyWire::outbound(const Outbound& item) {
 }
 
 PyObject* PyWire::convert(Poll& poll) {
-  const size_t batch_max = size_t(wire_.options().batch_max);
   nb::object in = nb::steal(checked(PyList_New(0))), out = nb::steal(checked(PyList_New(Py_ssize_t(poll.outbound.size()))));
   for (size_t i = 0; i < poll.outbound.size(); ++i) PyList_SET_ITEM(out.ptr(), Py_ssize_t(i), outbound(poll.outbound[i]));
   uint64_t oldest = 0;
-  size_t taken = 0;
-  for (auto& chunk : poll.chunks) {
-    if (!oldest) oldest = chunk->read_ns;
-    while (chunk->items_taken < chunk->items.size() && taken < batch_max) {
-      const nb::object item = nb::steal(inbound(chunk->items[chunk->items_taken++], *chunk));
+  for (Taken& taken : poll.taken) {
+    Chunk& chunk = *taken.chunk;
+    if (!oldest || chunk.read_ns < oldest) oldest = chunk.read_ns;
+    for (size_t i = 0; i < taken.items; ++i) {
+      const Inbound& next = chunk.items[chunk.items_taken++];
+      if (next.kind == Inbound::reset) taken.queue->resets.fetch_sub(1);
+      const nb::object item = nb::steal(inbound(next, chunk));
       if (PyList_Append(in.ptr(), item.ptr()) != 0) throw nb::python_error();
-      ++taken;
     }
-    // Only the last one can have something left.
-    if (chunk->items_taken < chunk->items.size()) wire_.hub().give_back(std::move(chunk));
   }
   {
     nb::gil_scoped_release release;
-    poll.chunks.clear();
+    wire_.hub().polled(poll);
+    poll.taken.clear();
     poll.outbound.clear();
-    if (taken) wire_.hub().taken(taken);
   }
   return tuple_of(in.release().ptr(), out.release().ptr(), number(oldest));
 }

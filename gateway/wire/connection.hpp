@@ -31,6 +31,7 @@ struct Connection : private Counted {
   bool shut = false;             // our side of the socket is shut, the peer's is awaited
   bool dead = false;             // is removed at the end of the turn
   bool listed = false;           // is in the IO thread's list of connections that hold bytes
+  bool pending = false;          // the framer may have whole messages that wait for their turn
   bool hung_up = false;          // the peer has ended its side: the end stands behind the last bytes
   uint64_t close_at_ns = 0;
 };

@@ -19,7 +19,7 @@ IoThread::IoThread(int index, const Options& options, const Schema& schema, Hub&
     : options_(options),
       hub_(hub),
       outbox_(index),
-      context_{options, schema, outbox_, log, {}, index, wall_ns(), monotonic_ns(), 0, nullptr, 0, 0, 0, 0, 0, 0, 0, {}},
+      context_{options, schema, outbox_, log, {}, index, wall_ns(), monotonic_ns(), 0, {}, 0, 0, 0, 0, 0, 0, 0, {}},
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       buffer_(read_bytes) {
   CHECK(epoll_ >= 0);
@@ -112,13 +112,13 @@ void IoThread::turn(int timeout_ms) {
   context_.released = released_.load();
   // What is staged or released does not wait for the reading of a full socket.
   write_all();
-  hub_.publish(nullptr, outbox_.take());
+  hub_.publish(context_.take_filled(), outbox_.take());
   read_all();
   pump_all();
   if (context_.monotonic >= next_tick_ns_) tick_all();
   write_all();
   drop_dead();
-  hub_.publish(std::move(context_.chunk), outbox_.take());
+  hub_.publish(context_.take_filled(), outbox_.take());
 }
 
 void IoThread::run_tasks() {
@@ -136,19 +136,48 @@ void IoThread::run_tasks() {
 void IoThread::read_all() {
   for (size_t i = 0; i < connections_.size(); ++i) {
     Connection& connection = *connections_[i];
-    if (!connection.readable || connection.dead) continue;
-    if (!connection.closing && !hub_.has_room()) continue;  // on_room kicks
-    if (connection.host && !connection.host->takes_input()) continue;
+    const bool parked = connection.host && connection.host->has_parked();
+    if (connection.dead || !(connection.readable || connection.pending || parked)) continue;
     try {
-      read(connection);
+      read_turn(connection);
     } catch (const std::exception& error) {
       fail(connection, std::string("internal error: ") + error.what());
     }
-    if (connection.readable && !connection.dead) busy_ = true;
   }
 }
 
-void IoThread::read(Connection& connection) {
+// How many messages of the connection's session may be taken up in this turn. With 0 there is a call when that changes:
+// a poll kicks, a resend that goes on is a task or makes the loop busy.
+size_t IoThread::room(const Connection& connection) {
+  SessionHost* const host = connection.host;
+  if (!host || host->connection() != &connection) return 0;
+  return host->takes_input() || host->has_parked() ? hub_.room(host->queue()) : 0;
+}
+
+// A slice at most: first what waited behind a resend, then what has come already, and only then more bytes.
+void IoThread::read_turn(Connection& connection) {
+  SessionHost* const host = connection.host;
+  if (host && host->connection() == &connection) {
+    size_t left = room(connection);
+    left -= host->go_on(left);
+    if (connection.pending) left = process(connection, left);
+    if (left == 0) return note_waiting(connection);
+    if (connection.readable && !connection.pending && host->takes_input()) read(connection, left);
+  } else {
+    connection.pending = false;
+    if (connection.readable) read(connection, 0);
+  }
+  note_waiting(connection);
+}
+
+// There may be more of it: the loop does not sleep, unless it will be called.
+void IoThread::note_waiting(const Connection& connection) {
+  const bool is_live = connection.host && connection.host->connection() == &connection;
+  const bool waits = connection.readable || connection.pending || (is_live && connection.host->has_parked());
+  if (waits && !connection.dead && (!is_live || room(connection) > 0)) busy_ = true;
+}
+
+void IoThread::read(Connection& connection, size_t messages_max) {
   const long length = connection.socket.read(buffer_.data(), buffer_.size());
   if (length == Socket::would_block) {
     connection.readable = false;
@@ -165,13 +194,19 @@ void IoThread::read(Connection& connection) {
   if (size_t(length) < buffer_.size() && !connection.socket.is_tls() && !connection.hung_up) connection.readable = false;
   if (connection.closing) return;  // nothing that comes now counts
   connection.framer.feed(buffer_.data(), size_t(length));
-  process(connection);
+  process(connection, messages_max);
 }
 
-void IoThread::process(Connection& connection) {
+// Returns what is left of `messages_max`.
+size_t IoThread::process(Connection& connection, size_t messages_max) {
   std::string_view message;
+  connection.pending = false;
   // The session may end its connection with any message.
   while (connection.host && connection.host->connection() == &connection) {
+    if (messages_max == 0) {
+      connection.pending = true;
+      return 0;
+    }
     const Framer::Result result = connection.framer.next(message);
     if (result == Framer::Result::need_more) break;
     if (result == Framer::Result::cut) {
@@ -179,8 +214,10 @@ void IoThread::process(Connection& connection) {
       break;
     }
     connection.host->input(message);
+    --messages_max;
   }
   connection.framer.shrink();
+  return messages_max;
 }
 
 void IoThread::pump_all() {
@@ -190,13 +227,21 @@ void IoThread::pump_all() {
       const HostPump state = host->pump();
       if (state.active) ++resends_;
       if (state.more) busy_ = true;
+      // What waited behind a resend that is over.
+      if (host->has_parked() && hub_.room(host->queue()) > 0) busy_ = true;
     });
   }
 }
 
 void IoThread::tick_all() {
   next_tick_ns_ = context_.monotonic + uint64_t(options_.tick_ms) * ms;
-  for (auto& [id, host] : hosts_) guarded(*host, [host = host.get()] { host->tick(); });
+  for (auto& [id, host] : hosts_) {
+    guarded(*host, [host = host.get()] {
+      const Connection* const connection = host->connection();
+      if (connection && (connection->pending || connection->readable || host->has_parked())) host->keep_alive();
+      host->tick();
+    });
+  }
 }
 
 // --- output ----------------------------------------------------------------------------------------------------------
@@ -340,7 +385,7 @@ void IoThread::close_all() {
   holding_.clear();
   connections_.clear();
   hosts_.clear();
-  hub_.publish(std::move(context_.chunk), outbox_.take());
+  hub_.publish(context_.take_filled(), outbox_.take());
 }
 
 // --- tasks -----------------------------------------------------------------------------------------------------------
@@ -386,7 +431,7 @@ void IoThread::adopt(Handover& handover, const std::shared_ptr<SessionEntry>& en
     host->adopt(connection, handover.logon);
     if (host->connection() != &connection) return;
     connection.framer.feed(handover.rest.data(), handover.rest.size());
-    process(connection);
+    process(connection, size_t(options_.session_slice));
   });
 }
 

@@ -77,8 +77,11 @@ class IoThread : private Counted {
   int wait_ms() const;
   void run_tasks();
   void read_all();
-  void read(Connection& connection);
-  void process(Connection& connection);
+  void read_turn(Connection& connection);
+  size_t room(const Connection& connection);
+  void note_waiting(const Connection& connection);
+  void read(Connection& connection, size_t messages_max);
+  size_t process(Connection& connection, size_t messages_max);
   void pump_all();
   void tick_all();
   void write_all();

@@ -12,6 +12,8 @@ const std::map<std::string, int64_t Options::*>& bounds() {
   static const std::map<std::string, int64_t Options::*> table = {
       {"io_threads", &Options::io_threads},
       {"in_queue_max", &Options::in_queue_max},
+      {"session_queue_max", &Options::session_queue_max},
+      {"session_slice", &Options::session_slice},
       {"batch_max", &Options::batch_max},
       {"out_bytes_max", &Options::out_bytes_max},
       {"md_bytes_max", &Options::md_bytes_max},

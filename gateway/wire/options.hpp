@@ -12,7 +12,9 @@ namespace outcry::wire {
 /// Every capacity of the wire. Bytes, counts and milliseconds, as the names say.
 struct Options {
   int64_t io_threads = 1;
-  int64_t in_queue_max = 65536;                     // inbound items not polled yet; then sockets are not read
+  int64_t in_queue_max = 65536;                     // inbound items of all not polled yet; then sockets are not read
+  int64_t session_queue_max = 4096;                 // the same of one session; then its socket is not read
+  int64_t session_slice = 16;                       // messages of one session before it is another's turn
   int64_t batch_max = 1024;                         // inbound items of one poll
   int64_t out_bytes_max = 64 << 20;                 // released bytes that a peer has not taken, per connection
   int64_t md_bytes_max = 4 << 20;                   // above it published messages are dropped for that session

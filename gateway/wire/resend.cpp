@@ -156,24 +156,29 @@ void SessionHost::feed_resend(uint64_t begin, uint64_t end) {
 }
 
 void SessionHost::end_resend() {
-  std::deque<std::string> parked = std::move(resend_.parked);
   // What was never stored (market data) was filled over: the peer needs a fresh picture, as after a stall.
   if (resend_.has_gaps) emit(Inbound::slow);
   resend_ = ResendState();
-  while (!parked.empty() && connection_ && !resend_.active) {
-    const std::string message = std::move(parked.front());
-    parked.pop_front();
+}
+
+size_t SessionHost::go_on(size_t count) {
+  size_t fed = 0;
+  while (fed < count && has_parked()) {
+    const std::string message = std::move(parked_.front());
+    parked_.pop_front();
+    parked_bytes_ -= message.size();
+    if (read_header(message).msg_type == FIX::MsgType_ResendRequest) --parked_requests_;
     feed(message);
+    ++fed;
   }
-  if (!connection_) return;
-  for (const std::string& message : parked) park(message);
+  return fed;
 }
 
 void SessionHost::park(std::string_view message) {
-  resend_.parked.emplace_back(message);
-  resend_.parked_bytes += message.size();
+  parked_.emplace_back(message);
+  parked_bytes_ += message.size();
   if (read_header(message).msg_type != FIX::MsgType_ResendRequest) return;
-  if (++resend_.parked_requests > context_.options.resend_queue_max)
+  if (++parked_requests_ > context_.options.resend_queue_max)
     cut("more than " + std::to_string(context_.options.resend_queue_max) + " ResendRequests at once");
 }
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t cut_kinds_max = 64;
 constexpr size_t written_ranges_max = 64;
+constexpr size_t resets_max = 32;  // of one session, before the first of them is polled: each is work for the journal
 
 // The registry inside of FIX::Session has a lock that is not safe between threads.
 std::mutex& registry_mutex() {
@@ -25,12 +26,18 @@ FIX::UtcTimeStamp timestamp(int64_t wall_ns) {
 
 }  // namespace
 
-Chunk& HostContext::inbound() {
-  if (!chunk) {
-    chunk = std::make_unique<Chunk>();
-    chunk->read_ns = monotonic;
+Chunk& HostContext::inbound(const std::shared_ptr<InboundQueue>& queue) {
+  if (!queue->open) {
+    filled.push_back({queue, std::make_unique<Chunk>()});
+    queue->open = filled.back().chunk.get();
+    queue->open->read_ns = monotonic;
   }
-  return *chunk;
+  return *queue->open;
+}
+
+std::vector<Filled>& HostContext::take_filled() {
+  for (const Filled& one : filled) one.queue->open = nullptr;
+  return filled;
 }
 
 FIX::UtcTimeStamp HostContext::now() const { return timestamp(now_ns); }
@@ -38,6 +45,7 @@ FIX::UtcTimeStamp HostContext::now() const { return timestamp(now_ns); }
 SessionHost::SessionHost(HostContext& context, std::shared_ptr<SessionEntry> entry)
     : context_(context),
       entry_(std::move(entry)),
+      queue_(std::make_shared<InboundQueue>(context.io)),
       name_(spec().begin_string + ":" + spec().sender_comp_id + "->" + spec().target_comp_id),
       encoder_(spec().begin_string, spec().sender_comp_id, spec().target_comp_id),
       peer_encoder_(spec().begin_string, spec().target_comp_id, spec().sender_comp_id),
@@ -171,6 +179,9 @@ void SessionHost::disconnect() {
   connection->close_at_ns = context_.monotonic + uint64_t(context_.options.close_timeout_ms) * 1000000;
   if (kill_) connection->dead = true;
   resend_ = ResendState();
+  parked_.clear();
+  parked_bytes_ = 0;
+  parked_requests_ = 0;
   ahead_.clear();
   numbered_ = {};
   logout_sent_ns_ = 0;
@@ -238,6 +249,8 @@ void SessionHost::on_store_reset(int64_t now_s) {
   written_beyond_.clear();
   reported_target_ = 1;
   context_.outbox.add_epoch(spec().session_id, epoch_, now_s, 1, 1);
+  if (queue_->resets.load() > resets_max && connection_)
+    cut_after_call_ = "numbers were reset more than " + std::to_string(resets_max) + " times in a row";
 }
 
 // --- output ----------------------------------------------------------------------------------------------------------
@@ -340,7 +353,8 @@ void SessionHost::written(int epoch, uint64_t first_num, uint64_t last_num) {
 // --- helpers ---------------------------------------------------------------------------------------------------------
 
 Inbound& SessionHost::emit(Inbound::Kind kind) {
-  Chunk& chunk = context_.inbound();
+  Chunk& chunk = inbound();
+  if (kind == Inbound::reset) queue_->resets.fetch_add(1);
   chunk.items.emplace_back();
   Inbound& item = chunk.items.back();
   item.kind = kind;
@@ -350,7 +364,7 @@ Inbound& SessionHost::emit(Inbound::Kind kind) {
 }
 
 void SessionHost::set_text(Inbound& item, const std::string& text) {
-  Chunk& chunk = context_.inbound();
+  Chunk& chunk = inbound();
   item.text_at = chunk.text.size();
   item.text_length = uint32_t(text.size());
   chunk.text += text;

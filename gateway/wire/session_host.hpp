@@ -37,12 +37,14 @@ struct HostContext {
   int64_t now_ns = 0;                  // wall clock, read once a turn and before each piece of input
   uint64_t monotonic = 0;
   uint64_t released = 0;               // serials up to it may leave
-  std::unique_ptr<Chunk> chunk;        // inbound of this turn
+  std::vector<Filled> filled;          // inbound of this turn, a chunk for each session
   uint64_t messages_in = 0, messages_out = 0, bytes_in = 0, bytes_out = 0;
   uint64_t garbled = 0, md_dropped = 0, staged_unknown = 0;
   std::map<std::string, uint64_t> cuts;
 
-  Chunk& inbound();
+  Chunk& inbound(const std::shared_ptr<InboundQueue>& queue);
+  /// The turn ends: its inbound goes to Python. The caller publishes and empties the vector.
+  std::vector<Filled>& take_filled();
   FIX::UtcTimeStamp now() const;
 };
 
@@ -62,9 +64,6 @@ struct ResendState {
   bool supplied = false;
   uint64_t msg_seq_num = 0;            // of the ResendRequest
   std::deque<ResendEntry> entries;     // of the slice, not encoded yet
-  std::deque<std::string> parked;      // input that waits behind
-  size_t parked_bytes = 0;
-  int64_t parked_requests = 0;
 };
 
 /// What a step of a resend leaves: `active`, a resend is under way; `more`, there is another step to do at once.
@@ -107,6 +106,12 @@ class SessionHost final : public FIX::Application,
   void lost(const std::string& cause);            // the peer closed, or the socket failed
   void cut(const std::string& cause);             // we end the connection now
   bool takes_input() const;                       // false: leave further bytes in the socket
+  /// Takes up what waited behind a resend that is over, at most `count` messages; returns how many.
+  size_t go_on(size_t count);
+  bool has_parked() const { return !resend_.active && !parked_.empty(); }
+  /// Input that has come is not read yet: its peer is not silent.
+  void keep_alive();
+  InboundQueue& queue() { return *queue_; }
   Connection* connection() const { return connection_; }
 
   // Output.
@@ -175,6 +180,7 @@ class SessionHost final : public FIX::Application,
     return *const_cast<FIX::SessionState*>(static_cast<const FIX::SessionState*>(session_->getStore()));
   }
   void configure();
+  Chunk& inbound() { return context_.inbound(queue_); }
   Inbound& emit(Inbound::Kind kind);
   void set_text(Inbound& item, const std::string& text);
   void count_cut(const std::string& cause);
@@ -194,6 +200,7 @@ class SessionHost final : public FIX::Application,
 
   HostContext& context_;
   const std::shared_ptr<SessionEntry> entry_;
+  const std::shared_ptr<InboundQueue> queue_;
   const std::string name_;
   const Encoder encoder_, peer_encoder_;
   Store store_;
@@ -217,6 +224,9 @@ class SessionHost final : public FIX::Application,
   } numbered_;
   std::set<uint64_t> ahead_;           // numbers that Session has queued beyond a gap
   ResendState resend_;
+  std::deque<std::string> parked_;     // input that waits behind a resend
+  size_t parked_bytes_ = 0;
+  int64_t parked_requests_ = 0;
   int next_request_id_ = 1;
   struct {
     uint64_t begin = 0, end = 0, msg_seq_num = 0;

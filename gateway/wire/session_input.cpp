@@ -38,14 +38,21 @@ void check_fields(const FIX::FieldMap& map, const Dictionaries& dictionaries) {
 }  // namespace
 
 void SessionHost::input(std::string_view message) {
-  if (resend_.active)
+  if (resend_.active || !parked_.empty())
     park(message);
   else
     feed(message);
 }
 
 bool SessionHost::takes_input() const {
-  return !resend_.active || resend_.parked_bytes < size_t(context_.options.parked_bytes_max);
+  return parked_.empty() || (resend_.active && parked_bytes_ < size_t(context_.options.parked_bytes_max));
+}
+
+// QuickFIX measures the peer's silence by what it was given.
+void SessionHost::keep_alive() {
+  if (!connection_ || resend_.active) return;  // a resend that the peer does not take has its time limit
+  state().lastReceivedTime(context_.now());
+  state().testRequest(0);
 }
 
 void SessionHost::feed(std::string_view message) {
@@ -138,7 +145,8 @@ void SessionHost::fromApp(const FIX::Message& message, const FIX::SessionID&) {
   item.schema = index;
   item.number = number;
   item.flag = header.isSetField(FIX::FIELD::PossResend) && header.getField(FIX::FIELD::PossResend) == "Y";
-  extract(context_.schema.at(index), message, context_.chunk->values, context_.chunk->text);
+  Chunk& chunk = inbound();
+  extract(context_.schema.at(index), message, chunk.values, chunk.text);
   reported_target_ = number + 1;
 }
 

@@ -8,13 +8,14 @@ namespace outcry::wire {
 Wire::Wire(Schema schema, const Options& options)
     : options_(options),
       schema_(std::move(schema)),
-      hub_(size_t(options.in_queue_max)),
+      hub_({size_t(options.in_queue_max), size_t(options.session_queue_max), size_t(options.session_slice)}),
       gate_(options_, directory_, io_),
       sessions_per_io_(size_t(options.io_threads)) {
   for (int i = 0; i < int(options_.io_threads); ++i)
     io_.push_back(std::make_unique<IoThread>(i, options_, schema_, hub_, log_));
-  hub_.on_room = [this] {
-    for (auto& io : io_) io->kick();
+  hub_.on_room = [this](int io) {
+    for (int i = 0; i < int(io_.size()); ++i)
+      if (io < 0 || i == io) io_[size_t(i)]->kick();
   };
 }
 

@@ -1,4 +1,4 @@
-"""Runs the wire's tests under a sanitizer: `python tests/wire/run_sanitized.py thread|address [pytest arguments]`.
+"""Runs the wire's tests under a sanitizer: `run_sanitized.py thread|address|undefined [pytest arguments]`.
 
 Builds the extension with `-DOUTCRY_SANITIZE`, preloads the sanitizer's library (the interpreter itself is not built
 with it) and tells the tests' conftest which extension to load. A report of the sanitizer ends the run with 66.
@@ -10,12 +10,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+SUPPRESSIONS = ROOT / "tests" / "wire" / "undefined.supp"
 # The address sanitizer looks for the C++ library's throw when it starts.
-LIBRARIES = {"thread": ("libtsan.so",), "address": ("libasan.so", "libstdc++.so")}
+LIBRARIES = {
+    "thread": ("libtsan.so",),
+    "address": ("libasan.so", "libstdc++.so"),
+    "undefined": ("libubsan.so", "libstdc++.so"),
+}
 # OpenSSL and Python are not built for the thread sanitizer; what they do among themselves is not looked at.
 OPTIONS = {
     "thread": ("TSAN_OPTIONS", "exitcode=66 halt_on_error=0 ignore_noninstrumented_modules=1 history_size=4"),
     "address": ("ASAN_OPTIONS", "exitcode=66 detect_leaks=0 detect_stack_use_after_return=1"),
+    "undefined": ("UBSAN_OPTIONS", f"exitcode=66 print_stacktrace=1 suppressions={SUPPRESSIONS}"),
 }
 
 
