@@ -98,7 +98,7 @@ class Links:
     def before_trigger(self, order: Order, out: list[Event]) -> bool:
         """End everything that is linked to an order that is triggered, and cut it; False: it has ended itself."""
         link = _extra(order).link
-        if link is None:
+        if link is None or order is link.entry:
             return True
         self.shrink(link, out)
         if not order.is_open():
