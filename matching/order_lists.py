@@ -209,12 +209,14 @@ class OrderLists:
         """Let the orders enter, one after the other, as far as they are still open and wait for no entry."""
         book = self.desk.books[orders[0].instrument_id]
         for order in orders:
+            extra = order.extra
+            if extra is None or extra.for_entry:
+                continue
+            if extra.link is not None and extra.link in self.special.links.touched:
+                # The leg before it has traded as it came.
+                self.special.links.shrink(extra.link, out)
             if order.is_open():
-                link = None if order.extra is None else order.extra.link
-                if link is not None and link in self.special.links.touched:
-                    self.special.links.shrink(link, out)
-                if order.is_open():
-                    self.special.go_on(order, book, out)
+                self.special.go_on(order, book, out)
         self.special.run(out)
 
 

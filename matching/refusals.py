@@ -60,6 +60,7 @@ QTY_NO_NUMBER: Final = 11302
 QTY_NOT_POSITIVE: Final = 11303
 QTY_OFF_LOT: Final = 11304
 DISPLAY_QTY_OVER_QTY: Final = 11305
+DISPLAY_QTY_TOO_SMALL: Final = 11306
 DISPLAY_QTY_NO_NUMBER: Final = 11330
 DISPLAY_QTY_NOT_POSITIVE: Final = 11331
 DISPLAY_QTY_OFF_LOT: Final = 11332
@@ -167,6 +168,7 @@ TABLE: Final[dict[int, Row]] = {
     QTY_NOT_POSITIVE: Row("OrderQty(38) is not positive", "send at least one lot"),
     QTY_OFF_LOT: Row("OrderQty(38) is no multiple of the lot", "round to the lot"),
     DISPLAY_QTY_OVER_QTY: Row("the displayed quantity is above OrderQty(38)", "display less"),
+    DISPLAY_QTY_TOO_SMALL: Row("the displayed quantity is too small a part of OrderQty(38)", "display 1/100 or more"),
     DISPLAY_QTY_NO_NUMBER: Row("MaxFloor(111) or DisplayQty(1138) is no number", "send a plain decimal"),
     DISPLAY_QTY_NOT_POSITIVE: Row("MaxFloor(111) or DisplayQty(1138) is not positive", "show at least one lot"),
     DISPLAY_QTY_OFF_LOT: Row("MaxFloor(111) or DisplayQty(1138) is no multiple of the lot", "round to the lot"),

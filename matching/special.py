@@ -344,7 +344,7 @@ class SpecialDesk:
         if self.trims:
             return self._trim(out)
         if self.stirred:
-            _, book = self.stirred.popitem()
+            book = self.stirred.pop(next(iter(self.stirred)))
             return pegs.reprice(self, book, out) + 1
         order = self._next_due()
         if order is not None:
@@ -413,7 +413,8 @@ class SpecialDesk:
 
     def _trim(self, out: list[Event]) -> int:
         """Cut the reduce-only orders of one exposure to its position."""
-        exposure, _ = self.trims.popitem()
+        exposure = next(iter(self.trims))
+        del self.trims[exposure]
         orders = self.reducing.get(exposure, {})
         for order_id in sorted(orders):
             self._is_within_position(orders[order_id], out)

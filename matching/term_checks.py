@@ -29,6 +29,8 @@ TRIGGERED_TYPES: Final = (STOP, STOP_LIMIT, MARKET_IF_TOUCHED)
 """Types that wait for a trigger before they enter."""
 TAKING_TYPES: Final = (MARKET, STOP, MARKET_IF_TOUCHED)
 """Types that enter as market orders, and never rest in continuous trading."""
+PARTS_MAX: Final = 100
+"""An iceberg displays at least this part of its quantity, so that no aggressor meets more refills than that of it."""
 
 
 def terms_fault(
@@ -98,6 +100,12 @@ def _display_fault(
     if terms.display_qty > qty:
         found, bound = (decimal_text(each * instrument.lot_e8, E8) for each in (terms.display_qty, qty))
         return refusals.DISPLAY_QTY_OVER_QTY, f"the displayed quantity {found} is above OrderQty(38) {bound}"
+    if qty > terms.display_qty * PARTS_MAX:
+        found, bound = (
+            decimal_text(each * instrument.lot_e8, E8) for each in (terms.display_qty, -(-qty // PARTS_MAX))
+        )
+        text = f"the displayed quantity {found} is below {bound}, 1/{PARTS_MAX} of OrderQty(38)"
+        return refusals.DISPLAY_QTY_TOO_SMALL, text
     return None
 
 
