@@ -96,9 +96,11 @@ class Links:
                 self.special.cut(order, link.left(), "resized with the orders that it is linked to", out)
 
     def before_trigger(self, order: Order, out: list[Event]) -> bool:
-        """End everything that is linked to an order that is triggered, and cut it; False: it has ended itself."""
+        """End everything that is linked to a leg that is triggered, and cut it; False: it has ended itself. An entry
+        that is triggered leaves its legs as they are.
+        """
         link = _extra(order).link
-        if link is None:
+        if link is None or order is link.entry:
             return True
         self.shrink(link, out)
         if not order.is_open():
