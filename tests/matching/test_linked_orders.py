@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from matching import refusals
-from matching.commands import NewOrder, NewOrderList
-from matching.events import Execution, OrderListAnswered
+from matching import codec, refusals
+from matching.commands import Command, ExpireOrders, NewOrder, NewOrderList, SetMarkPrice
+from matching.events import Event, Execution, MarkPriceSet, OrderListAnswered
 from matching.terms import Terms
 from matching.types import FILL_OR_KILL, MARKET, STOP, ListKind
 from tests.matching.harness import Harness, brief, buy, cancel, replace, sell, status, text_of
@@ -33,6 +33,13 @@ def print_at(exchange: Harness, price: int, name: str) -> list[Any]:
     """One lot trades at a price between others; return what came after the trade."""
     other: dict[str, Any] = {"session_id": 3, "account_id": 3}
     return brief(exchange.apply(sell(f"{name}s", 1, price, **other), buy(f"{name}b", 1, price, **other)))[4:]
+
+
+def test_records_of_lists_marks_and_times_are_read_as_they_were_written() -> None:
+    commands: list[Command] = [order_list("oco", profit(), loss()), SetMarkPrice(1, 5, "x"), ExpireOrders(7)]
+    assert codec.decode_commands(codec.encode_commands(commands)) == commands
+    events: list[Event] = [OrderListAnswered(1, 7, "L1", (1, 2)), MarkPriceSet(1, 5)]
+    assert codec.decode_events(codec.encode_events(events)) == events
 
 
 def held_shares(exchange: Harness) -> int:
@@ -174,6 +181,21 @@ def test_market_entry_that_finds_nothing_takes_its_legs_with_it(special: Harness
     terms = Terms(take_profit=10_100, stop_loss=9_900)
     rows = brief(special.apply(buy("in", 10, 0, ord_type=MARKET, terms=terms)))
     assert [row[:2] for row in rows[3:]] == [("in", "C"), ("in-TP", "4"), ("in-SL", "4")]
+
+
+def test_entry_with_a_trigger_keeps_its_legs(special: Harness) -> None:
+    terms = Terms(stop_price=10_010, take_profit=10_100, stop_loss=9_900)
+    special.apply(buy("in", 10, 0, ord_type=STOP, terms=terms), sell("s", 4, 10_020))
+    rows = print_at(special, 10_010, "p")
+    assert rows == [
+        ("in", "L", "0", 10, 0),
+        ("s", "F", "2", 0, 4, (4, 10_020)),
+        ("in", "F", "1", 6, 4, (4, 10_020)),
+        ("in", "C", "C", 0, 4),
+        ("in-TP", "D", "0", 4, 0),
+        ("in-SL", "D", "0", 4, 0),
+    ]
+    assert special.book() == ([], [(10_100, 4, 1)])
 
 
 def test_bracket_with_one_leg_only(special: Harness) -> None:
