@@ -32,7 +32,11 @@ DISPLAY_QTY: Final = 1138
 SELF_MATCH_PREVENTION_ID: Final = 2362
 SELF_MATCH_PREVENTION_INSTRUCTION: Final = 2964
 TRIGGER_BASIS: Final = 5951
-"""Our own field TriggerBasis: L last, M mark; for sessions with ValidateUserDefinedFields=N, in every version."""
+TAKE_PROFIT_PX: Final = 5952
+STOP_LOSS_PX: Final = 5953
+"""Our own fields, for sessions with ValidateUserDefinedFields=N in every version. TriggerBasis: L last, M mark;
+TakeProfitPx, StopLossPx: prices of the legs that an entry brings with it.
+"""
 
 
 class Term(NamedTuple):
@@ -128,6 +132,8 @@ TERMS: Final = (
     Term(2676, "MaximumPriceDeviation"),
     Term(SELF_MATCH_PREVENTION_INSTRUCTION, "SelfMatchPreventionInstruction", "t"),
     Term(TRIGGER_BASIS, "TriggerBasis", "t"),
+    Term(TAKE_PROFIT_PX, "TakeProfitPx", "d"),
+    Term(STOP_LOSS_PX, "StopLossPx", "d"),
 )
 TERM_TAGS: Final = tuple(term.tag for term in TERMS)
 NOT_OFFERED: Final = {term.tag: term for term in TERMS if not term.kind}

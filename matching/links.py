@@ -99,7 +99,9 @@ class Links:
                 self.special.cut(order, link.left(), "resized with the orders that it is linked to", out)
 
     def before_trigger(self, order: Order, out: list[Event]) -> bool:
-        """End everything that is linked to an order that is triggered, and cut it; False: it has ended itself."""
+        """End everything that is linked to a leg that is triggered, and cut it; False: it has ended itself. An entry
+        that is triggered leaves its legs as they are.
+        """
         link = _extra(order).link
         if link is None or order is link.entry:
             return True
