@@ -10,7 +10,7 @@ from matching import refusals
 from matching.instrument import PRICE_TICKS_MAX, Instrument
 from matching.refusals import Refusal
 from matching.terms import Terms
-from matching.texts import decimal_text
+from matching.texts import decimal_text, time_text
 from matching.types import (
     E8,
     FILL_OR_KILL,
@@ -118,7 +118,7 @@ def _expiry_fault(terms: Terms, time_in_force: TimeInForce, time_ns: int) -> Ref
     if not terms.expire_ns:
         return refusals.EXPIRE_TIME_ABSENT, f"TimeInForce(59) {GOOD_TILL_DATE} needs ExpireTime(126)"
     if terms.expire_ns <= time_ns:
-        text = f"ExpireTime(126) {terms.expire_ns} is not after the order's time {time_ns}, in nanoseconds since 1970"
+        text = f"ExpireTime(126) {time_text(terms.expire_ns)} is not after the order's time {time_text(time_ns)}"
         return refusals.EXPIRE_TIME_PASSED, text
     return None
 

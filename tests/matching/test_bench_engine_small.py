@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench.bench_engine import run
 
-HASH = "4f2047d0fbb48fc5f1768550304467c8"
+HASH = "26c23cb52dab407e2c0eb49062ef522f"
 """Of all events and the state: changes with their formats and with the rules of matching, and with nothing else."""
 
 

@@ -400,7 +400,8 @@ class ReferenceSpecial(ReferenceExchange):
     def trigger(self, order: Any) -> None:
         if order.order_id in self.due:
             self.due.remove(order.order_id)
-        if order.link and not self.unlink_triggered(order):
+        is_leg = order.link and self.links[order.link - 1].entry != order.order_id
+        if is_leg and not self.unlink_triggered(order):
             return
         low, high = self.risk.band(order.instrument_id)
         price = order.price
