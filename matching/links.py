@@ -53,13 +53,16 @@ class Link:
 
 
 class Links:
-    """`touched` are links of which an order has traded or closed, in that order."""
+    """`touched` are links of which an order has traded or closed, in that order. `singles` are open orders by CompID
+    and ClOrdLinkID(583) whose counterpart has not come.
+    """
 
-    __slots__ = ("special", "touched")
+    __slots__ = ("singles", "special", "touched")
 
     def __init__(self, special: "SpecialDesk") -> None:
         self.special = special
         self.touched: dict[Link, None] = {}
+        self.singles: dict[tuple[str, str], Order] = {}
 
     def touch(self, extra: Extra) -> None:
         """An order with a link has traded: its legs may have to change."""

@@ -87,6 +87,9 @@ class SpecialDesk:
         if terms is not None and (terms.take_profit or terms.stop_loss):
             self.lists.enter_bracket(command, terms, book, time_ns, out)
             return
+        if terms is not None and terms.link_id:
+            self.lists.enter_linked(command, terms, book, time_ns, out)
+            return
         order = self.entry.take(command, book, time_ns, out)
         if order is not None:
             self.go_on(order, book, out)
@@ -259,6 +262,9 @@ class SpecialDesk:
             return
         self.expiries.discard(order)
         self.links.close(order, order.extra)
+        link_id = order.extra.terms.link_id
+        if link_id and self.links.singles.get((order.session.comp_id, link_id)) is order:
+            del self.links.singles[order.session.comp_id, link_id]
         book = self.desk.books[order.instrument_id]
         if book.pegs.pop(order.order_id, None) is not None:
             book.renew()

@@ -42,6 +42,7 @@ class SpecialRecord(msgspec.Struct, array_like=True, gc=False):
     trims: list[tuple[int, int]] = []
     stirred: list[int] = []
     links: list[LinkRecord] = []
+    singles: list[int] = []
 
 
 def dump_special(desk: "OrderDesk") -> SpecialRecord:
@@ -70,6 +71,7 @@ def dump_special(desk: "OrderDesk") -> SpecialRecord:
         [by_exposure[exposure] for exposure in special.trims],
         list(special.stirred),
         _links(desk),
+        [order.order_id for order in special.links.singles.values()],
     )
 
 
@@ -154,6 +156,10 @@ def _load_links(desk: "OrderDesk", record: SpecialRecord) -> None:
             order.extra.link = link
         if is_touched:
             desk.special.links.touched[link] = None
+    for order_id in record.singles:
+        order = orders[order_id]
+        assert order.extra is not None, "a linked order has terms"
+        desk.special.links.singles[order.session.comp_id, order.extra.terms.link_id] = order
 
 
 def _group(orders: dict[int, Order], order_ids: list[int]) -> dict[int, Order]:

@@ -103,6 +103,57 @@ def test_sweep_over_both_legs_takes_one_of_them(special: Harness) -> None:
     assert held_shares(special) == 0
 
 
+LINKED = Terms(link_id="K")
+LINKED_STOP = Terms(link_id="K", stop_price=9_900)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_orders_with_one_link_id_end_each_other_and_hold_once(special: Harness, first: int) -> None:
+    pair = [profit(terms=LINKED), sell("sl", 10, 0, ord_type=STOP, terms=LINKED_STOP, **ENTRY)]
+    special.apply(pair[first])
+    assert held_shares(special) == 10
+    special.apply(pair[1 - first])
+    assert held_shares(special) == 10
+    rows = brief(special.apply(buy("b", 4, 10_100, account_id=2)))
+    assert rows[-1] == ("sl", "D", "0", 6, 0)
+    assert brief(special.apply(cancel("c", "sl", "2")))[-1] == ("tp", "4", "4", 0, 4)
+    assert held_shares(special) == 0
+
+
+def test_link_id_is_free_again_after_its_order_or_its_pair(special: Harness) -> None:
+    special.apply(profit("a", terms=LINKED), cancel("c", "a", "2"))
+    special.apply(profit("b", terms=LINKED), profit("d", price=10_200, terms=LINKED), profit("e", terms=LINKED))
+    rows = brief(special.apply(cancel("c2", "b", "2")))
+    assert [row[0] for row in rows] == ["c2", "d"]
+    assert brief(special.apply(cancel("c3", "e", "2"))) == [("c3", "4", "4", 0, 0)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        profit("b", qty=9, terms=LINKED),
+        profit("b", account_id=2, terms=LINKED),
+        profit("b", instrument_id=2, terms=LINKED),
+        buy("b", 10, 9_000, terms=LINKED),
+        profit("b", time_in_force=FILL_OR_KILL, terms=LINKED),
+    ],
+)
+def test_counterpart_of_another_kind_is_refused_and_the_first_stays(special: Harness, other: NewOrder) -> None:
+    special.apply(profit("a", terms=LINKED))
+    events = special.apply(other)
+    assert isinstance(events[0], Execution)
+    assert (len(events), events[0].code) == (1, refusals.LIST_NOT_EXPRESSIBLE)
+    assert brief(special.apply(cancel("c", "a", "2"))) == [("c", "4", "4", 0, 0)]
+
+
+def test_counterpart_that_needs_too_much_leaves_the_first_with_its_hold(special: Harness) -> None:
+    special.apply(sell("sl", 10, 0, ord_type=STOP, terms=LINKED_STOP, **ENTRY))
+    events = special.apply(profit(price=99_999, terms=LINKED))
+    assert isinstance(events[0], Execution)
+    assert events[0].code == refusals.PRICE_BAND
+    assert held_shares(special) == 10
+
+
 # -- brackets ---------------------------------------------------------------------------------------------------------
 
 
