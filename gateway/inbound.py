@@ -27,6 +27,7 @@ MAX_FLOOR: Final = 111
 EXPIRE_TIME: Final = 126
 PEG_OFFSET_VALUE: Final = 211
 EXPIRE_DATE: Final = 432
+CL_ORD_LINK_ID: Final = 583
 PEG_PRICE_TYPE: Final = 1094
 TRIGGER_TYPE: Final = 1100
 TRIGGER_PRICE: Final = 1102
@@ -81,6 +82,7 @@ TERMS: Final = (
     Term(468, "RoundingDirection"),
     Term(516, "OrderPercent"),
     Term(544, "CashMargin"),
+    Term(CL_ORD_LINK_ID, "ClOrdLinkID", "t"),
     Term(640, "Price2"),
     Term(835, "PegMoveType", harmless="0"),
     Term(836, "PegOffsetType", harmless="0"),

@@ -20,6 +20,7 @@ from matching.types import (
     AT_THE_CLOSE,
     AT_THE_OPENING,
     BUY,
+    CL_ORD_ID_CHARS_MAX,
     DAY,
     FILL_OR_KILL,
     GOOD_TILL_CANCEL,
@@ -133,6 +134,7 @@ def read_terms(wanted: Wanted, day_end: DayEnd) -> Terms | None:
         self_match_mode=self_match_mode,
         take_profit=_bracket_price(wanted, inbound.TAKE_PROFIT_PX),
         stop_loss=_bracket_price(wanted, inbound.STOP_LOSS_PX),
+        link_id=_link_id(wanted),
     )
     return None if terms == Terms() else terms
 
@@ -344,6 +346,18 @@ def _expire_ns(wanted: Wanted, day_end: DayEnd) -> int:
 
 def _bracket_price(wanted: Wanted, tag: int) -> int:
     return _ticks(wanted, tag, _BRACKET_PRICE_CODES) if tag in wanted.values else 0
+
+
+def _link_id(wanted: Wanted) -> str:
+    """Return the id that links the order with another one."""
+    link_id: str = wanted.values.get(inbound.CL_ORD_LINK_ID, "")
+    if len(link_id) > CL_ORD_ID_CHARS_MAX:
+        text = f"ClOrdLinkID(583) has {len(link_id)} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
+        raise Refused(refusals.CL_ORD_ID_TOO_LONG, text)
+    if link_id and (inbound.TAKE_PROFIT_PX in wanted.values or inbound.STOP_LOSS_PX in wanted.values):
+        text = f"ClOrdLinkID(583) {link_id} on an order with TakeProfitPx(5952) or StopLossPx(5953), which links itself"
+        raise Refused(refusals.LIST_NOT_EXPRESSIBLE, text)
+    return link_id
 
 
 def _self_match(wanted: Wanted) -> tuple[str, SelfMatchMode]:
