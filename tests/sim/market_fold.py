@@ -372,7 +372,8 @@ class MarketFold:
     def queue(self, instrument_id: int, side: str) -> list[int]:
         """Return the ids of open orders of a side, the one that trades first in front."""
         return [
-            order.order_id for order in sorted(self._side(instrument_id, side).values(), key=lambda each: each.auction_rank)
+            order.order_id
+            for order in sorted(self._side(instrument_id, side).values(), key=lambda each: each.auction_rank)
         ]
 
     def depth(self, instrument_id: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
