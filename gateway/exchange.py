@@ -63,6 +63,7 @@ from matching.commands import (
     SetAcceptance,
     SetKillSwitch,
     SetTradingPhase,
+    TellIndicativePrice,
 )
 from matching.events import (
     CommandRefused,
@@ -443,20 +444,22 @@ class Exchange:
         self.keeper.configure(instruments)
         self.status.configured()
 
-    def keep_phases(self) -> int:
-        """Apply what the clock makes due in the instruments' phases, in batches; return how many commands it was."""
-        assert not self._commands, "operations run between batches"
+    def phases_due(self) -> list[Command]:
+        """Return what the clock makes due in the instruments' phases; `obey` does it, so many at a time."""
         due = self.keeper.due(self._engine.instruments, self._clock.now_ns())
-        if self._market is not None:
-            for command in self._market.reachable(due):
-                if not isinstance(command, SetTradingPhase):
-                    self._market.tell(command)
-                elif not self._market.is_instructed(command.instrument_id):
-                    self._instruct(self._market, command)
-            return len(due)
-        for begin in range(0, len(due), PHASES_PER_BATCH_MAX):
-            self._apply_commands(due[begin : begin + PHASES_PER_BATCH_MAX])
-        return len(due)
+        return due if self._market is None else list[Command](self._market.reachable(due))
+
+    def obey(self, commands: list[Command]) -> None:
+        """Apply commands of the clock in one batch, or send them to their shards."""
+        assert not self._commands, "operations run between batches"
+        if self._market is None:
+            self._apply_commands(commands)
+            return
+        for command in commands:
+            if isinstance(command, TellIndicativePrice):
+                self._market.tell(command)
+            elif isinstance(command, SetTradingPhase) and not self._market.is_instructed(command.instrument_id):
+                self._instruct(self._market, command)
 
     # -- one batch ----------------------------------------------------------------------------------------------------
 

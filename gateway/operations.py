@@ -166,6 +166,7 @@ class Operations:
             "transfers": await self._on_matching_thread(self._transfers),
             "gateway": self._exchange.statistics.report() if is_sharded(self._settings) else None,
             "engine": engine,
+            "phases": await self._on_matching_thread(self._phases),
             "pipeline": {
                 "batches_pending": len(self._exchange.pending),
                 "market_data_subscriptions": self._exchange.market_data.subscription_count,
@@ -177,6 +178,11 @@ class Operations:
                 self._session_status(session, by_id.get(session.session_id, {})) for session in self._sessions
             ],
         }
+
+    def _phases(self) -> dict[str, str] | None:
+        """Return the phase of every instrument that is not in continuous trading; None where all are."""
+        instruments = self._started.engine.instruments.values()
+        return {each.symbol: each.phase for each in instruments if not each.is_matching} or None
 
     def _transfers(self) -> dict[str, str] | None:
         """Return the transfers that are not done, and how far they are."""

@@ -44,6 +44,9 @@ class PhaseKeeper:
         commands: list[Command] = []
         for instrument in instruments.values():
             calendar = self._calendars.get(instrument.symbol)
+            if calendar is None and instrument.is_matching:
+                # Most of a hundred thousand instruments, every second.
+                continue
             if calendar is not None and calendar not in phase_at:
                 phase_at[calendar] = calendar.phase_at(now_ns)
             wanted = None if calendar is None else phase_at[calendar]

@@ -6,6 +6,7 @@ Owner: the main thread's event loop. A timer never changes the market itself: it
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ import structlog
 from config.exchange import TradingDaySettings
 from config.settings import Settings
 from config.time_zones import zone_of
-from gateway.exchange import Exchange
+from gateway.exchange import PHASES_PER_BATCH_MAX, Exchange
 from gateway.session_setup import set_windows
 from gateway.sessions import SessionBook
 from gateway.snapshotter import Snapshotter
@@ -95,7 +96,7 @@ class Timers:
             self._exchange.submit(self._journal.flush)
         self._exchange.submit(self._exchange.expire_orders)
         await self._end_trading_day(now_ns)
-        await asyncio.wrap_future(self._exchange.submit(self._exchange.keep_phases))
+        await self._keep_phases()
         if now_ns >= self._windows_at:
             self._windows_at = now_ns + WINDOWS_SECONDS * SECOND_NS
             self._renew_windows(now_ns // SECOND_NS)
@@ -112,6 +113,13 @@ class Timers:
             await asyncio.wrap_future(self._exchange.submit(lambda: self._exchange.command(EndTradingDay(running))))
         if today != running:
             self._exchange.trading_day = today
+
+    async def _keep_phases(self) -> None:
+        """Do what is due in the instruments' phases, in batches between which others trade."""
+        due = await asyncio.wrap_future(self._exchange.submit(self._exchange.phases_due))
+        for begin in range(0, len(due), PHASES_PER_BATCH_MAX):
+            commands = due[begin : begin + PHASES_PER_BATCH_MAX]
+            await asyncio.wrap_future(self._exchange.submit(partial(self._exchange.obey, commands)))
 
     def _renew_windows(self, now_s: int) -> None:
         for session in self._settings.sessions:

@@ -1,5 +1,6 @@
 """Instruments and phases of a running exchange: added, changed, delisted; calls and halts over kill -9 and restart."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -102,6 +103,8 @@ def test_call_and_halt_go_on_after_a_kill(exchange: ExchangeProcess) -> None:
     exchange.start()
     peer.logon()
     assert order(peer, "MSFT", "1", 1, "30.00")[103] == "2"
+    status = json.loads(outcry(exchange, "status", "--json"))
+    assert status["phases"] == {"AAPL": "volatility halt", "MSFT": "halted"}
     outcry(exchange, "resume", "AAPL")
     fills = [peer.receive() for _ in range(2)]
     assert [(fill[150], fill[31], fill[32]) for fill in fills] == [("F", "585.00", "10")] * 2

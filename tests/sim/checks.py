@@ -267,7 +267,8 @@ def check_books_of_members(members: Iterable[Member], engine: Engine) -> None:
     for fields in newest.values():
         symbol = fields["55"]
         leaves = Decimal(fields["151"]) * 10**8 / LOT_E8.get(symbol, 10**8)
-        if leaves and fields["39"] in ("0", "1", "5"):
+        # A market order has no price: it waits for an auction beside the levels.
+        if leaves and fields["39"] in ("0", "1", "5") and "44" in fields:
             price = Decimal(fields["44"]) * 10**8 / TICK_E8.get(symbol, 10**6)
             levels.setdefault((symbol, fields["54"]), Counter())[int(price)] += int(leaves)
     for instrument in engine.instruments.values():
