@@ -171,6 +171,9 @@ def _session(
         logout_after_throttled_s=values["LogoutAfterThrottledSeconds"],
         repeated_execution_max=values["RepeatedExecutionMax"],
         repeated_execution_s=values["RepeatedExecutionSeconds"],
+        self_match_id=values["SelfMatchPreventionID"] or "",
+        self_match_mode=values["SelfMatchPreventionMode"],
+        trigger=values["TriggerPriceType"],
         transport_dictionary=str(transport),
         app_dictionary=str(application),
         **_session_layer(values),
@@ -235,6 +238,11 @@ def _check_values(
         for key in ("CancelOnDisconnectSparesGTC", "CancelOnDisconnectGrace"):
             if values[key]:
                 log.note(FILE, _line(key, entries, section), key, "without effect: CancelOnDisconnect is N")
+    if "SELFMATCHPREVENTIONMODE" in entries and values["SelfMatchPreventionID"] is None:
+        # Not a fault: an order may bring an id of its own, which the mode then applies to.
+        line = _line("SelfMatchPreventionMode", entries, section)
+        text = "no SelfMatchPreventionID: only for orders with an id of their own"
+        log.note(FILE, line, "SelfMatchPreventionMode", text)
     named = values["Accounts"] or ()
     if accounts is not None:
         for account in named:

@@ -300,6 +300,26 @@ TABLE: Final[tuple[SessionKey, ...]] = (
         _honoured(
             "CancelRate", Whole(0, 10_000_000), "0", "Cancels a second; 0: no throttle. Each shard counts by itself."
         ),
+        _honoured(
+            "SelfMatchPreventionID",
+            CompId(),
+            "",
+            "SelfMatchPreventionID(2362) of every order that has none of its own: orders of one firm with the same id "
+            "never trade with each other. Without it: off.",
+        ),
+        _honoured(
+            "SelfMatchPreventionMode",
+            Choice(("newest", "oldest", "both", "decrement")),
+            "newest",
+            "Which order gives way where an order says no SelfMatchPreventionInstruction(2964): the one coming in, the "
+            "resting one, both; decrement takes the smaller quantity off both.",
+        ),
+        _honoured(
+            "TriggerPriceType",
+            Choice(("last", "mark")),
+            "last",
+            "Price that triggers a stop or market-if-touched order which does not say it.",
+        ),
         _honoured("CancelBurst", Whole(0, 10_000_000), "0", "Cancels at once; 0: as CancelRate."),
         _honoured(
             "LogoutAfterThrottled",

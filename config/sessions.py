@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from config.schedules import Schedule, Window
+from matching.terms import SelfMatchMode, TriggerPrice
 
 Role: TypeAlias = Literal["order_entry", "drop_copy", "market_data"]
 Authentication: TypeAlias = Literal["password", "hmac", "none"]
@@ -41,6 +42,9 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     logout_after_throttled_s: int
     repeated_execution_max: int
     repeated_execution_s: int
+    self_match_id: str
+    self_match_mode: SelfMatchMode
+    trigger: TriggerPrice
     transport_dictionary: str
     app_dictionary: str
     heart_bt_int_min: int

@@ -10,7 +10,16 @@ from typing import Final
 from sortedcontainers import SortedDict
 
 from matching.events import Execution
-from matching.types import BUY, EXEC_CANCELED, EXEC_EXPIRED, EXEC_NEW, EXEC_REPLACED, EXEC_TRADE
+from matching.types import (
+    BUY,
+    EXEC_CANCELED,
+    EXEC_EXPIRED,
+    EXEC_NEW,
+    EXEC_REJECTED,
+    EXEC_REPLACED,
+    EXEC_STATUS,
+    EXEC_TRADE,
+)
 
 BID: Final = "0"
 OFFER: Final = "1"
@@ -41,11 +50,13 @@ class DepthView:
     def fold(self, event: Execution) -> None:
         """Take one committed event of this instrument into the view."""
         exec_type = event.exec_type
-        if exec_type == EXEC_TRADE:
+        if exec_type == EXEC_TRADE and event.is_aggressor:
+            self.last_trade = (event.last_price, event.last_qty, event.trade_id)
+            self.trades.append(self.last_trade)
+        if event.terms is not None:
+            self._fold_with_terms(event)
+        elif exec_type == EXEC_TRADE:
             self._move(event.side, event.price, -event.last_qty, 0 if event.leaves_qty else -1)
-            if event.is_aggressor:
-                self.last_trade = (event.last_price, event.last_qty, event.trade_id)
-                self.trades.append(self.last_trade)
         elif exec_type == EXEC_NEW:
             self._move(event.side, event.price, event.leaves_qty, 1)
         elif exec_type in (EXEC_CANCELED, EXEC_EXPIRED):
@@ -53,6 +64,15 @@ class DepthView:
         elif exec_type == EXEC_REPLACED:
             self._move(event.side, event.prior_price, -event.prior_leaves, -1)
             self._move(event.side, event.price, event.leaves_qty, 1)
+
+    def _fold_with_terms(self, event: Execution) -> None:
+        """An order with terms (an iceberg, a stop, a peg) says itself what the book showed of it and shows now."""
+        if event.exec_type in (EXEC_STATUS, EXEC_REJECTED):
+            return
+        if event.prior_leaves:
+            self._move(event.side, event.prior_price, -event.prior_leaves, -1)
+        if event.shown_qty:
+            self._move(event.side, event.price, event.shown_qty, 1)
 
     def _move(self, side: str, price: int, qty: int, orders: int) -> None:
         kind, key = (BID, -price) if side == BUY else (OFFER, price)

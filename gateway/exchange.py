@@ -28,6 +28,7 @@ from gateway.inbound import (
 )
 from gateway.market_data import MarketData
 from gateway.mass_translation import mass_cancel, mass_status
+from gateway.order_terms import DayEnd
 from gateway.overrides import ended_overrides
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
 from gateway.rejects import business_reject
@@ -48,6 +49,7 @@ from matching.commands import (
     Command,
     ContinueWork,
     EndTradingDay,
+    ExpireOrders,
     RequestTransfer,
     SetAcceptance,
     SetKillSwitch,
@@ -100,6 +102,7 @@ class Exchange:
         clock: Clock,
         fault_point: FaultPoint,
         bounds: BoundSettings,
+        day_end: DayEnd,
         market: ShardMarket | None = None,
     ) -> None:
         self._wire = wire
@@ -112,7 +115,7 @@ class Exchange:
         self._fault_point = fault_point
         self._operations: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
         self._symbols = {instrument.symbol: instrument for instrument in engine.instruments.values()}
-        self._translator = Translator(self._symbols)
+        self._translator = Translator(self._symbols, day_end)
         names = AccountNames(engine)
         self.reports = ReportWriter(engine.instruments, names)
         self.market_data = MarketData(wire, engine, self._symbols, bounds)
@@ -372,6 +375,12 @@ class Exchange:
             if not isinstance(command, EndTradingDay):
                 return []
         return self._apply_commands([command])
+
+    def expire_orders(self) -> None:
+        """Journal that Good Till Date orders expire, if the time of any has come. Shards do it for themselves."""
+        now_ns = self._clock.now_ns()
+        if 0 < self._engine.next_expiry_ns <= now_ns:
+            self.command(ExpireOrders(now_ns))
 
     # -- one batch ----------------------------------------------------------------------------------------------------
 

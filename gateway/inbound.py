@@ -5,7 +5,7 @@ the wire itself. The order of fields here is the order of values in translation.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from gateway.wire import FieldSpec
 
@@ -19,23 +19,123 @@ MARKET_DATA_REQUEST: Final = "V"
 
 Role: TypeAlias = Literal["order_entry", "drop_copy", "market_data"]
 
-# MaxFloor StopPx MinQty MaxShow DisplayQty EffectiveTime ExpireTime ExpireDate PegDifference DiscretionInst Currency:
-# terms that change what an order means and that are not offered; an order that has one is refused, not misread.
-NOT_OFFERED: Final = (111, 99, 110, 210, 1138, 168, 126, 432, 211, 388, 15)
-NOT_OFFERED_NAMES: Final = (
-    "MaxFloor(111)",
-    "StopPx(99)",
-    "MinQty(110)",
-    "MaxShow(210)",
-    "DisplayQty(1138)",
-    "EffectiveTime(168)",
-    "ExpireTime(126)",
-    "ExpireDate(432)",
-    "PegDifference(211)",
-    "DiscretionInst(388)",
-    "Currency(15)",
+CURRENCY: Final = 15
+STOP_PX: Final = 99
+MAX_FLOOR: Final = 111
+EXPIRE_TIME: Final = 126
+PEG_OFFSET_VALUE: Final = 211
+EXPIRE_DATE: Final = 432
+PEG_PRICE_TYPE: Final = 1094
+TRIGGER_TYPE: Final = 1100
+TRIGGER_PRICE: Final = 1102
+TRIGGER_PRICE_TYPE: Final = 1107
+TRIGGER_PRICE_DIRECTION: Final = 1109
+DISPLAY_QTY: Final = 1138
+SELF_MATCH_PREVENTION_ID: Final = 2362
+SELF_MATCH_PREVENTION_INSTRUCTION: Final = 2964
+TRIGGER_BASIS: Final = 5951
+"""Our own field TriggerBasis: L last, M mark; for sessions with ValidateUserDefinedFields=N, in every version."""
+
+
+class Term(NamedTuple):
+    """A field that an order may have beyond the plain ones. `kind` is the wire's; "" is read as text and not offered.
+
+    `harmless` is the one value that says what holds anyway, so that a client may send it.
+    """
+
+    tag: int
+    name: str
+    kind: str = ""
+    harmless: str = ""
+
+
+# Every field that changes what an order means: one that is not offered is refused, never misread. Fields about the
+# client's own bookkeeping, parties, settlement instructions and commissions are not read.
+TERMS: Final = (
+    Term(CURRENCY, "Currency"),
+    Term(63, "SettlType", harmless="0"),
+    Term(64, "SettlDate"),
+    Term(77, "PositionEffect"),
+    Term(STOP_PX, "StopPx", "d"),
+    Term(110, "MinQty"),
+    Term(MAX_FLOOR, "MaxFloor", "d"),
+    Term(120, "SettlCurrency"),
+    Term(EXPIRE_TIME, "ExpireTime", "u"),
+    Term(152, "CashOrderQty"),
+    Term(168, "EffectiveTime"),
+    Term(192, "OrderQty2"),
+    Term(193, "SettlDate2"),
+    Term(210, "MaxShow"),
+    Term(PEG_OFFSET_VALUE, "PegOffsetValue", "d"),
+    Term(386, "NoTradingSessions"),
+    Term(388, "DiscretionInst"),
+    Term(389, "DiscretionOffsetValue"),
+    Term(423, "PriceType", harmless="2"),
+    Term(EXPIRE_DATE, "ExpireDate", "t"),
+    Term(468, "RoundingDirection"),
+    Term(516, "OrderPercent"),
+    Term(544, "CashMargin"),
+    Term(640, "Price2"),
+    Term(835, "PegMoveType", harmless="0"),
+    Term(836, "PegOffsetType", harmless="0"),
+    Term(837, "PegLimitType"),
+    Term(838, "PegRoundDirection"),
+    Term(840, "PegScope", harmless="1"),
+    Term(841, "DiscretionMoveType"),
+    Term(842, "DiscretionOffsetType"),
+    Term(843, "DiscretionLimitType"),
+    Term(844, "DiscretionRoundDirection"),
+    Term(846, "DiscretionScope"),
+    Term(847, "TargetStrategy"),
+    Term(849, "ParticipationRate"),
+    Term(854, "QtyType", harmless="0"),
+    Term(957, "NoStrategyParameters"),
+    Term(1080, "RefOrderID"),
+    Term(1082, "SecondaryDisplayQty"),
+    Term(1083, "DisplayWhen", harmless="2"),
+    Term(1084, "DisplayMethod", harmless="1"),
+    Term(1085, "DisplayLowQty"),
+    Term(1086, "DisplayHighQty"),
+    Term(1087, "DisplayMinIncr"),
+    Term(1088, "RefreshQty"),
+    Term(1089, "MatchIncrement"),
+    Term(1090, "MaxPriceLevels"),
+    Term(1092, "PriceProtectionScope", harmless="0"),
+    Term(PEG_PRICE_TYPE, "PegPriceType", "t"),
+    Term(1096, "PegSecurityIDSource"),
+    Term(1097, "PegSecurityID"),
+    Term(1098, "PegSymbol"),
+    Term(TRIGGER_TYPE, "TriggerType", "t"),
+    Term(1101, "TriggerAction", harmless="1"),
+    Term(TRIGGER_PRICE, "TriggerPrice", "d"),
+    Term(1103, "TriggerSymbol"),
+    Term(1104, "TriggerSecurityID"),
+    Term(TRIGGER_PRICE_TYPE, "TriggerPriceType", "t"),
+    Term(1108, "TriggerPriceTypeScope"),
+    Term(TRIGGER_PRICE_DIRECTION, "TriggerPriceDirection", "t"),
+    Term(1110, "TriggerNewPrice"),
+    Term(1111, "TriggerOrderType"),
+    Term(1112, "TriggerNewQty"),
+    Term(1113, "TriggerTradingSessionID"),
+    Term(1114, "TriggerTradingSessionSubID"),
+    Term(DISPLAY_QTY, "DisplayQty", "d"),
+    Term(1608, "InitialDisplayQty"),
+    Term(1624, "NoMatchInst"),
+    Term(1629, "ExposureDuration"),
+    Term(1803, "AuctionType"),
+    Term(1805, "AuctionInstruction"),
+    Term(1822, "MinQtyMethod"),
+    Term(1868, "NoValueChecks"),
+    Term(SELF_MATCH_PREVENTION_ID, "SelfMatchPreventionID", "t"),
+    Term(2676, "MaximumPriceDeviation"),
+    Term(SELF_MATCH_PREVENTION_INSTRUCTION, "SelfMatchPreventionInstruction", "t"),
+    Term(TRIGGER_BASIS, "TriggerBasis", "t"),
 )
-NONE_OF_THEM: Final = (None,) * len(NOT_OFFERED)
+TERM_TAGS: Final = tuple(term.tag for term in TERMS)
+NOT_OFFERED: Final = {term.tag: term for term in TERMS if not term.kind}
+NO_TERMS: Final = None
+"""What the wire gives for the terms of a message that has none of them."""
+_TERM_FIELDS: Final[FieldSpec] = (0, tuple((term.tag, term.kind or "t") for term in TERMS))
 
 # Fields that would narrow a mass request and are not offered, groups by their counter: a request that has one is
 # refused, not obeyed for more than its sender meant.
@@ -69,7 +169,7 @@ SCOPE: Final[Sequence[FieldSpec]] = (
 )
 
 SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
-    # ClOrdID Account Symbol Side OrdType Price OrderQty TimeInForce ExecInst, then NOT_OFFERED
+    # ClOrdID Account Symbol Side OrdType Price OrderQty TimeInForce ExecInst, then None or the values of TERMS
     NEW_ORDER_SINGLE: (
         (11, "t"),
         (1, "t"),
@@ -80,11 +180,11 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
         (38, "d"),
         (59, "t"),
         (18, "t"),
-        *((tag, "t") for tag in NOT_OFFERED),
+        _TERM_FIELDS,
     ),
     # ClOrdID OrigClOrdID OrderID Symbol Side
     ORDER_CANCEL_REQUEST: ((11, "t"), (41, "t"), (37, "t"), (55, "t"), (54, "t")),
-    # ClOrdID OrigClOrdID OrderID Symbol Side OrdType Price OrderQty TimeInForce ExecInst Account, then NOT_OFFERED
+    # ClOrdID OrigClOrdID OrderID Symbol Side OrdType Price OrderQty TimeInForce ExecInst Account, then as in D
     ORDER_CANCEL_REPLACE_REQUEST: (
         (11, "t"),
         (41, "t"),
@@ -97,7 +197,7 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
         (59, "t"),
         (18, "t"),
         (1, "t"),
-        *((tag, "t") for tag in NOT_OFFERED),
+        _TERM_FIELDS,
     ),
     # ClOrdID OrderID Symbol Side OrdStatusReqID
     ORDER_STATUS_REQUEST: ((11, "t"), (37, "t"), (55, "t"), (54, "t"), (790, "t")),

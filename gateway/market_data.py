@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from config.exchange import BoundSettings
 from gateway.depth_view import BID, OFFER, DepthView
+from gateway.fix_times import transact_time
 from gateway.pipeline import PendingBatch
 from gateway.relay import GatewayEngine
-from gateway.reports import InstrumentTexts, transact_time
+from gateway.reports import InstrumentTexts
 from gateway.sessions import FIX50SP2, GatewaySession
 from gateway.wire import Wire
 from matching.events import Execution

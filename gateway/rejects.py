@@ -30,7 +30,7 @@ BUSINESS_REJECT_REASONS: Final[dict[Version, frozenset[int]]] = {
 RESTATEMENT_REASONS: Final[dict[Version, frozenset[int]]] = {
     FIX42: frozenset(range(6)),
     FIX44: frozenset({*range(11), 99}),
-    FIX44_EXTENDED: frozenset({*range(14), *range(17, 21), 99}),
+    FIX44_EXTENDED: frozenset({*range(11), 12, 13, *range(17, 21), 99}),
     FIX50SP2: frozenset({*range(21), 99}),
 }
 ORD_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 0, FIX44: 99, FIX44_EXTENDED: 99, FIX50SP2: 99}
@@ -61,6 +61,11 @@ def cxl_rej_reason(reason: int, version: Version) -> int:
     return reason if reason in CXL_REJ_REASONS[version] else CXL_REJ_FALLBACK[version]
 
 
+def business_reject_reason_of(reason: int, version: Version) -> int:
+    """Return BusinessRejectReason(380) as the version knows it, else 0 (other)."""
+    return reason if reason in BUSINESS_REJECT_REASONS[version] else BUSINESS_OTHER
+
+
 def explanation(code: int, text: str, version: Version) -> str:
     """Return Text(58) that begins with the code of a refusal, and ErrorCode(5950) for sessions that take it; code 0:
     no refusal, the text alone.
@@ -75,7 +80,6 @@ def business_reject(
     version: Version, *, ref_seq_num: int, ref_msg_type: str, code: int, text: str, ref_id: str = ""
 ) -> str:
     """Return the body of a BusinessMessageReject(j). `code` is that of matching.refusals."""
-    reason = business_reject_reason(code)
-    known = reason if reason in BUSINESS_REJECT_REASONS[version] else BUSINESS_OTHER
+    known = business_reject_reason_of(business_reject_reason(code), version)
     ref = f"379={ref_id}\x01" if ref_id else ""
     return f"45={ref_seq_num}\x01372={ref_msg_type}\x01{ref}380={known}\x01{explanation(code, text, version)}"

@@ -280,6 +280,11 @@ class RelayEngine:
         return False
 
     @property
+    def next_expiry_ns(self) -> int:
+        """Never: orders are the shards' own."""
+        return 0
+
+    @property
     def accepting(self) -> bool:
         """Whether the gateway lets new orders through, as SetAcceptance said last."""
         return self._local.accepting

@@ -5,11 +5,10 @@ ExecTransType(20); FIX.4.4 and FIX.5.0SP2 say ExecType(150)=F. Owner: the matchi
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 
 from gateway.decimals import ScaledTexts, average_text
+from gateway.fix_times import transact_time
 from gateway.mass_reports import (
     ORDER_MASS_CANCEL_REPORT,
     mass_cancel_report,
@@ -23,7 +22,8 @@ from gateway.rejects import (
     explanation,
     ord_rej_reason,
 )
-from gateway.sessions import FIX42, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
+from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
+from gateway.term_fields import ORD_TYPES, SIDES, TIMES_IN_FORCE, kind_fields
 from matching.events import (
     CancelRejected,
     Execution,
@@ -36,11 +36,14 @@ from matching.events import (
 from matching.instrument import Instrument
 from matching.refusals import SHARD_NOT_AVAILABLE, THROTTLED_SESSION
 from matching.types import (
+    AT_THE_CLOSE,
     EXEC_REJECTED,
     EXEC_REPLACED,
+    EXEC_RESTATED,
     EXEC_STATUS,
     EXEC_TRADE,
-    MARKET,
+    EXEC_TRIGGERED,
+    LIMIT,
     STATUS_FILLED,
     STATUS_NEW,
     STATUS_PARTIALLY_FILLED,
@@ -53,20 +56,13 @@ STATUS_REPLACED: Final = "5"
 """OrdStatus(39) of FIX.4.2 alone: a replaced order that is not filled in part."""
 TRANS_TYPE_NEW: Final = "20=0\x01"
 TRANS_TYPE_STATUS: Final = "20=3\x01"
+WITHOUT_TRIGGERED: Final = (FIX42, FIX44)
+"""Versions whose stock dictionary lacks ExecType(150)=L (Triggered): they are told D (Restated) with Text(58)."""
+TRIGGERED_TEXT: Final = "Triggered"
+RESTATED_FOR_OTHER: Final = 99
+EXPLAINED: Final = (EXEC_REJECTED, EXEC_STATUS, EXEC_RESTATED, EXEC_TRIGGERED)
 WITH_TRADE_FIELDS: Final = (FIX44_EXTENDED, FIX50SP2)
 """Versions whose dictionary has TrdMatchID(880) and AggressorIndicator(1057) in an ExecutionReport."""
-
-
-def transact_time(time_ns: int) -> str:
-    """Return TransactTime(60) of a frame's time, in milliseconds as every version allows."""
-    second, rest = divmod(time_ns, 1_000_000_000)
-    return f"{_second_text(second)}.{rest // 1_000_000:03d}"
-
-
-@lru_cache(maxsize=4)
-def _second_text(second: int) -> str:
-    """Return the text of a second; most frames lie in the second of the one before."""
-    return f"{datetime.fromtimestamp(second, UTC):%Y%m%d-%H:%M:%S}"
 
 
 class InstrumentTexts:
@@ -112,17 +108,24 @@ class ReportWriter:
         if cum_qty:
             ticks, rest = divmod(event.cum_value, cum_qty)
             average = average_text(event.cum_value, cum_qty, texts.tick_e8) if rest else prices[ticks]
-        fill = price = original = more = trans_type = ""
+        fill = original = more = trans_type = ""
         if exec_type == EXEC_TRADE:
             fill = f"32={quantities[event.last_qty]}\x0131={prices[event.last_price]}\x01"
             if version != FIX42:
                 fill += "851=2\x01" if event.is_aggressor else "851=1\x01"
             if version in WITH_TRADE_FIELDS:
                 fill += f"880=T{event.trade_id}\x011057={'Y' if event.is_aggressor else 'N'}\x01"
-        elif event.text or event.reason or exec_type in (EXEC_REJECTED, EXEC_STATUS):
+        elif event.text or event.reason or exec_type in EXPLAINED:
             more = self._explanation(event, version)
-        if event.ord_type != MARKET:
-            price = f"44={prices[event.price]}\x01"
+            if exec_type == EXEC_TRIGGERED and version in WITHOUT_TRIGGERED:
+                exec_type = EXEC_RESTATED
+        ord_type, tif = event.ord_type, event.time_in_force
+        if event.terms is not None or tif == AT_THE_CLOSE:
+            kind = kind_fields(event, texts, version)
+        elif ord_type == LIMIT:
+            kind = f"40=2\x0144={prices[event.price]}\x0159={tif}\x01"
+        else:
+            kind = f"40={ord_type}\x0159={tif}\x01"
         if event.orig_cl_ord_id:
             original = f"41={event.orig_cl_ord_id}\x01"
         status: str = event.ord_status
@@ -134,15 +137,18 @@ class ReportWriter:
         return (
             f"37={order_id}\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139={status}\x01"
             f"11={event.cl_ord_id}\x01{original}1={self._account_names[event.account_id]}\x0155={texts.symbol}\x01"
-            f"54={event.side}\x0138={quantities[event.qty]}\x0140={event.ord_type}\x01{price}59={event.time_in_force}\x01"
+            f"54={event.side}\x0138={quantities[event.qty]}\x01{kind}"
             f"{fill}151={quantities[event.leaves_qty]}\x0114={quantities[cum_qty]}\x016={average}\x01{more}{self._clock}"
         )
 
     def _explanation(self, event: Execution, version: Version) -> str:
         """Return what a report says beyond the order itself: reason, text, and the id of a status request."""
         reason = f"103={ord_rej_reason(event.reason, version)}\x01" if event.exec_type == EXEC_REJECTED else ""
-        text = explanation(event.code, event.text, version)
-        restatement = exec_restatement_reason(event.exec_restatement_reason, version)
+        said, restated_for = event.text, event.exec_restatement_reason
+        if event.exec_type == EXEC_TRIGGERED and version in WITHOUT_TRIGGERED:
+            said, restated_for = said or TRIGGERED_TEXT, RESTATED_FOR_OTHER
+        text = explanation(event.code, said, version)
+        restatement = exec_restatement_reason(restated_for, version)
         restated = f"378={restatement}\x01" if restatement else ""
         request = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id and version != FIX42 else ""
         return f"{reason}{restated}{text}{request}"
@@ -160,11 +166,11 @@ class ReportWriter:
         account = f"1={event.account}\x01" if event.account else ""
         cl_ord_id = f"11={event.cl_ord_id}\x01" if event.cl_ord_id else ""
         symbol = f"55={event.symbol}\x01" if event.symbol else ""
-        side = f"54={event.side}\x01" if event.side else ""
+        side = f"54={event.side}\x01" if event.side in SIDES[version] else ""
         qty = f"38={event.qty}\x01" if _is_decimal(event.qty) else ""
         price = f"44={event.price}\x01" if _is_decimal(event.price) else ""
-        ord_type = f"40={event.ord_type}\x01" if event.ord_type else ""
-        tif = f"59={event.time_in_force}\x01" if event.time_in_force else ""
+        ord_type = f"40={event.ord_type}\x01" if event.ord_type in ORD_TYPES[version] else ""
+        tif = f"59={event.time_in_force}\x01" if event.time_in_force in TIMES_IN_FORCE[version] else ""
         request = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id and version != FIX42 else ""
         return (
             f"37=NONE\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139=8\x01{cl_ord_id}{account}"
@@ -226,7 +232,7 @@ def _fix42_types(event: Execution) -> tuple[str, str]:
         return (STATUS_PARTIALLY_FILLED if event.leaves_qty else STATUS_FILLED), TRANS_TYPE_NEW
     if event.exec_type == EXEC_STATUS:
         return event.ord_status, TRANS_TYPE_STATUS
-    return event.exec_type, TRANS_TYPE_NEW
+    return (EXEC_RESTATED if event.exec_type == EXEC_TRIGGERED else event.exec_type), TRANS_TYPE_NEW
 
 
 def _is_decimal(text: str) -> bool:

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +47,7 @@ from gateway.start_up import (
 )
 from gateway.storage import COMMIT_GIVE_UP_S, Storage
 from gateway.timers import Timers
+from gateway.trading_days import trading_day_end
 from gateway.wire import Wire
 from gateway.wire_setup import build_wire, start_message_log, tls_arguments
 from matching.clock import SystemClock
@@ -221,6 +223,7 @@ class Server:
             clock=self._clock,
             fault_point=self._passes,
             bounds=settings.bounds,
+            day_end=partial(trading_day_end, settings.trading_day),
             market=self._build_market(wire, started, sessions),
         )
 

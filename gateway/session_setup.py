@@ -95,6 +95,9 @@ def _gateway_session(
         strict=session.strict_fix44,
         disconnect=_disconnect_rule(session, account_ids),
         was_connected=was_connected,
+        self_match_id=session.self_match_id,
+        self_match_mode=session.self_match_mode,
+        trigger=session.trigger,
     )
 
 

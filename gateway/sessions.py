@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 from gateway.disconnects import Disconnecting, DisconnectRule
 from gateway.inbound import Role
 from matching.codec import SessionState
+from matching.terms import SelfMatchMode, Terms, TriggerPrice
 
 Version: TypeAlias = Literal["FIX.4.2", "FIX.4.4", "FIX.4.4 extended", "FIX.5.0SP2"]
 FIX42: Final = "FIX.4.2"
@@ -26,8 +27,9 @@ class GatewaySession:
     """One FIX session. Owner: the matching thread.
 
     `accounts` maps what Account(1) says to the account's id; None stands for the session's first account, which is
-    taken where Account(1) is absent. `is_retired`: the journal knows it, the configuration no longer. `state` is what
-    the journal holds of the session once the next commit is done.
+    taken where Account(1) is absent. `terms` are what plain orders of the session have by default (self-match
+    prevention), `trigger` is the price that triggers a stop which does not say it. `is_retired`: the journal knows it,
+    the configuration no longer. `state` is what the journal holds of the session once the next commit is done.
     """
 
     __slots__ = (
@@ -42,10 +44,14 @@ class GatewaySession:
         "name",
         "peer",
         "role",
+        "self_match_id",
+        "self_match_mode",
         "sender_comp_id",
         "session_id",
         "state",
         "target_comp_id",
+        "terms",
+        "trigger",
         "version",
     )
 
@@ -61,6 +67,9 @@ class GatewaySession:
         strict: bool,
         disconnect: DisconnectRule = NOTHING_CANCELED,
         was_connected: bool = True,
+        self_match_id: str = "",
+        self_match_mode: SelfMatchMode = "newest",
+        trigger: TriggerPrice = "last",
     ) -> None:
         self.state = state
         self.session_id = state.session_id
@@ -77,6 +86,12 @@ class GatewaySession:
         if self.account_ids:
             self.accounts[None] = self.account_ids[0]
         self.disconnecting = Disconnecting(state.session_id, disconnect, was_connected)
+        self.self_match_id = self_match_id
+        self.self_match_mode: SelfMatchMode = self_match_mode
+        self.trigger: TriggerPrice = trigger
+        self.terms: Terms | None = (
+            Terms(self_match_id=self_match_id, self_match_mode=self_match_mode) if self_match_id else None
+        )
         self.is_retired = False
         self.logged_on = False
         self.peer = ""

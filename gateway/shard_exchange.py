@@ -22,7 +22,7 @@ from gateway.storage import Storage
 from matching import frames
 from matching.clock import Clock
 from matching.codec import decode_commands, encode_commands, encode_event_counts, encode_events
-from matching.commands import Command, ContinueWork
+from matching.commands import Command, ContinueWork, ExpireOrders
 from matching.engine import Engine
 from matching.events import Event
 from matching.frames import Frame, FrameDecoder, FrameError
@@ -102,6 +102,8 @@ class ShardExchange:
             self._read()
         if self._engine.has_work:
             self._commands.append(ContinueWork())
+        elif 0 < self._engine.next_expiry_ns <= (now_ns := self._clock.now_ns()):
+            self._commands.append(ExpireOrders(now_ns))
         self._commands += ended_overrides(self._engine.risk, self._clock.now_ns())
         acceptance = self._storage.acceptance_change(self._engine.accepting)
         if acceptance is not None:

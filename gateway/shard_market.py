@@ -44,6 +44,7 @@ from matching.commands import (
     RequestMassStatus,
     RequestStatus,
     SetKillSwitch,
+    SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
     TransferIn,
@@ -75,7 +76,7 @@ MSG_TYPES: Final = {
 HUNG_SECONDS: Final = COMMIT_GIVE_UP_S + 10.0
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
-OF_ONE_INSTRUMENT: Final = (SetTradingPhase, SetReferencePrice, OverrideLimits, EndLimitOverride)
+OF_ONE_INSTRUMENT: Final = (SetTradingPhase, SetReferencePrice, SetMarkPrice, OverrideLimits, EndLimitOverride)
 """Operators' commands for the shard of an instrument; where they name none, for all."""
 BROADCAST: Final = (CancelSessionOrders, EndTradingDay, SetKillSwitch)
 

@@ -1,5 +1,5 @@
-"""What happens by the clock: the end of the trading day, schedule windows, retention, watching over the snapshot
-process.
+"""What happens by the clock: the end of the trading day, expiry of orders, schedule windows, retention, watching over
+the snapshot process.
 
 Owner: the main thread's event loop. A timer never changes the market itself: it submits a journaled command.
 """
@@ -93,6 +93,7 @@ class Timers:
         self._snapshotter.watch()
         if self._settings.exchange.durability == "async":
             self._exchange.submit(self._journal.flush)
+        self._exchange.submit(self._exchange.expire_orders)
         await self._end_trading_day(now_ns)
         if now_ns >= self._windows_at:
             self._windows_at = now_ns + WINDOWS_SECONDS * SECOND_NS

@@ -4,12 +4,15 @@ Both sides are kept by a key that ascends from the best price to the worst: the 
 A book knows nothing of accounts, events or time; the order desk moves orders in and out.
 """
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from sortedcontainers import SortedDict
 
 from matching.instrument import Instrument
 from matching.order import Order
+from matching.price_watch import PriceWatch
+from matching.terms import Terms
 from matching.types import BUY, SELL, Side
 
 Depth: TypeAlias = list[tuple[int, int, int]]
@@ -17,26 +20,31 @@ Depth: TypeAlias = list[tuple[int, int, int]]
 
 
 class Level:
-    """The orders at one price: a doubly linked queue, oldest first; cancel and fill cost the same at any length."""
+    """The orders at one price: a doubly linked queue, oldest first; cancel and fill cost the same at any length.
 
-    __slots__ = ("head", "key", "order_count", "price", "qty", "tail")
+    `qty` is what is displayed, `hidden_qty` what icebergs have behind it.
+    """
+
+    __slots__ = ("head", "hidden_qty", "key", "order_count", "price", "qty", "tail")
 
     def __init__(self, key: int, price: int) -> None:
         self.key = key
         self.price = price
         self.qty = 0
+        self.hidden_qty = 0
         self.order_count = 0
         self.head: Order | None = None
         self.tail: Order | None = None
 
 
 class BookSide:
-    """One side. `best` is the level at the smallest key, or None."""
+    """One side. `best` is the level at the smallest key, or None. `on_last` is the book's watch over its trades."""
 
-    __slots__ = ("best", "levels", "side", "sign")
+    __slots__ = ("best", "levels", "on_last", "side", "sign")
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Side, on_last: PriceWatch) -> None:
         self.side: Side = side
+        self.on_last = on_last
         self.sign = -1 if side == BUY else 1
         self.levels: SortedDict = SortedDict()
         self.best: Level | None = None
@@ -115,6 +123,14 @@ class BookSide:
                 return True
         return False
 
+    def orders(self) -> Iterator[Order]:
+        """Yield the resting orders, best first."""
+        for level in self.levels.values():
+            order = level.head
+            while order is not None:
+                yield order
+                order = order.next
+
     def depth(self, levels: int) -> Depth:
         """Return (price, quantity, order count) of the best `levels` levels, best first; 0: of all."""
         chosen = self.levels.values()[:levels] if levels else self.levels.values()
@@ -122,15 +138,77 @@ class BookSide:
 
 
 class Book:
-    """Both sides of one instrument. `exposures` caches the risk engine's handle by account."""
+    """Both sides of one instrument. `exposures` caches the risk engine's handle by account.
 
-    __slots__ = ("asks", "bids", "exposures", "instrument")
+    `is_plain`: the order desk's own loop is enough, because the instrument is in continuous trading, no order with
+    terms rests, and no trigger is left over. `on_last` and `on_mark` watch the last and the mark price.
+    """
+
+    __slots__ = (
+        "asks",
+        "bids",
+        "exposures",
+        "has_due",
+        "instrument",
+        "is_plain",
+        "on_last",
+        "on_mark",
+        "pegs",
+        "special_count",
+    )
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
-        self.bids = BookSide(BUY)
-        self.asks = BookSide(SELL)
+        self.on_last = PriceWatch()
+        self.on_mark = PriceWatch()
+        self.bids = BookSide(BUY, self.on_last)
+        self.asks = BookSide(SELL, self.on_last)
         self.exposures: dict[int, int] = {}
+        self.pegs: dict[int, Order] = {}
+        self.special_count = 0
+        self.has_due = False
+        self.is_plain = True
+        self.renew()
+
+    def renew(self) -> None:
+        """Draw `is_plain` from the rest, after each change of it and of the trading phase."""
+        self.is_plain = self.instrument.is_matching and not (self.special_count or self.has_due or self.pegs)
+
+    def side_of(self, order: Order) -> BookSide:
+        """Return the side on which an order rests."""
+        return self.bids if order.side == BUY else self.asks
+
+    def opposite_of(self, order: Order) -> BookSide:
+        """Return the side that an order takes from."""
+        return self.asks if order.side == BUY else self.bids
+
+    def place(self, order: Order) -> None:
+        """Put any order at the end of the queue at its price; of an iceberg the level's quantity has what is shown."""
+        self.side_of(order).append(order)
+        extra = order.extra
+        if extra is not None:
+            level = order.level
+            assert level is not None, "it has just been put there"
+            level.qty -= extra.hidden_qty
+            level.hidden_qty += extra.hidden_qty
+            self.special_count += 1
+            self.is_plain = False
+
+    def withdraw(self, order: Order) -> None:
+        """Take any resting order out of its queue."""
+        extra = order.extra
+        if extra is not None:
+            level = order.level
+            assert level is not None, "only a resting order leaves the book"
+            level.qty += extra.hidden_qty
+            level.hidden_qty -= extra.hidden_qty
+            self.special_count -= 1
+            self.renew()
+        self.side_of(order).remove(order)
+
+    def watch_of(self, terms: Terms) -> PriceWatch:
+        """Return the watch over the price that these terms are about."""
+        return self.on_mark if terms.trigger == "mark" else self.on_last
 
     def check_invariants(self) -> None:
         """Assert that the book is not crossed, sums agree, and every queue stands in order of priority."""
@@ -138,6 +216,12 @@ class Book:
         assert bid is None or ask is None or bid.price < ask.price, f"{self.instrument.symbol} is crossed"
         for side in (self.bids, self.asks):
             _check_side(side)
+        special = sum(1 for side in (self.bids, self.asks) for order in side.orders() if order.extra is not None)
+        assert special == self.special_count, "resting orders with terms are counted"
+        plain = self.instrument.is_matching and not (special or self.has_due or self.pegs)
+        assert self.is_plain == plain, f"{self.instrument.symbol} knows whether its book is plain"
+        for watch in (self.on_last, self.on_mark):
+            watch.check_invariants()
 
 
 def _check_side(side: BookSide) -> None:
@@ -145,7 +229,7 @@ def _check_side(side: BookSide) -> None:
     assert best is side.best, "the cached best level is the best level"
     for key, level in side.levels.items():
         assert key == level.key == level.price * side.sign, "a level stands at its key"
-        count, qty, priority = 0, 0, 0
+        count, qty, hidden, priority = 0, 0, 0, 0
         previous: Order | None = None
         order = level.head
         while order is not None:
@@ -156,7 +240,11 @@ def _check_side(side: BookSide) -> None:
             assert order.priority > priority, "a queue is in order of priority"
             assert order.leaves_qty + order.cum_qty == order.qty, "quantities of an order add up"
             priority, count, qty, previous = order.priority, count + 1, qty + order.leaves_qty, order
+            if order.extra is not None:
+                assert not order.extra.waiting, f"order {order.order_id} rests and waits"
+                assert 0 <= order.extra.hidden_qty < order.leaves_qty, f"order {order.order_id} shows something"
+                hidden += order.extra.hidden_qty
             order = order.next
         assert count > 0, "no empty level stays in the book"
         assert level.tail is previous, "the tail ends the queue"
-        assert (level.order_count, level.qty) == (count, qty), "level sums agree"
+        assert (level.order_count, level.qty, level.hidden_qty) == (count, qty - hidden, hidden), "level sums agree"

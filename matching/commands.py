@@ -13,6 +13,7 @@ from matching.terms import Terms
 from matching.types import (
     InstrumentKind,
     KillScope,
+    ListKind,
     OrdType,
     Response,
     Side,
@@ -442,6 +443,33 @@ class SetPermission(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     sides: str
 
 
+class NewOrderList(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=42):
+    """NewOrderList(E): orders of one account and instrument that are linked. `kind` "oco": two legs of which one ends
+    the other; "oto": an entry and a leg; "bracket": an entry and two such legs. The entry comes first.
+    """
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    list_id: str
+    kind: ListKind
+    orders: tuple[NewOrder, ...]
+
+
+class SetMarkPrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=40):
+    """Set the mark price of an instrument in ticks, at which orders with that trigger are triggered."""
+
+    instrument_id: int
+    price: int
+    by: str
+
+
+class ExpireOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=41):
+    """Expire every Good Till Date order whose ExpireTime(126) is up to `until_ns`, which is not after the frame's."""
+
+    until_ns: int
+
+
 Command: TypeAlias = (
     NewOrder
     | CancelOrder
@@ -474,4 +502,7 @@ Command: TypeAlias = (
     | EndLimitOverride
     | SetProtection
     | SetPermission
+    | SetMarkPrice
+    | ExpireOrders
+    | NewOrderList
 )

@@ -13,10 +13,12 @@ import msgspec
 from matching.book import Book, BookSide
 from matching.commands import NewOrder
 from matching.events import Event, Execution, MessageThrottled, SessionCut, WorkLeft
-from matching.order import Member, Order, Session
+from matching.order import Account, Member, Order, Session
 from matching.order_states import AFTER_CANCEL, AFTER_EXPIRE, AFTER_FILL, AFTER_PARTIAL_FILL
 from matching.refusals import DUPLICATE_ORDER, Refusal, ord_rej_reason
 from matching.risk_seam import Risk
+from matching.special import SpecialDesk
+from matching.term_checks import missing_terms
 from matching.types import (
     BUY,
     DAY,
@@ -28,6 +30,8 @@ from matching.types import (
     EXEC_TRADE,
     FILL_OR_KILL,
     GOOD_TILL_CANCEL,
+    GOOD_TILL_DATE,
+    LIMIT,
     MARKET,
     STATUS_NEW,
     STATUS_REJECTED,
@@ -46,6 +50,7 @@ class OrderDesk:
     """
 
     __slots__ = (
+        "accounts",
         "books",
         "last_exec_id",
         "last_order_id",
@@ -54,12 +59,15 @@ class OrderDesk:
         "orders",
         "risk",
         "sessions",
+        "special",
         "works",
     )
 
     def __init__(self, risk: Risk, works: WorkQueue) -> None:
         self.risk = risk
         self.works = works
+        self.accounts: dict[int, Account] = {}
+        works.accounts = self.accounts
         self.books: dict[int, Book] = {}
         self.sessions: dict[int, Session] = {}
         self.members: dict[str, Member] = {}
@@ -67,6 +75,7 @@ class OrderDesk:
         self.last_exec_id = 0
         self.last_order_id = 0
         self.last_trade_id = 0
+        self.special = SpecialDesk(self)
 
     # -- new orders ---------------------------------------------------------------------------------------------------
 
@@ -77,10 +86,12 @@ class OrderDesk:
 
     def enter(self, command: NewOrder, time_ns: int, out: list[Event]) -> None:
         """Take a new order: refuse it, or accept it, match it, and let the rest of it stand or expire."""
-        session_id = command.session_id
-        session = self.sessions[session_id]
-        account_id = command.account_id
         book = self.books[command.instrument_id]
+        if command.terms is not None or not book.is_plain:
+            self.special.enter(command, book, time_ns, out)
+            return
+        session = self.sessions[session_id := command.session_id]
+        account_id = command.account_id
         risk = self.risk
         exposure = book.exposures.get(account_id, NO_ACCOUNT)
         if exposure < 0:
@@ -91,8 +102,7 @@ class OrderDesk:
             if throttled:
                 self.refuse_throttled(session_id, command.msg_seq_num, "D", cl_ord_id, throttled, time_ns, out)
                 return
-        member = session.member
-        if cl_ord_id in member.used or cl_ord_id in member.refused:
+        if cl_ord_id in (member := session.member).used or cl_ord_id in member.refused:
             self._repeat(command, session, out)
             return
         side = command.side
@@ -102,19 +112,20 @@ class OrderDesk:
         time_in_force = command.time_in_force
         if ord_type == MARKET:
             price = book.instrument.band_high if side == BUY else book.instrument.band_low
+        elif ord_type != LIMIT:
+            self.reject(command, session, missing_terms(ord_type), out)
+            return
         if side == BUY:
             own, opposite, limit_key = book.bids, book.asks, price
         else:
             own, opposite, limit_key = book.asks, book.bids, -price
-        best = opposite.best
+        best, is_swept = opposite.best, False
         taken_price = best.price if command.post_only and best is not None and best.key <= limit_key else 0
         refusal = self.works.blocks(session, account_id, book.instrument, side) if self.works.pending else None
         if refusal is None:
             refusal = risk.check(session_id, exposure, side, price, qty, taken_price)
         if refusal is not None:
-            event = self._rejection(command, refusal)
-            member.refused[cl_ord_id] = event
-            out.append(event)
+            self.reject(command, session, refusal, out)
             return
         risk.reserve(exposure, side, price, qty)
         order_id = self.last_order_id = self.last_order_id + 1
@@ -130,17 +141,23 @@ class OrderDesk:
         ))  # fmt: skip
         if best is not None and best.key <= limit_key:
             if time_in_force != FILL_OR_KILL or opposite.has_room_for(limit_key, qty):
-                self.match(order, opposite, limit_key, out)
+                is_swept = self.match(order, opposite, limit_key, out)
                 if not order.leaves_qty:
+                    if is_swept:
+                        self.special.run(out)
                     return
         if ord_type == MARKET or (time_in_force != DAY and time_in_force != GOOD_TILL_CANCEL):
+            assert time_in_force != GOOD_TILL_DATE, "an order with a time has terms"
             self.expire(order, out)
         else:
             own.append(order)
             session.open[order_id] = order
+        if is_swept:
+            self.special.run(out)
 
-    def match(self, order: Order, opposite: BookSide, limit_key: int, out: list[Event]) -> None:
+    def match(self, order: Order, opposite: BookSide, limit_key: int, out: list[Event]) -> bool:
         """Trade an open order against the best of the opposite side as far as its limit reaches, at the resting prices.
+        Return whether a price was reached that something waits for.
 
         Resting orders that are filled leave the book; the aggressor is in no book meanwhile.
         """
@@ -154,6 +171,8 @@ class OrderDesk:
         side, ord_type, time_in_force = order.side, order.ord_type, order.time_in_force
         order_price, order_qty = order.price, order.qty
         level = opposite.best
+        assert level is not None, "the caller has seen that there is something to take"
+        first = level.price
         while leaves and level is not None and level.key <= limit_key:
             price = level.price
             resting = level.head
@@ -197,6 +216,12 @@ class OrderDesk:
         order.leaves_qty, order.status = leaves, status
         order.cum_qty, order.cum_value = cum_qty, cum_value
         self.last_exec_id, self.last_trade_id = exec_id, trade_id
+        watch = opposite.on_last
+        watch.price = price
+        if watch.low < price < watch.high and (first == price or watch.low < first < watch.high):
+            return False
+        self.special.sweep(watch, first, price)
+        return True
 
     def refuse_throttled(
         self,
@@ -222,7 +247,35 @@ class OrderDesk:
             self.works.pending.append(Work(kind="cancel session", target_id=session_id, text=text, order_ids=open_ids))
             out.append(WorkLeft(self.works.left()))
 
-    def _rejection(self, command: NewOrder, refusal: Refusal) -> Execution:
+    def exposure_of(self, book: Book, account_id: int) -> int:
+        """Return the risk engine's handle of an account in the book's instrument."""
+        exposure = book.exposures.get(account_id, NO_ACCOUNT)
+        if exposure < 0:
+            exposure = book.exposures[account_id] = self.risk.exposure(account_id, book.instrument.instrument_id)
+        return exposure
+
+    def is_stopped_at_door(
+        self, command: NewOrder, session: Session, exposure: int, time_ns: int, out: list[Event]
+    ) -> bool:
+        """Answer an order that a throttle stops or whose ClOrdID is known; `enter` does the same, written out."""
+        throttled = self.risk.admit(session.session_id, exposure, time_ns) if self.risk.has_throttles else None
+        if throttled is not None:
+            ids = session.session_id, command.msg_seq_num, "D", command.cl_ord_id
+            self.refuse_throttled(*ids, throttled, time_ns, out)
+            return True
+        if command.cl_ord_id in session.member.used or command.cl_ord_id in session.member.refused:
+            self._repeat(command, session, out)
+            return True
+        return False
+
+    def reject(self, command: NewOrder, session: Session, refusal: Refusal, out: list[Event]) -> None:
+        """Refuse a new order; its ClOrdID is used."""
+        event = self.rejection(command, refusal)
+        session.member.refused[command.cl_ord_id] = event
+        out.append(event)
+
+    def rejection(self, command: NewOrder, refusal: Refusal) -> Execution:
+        """Return the report of a refused order, numbered."""
         self.last_exec_id += 1
         code, text = refusal
         return Execution(
@@ -237,7 +290,7 @@ class OrderDesk:
         if command.poss_resend:
             self.tell_status(session, command.cl_ord_id, "", out)
         else:
-            out.append(self._rejection(command, (DUPLICATE_ORDER, used_before(command.cl_ord_id))))
+            out.append(self.rejection(command, (DUPLICATE_ORDER, used_before(command.cl_ord_id))))
 
     # -- status -------------------------------------------------------------------------------------------------------
 
@@ -290,10 +343,16 @@ class OrderDesk:
 
     def leave(self, order: Order) -> None:
         """Take an open order out of its holds and, if it rests, out of the book."""
+        if order.extra is not None:
+            self.special.leave(order)
+            return
         self.risk.release(order.exposure, order.side, order.price, order.leaves_qty)
         if order.level is not None:
-            self.side_of(order).remove(order)
+            book = self.books[order.instrument_id]
+            book.side_of(order).remove(order)
             del order.session.open[order.order_id]
+            if book.pegs:
+                self.special.stir(book)
         order.leaves_qty = 0
 
     def side_of(self, order: Order) -> BookSide:
@@ -315,6 +374,12 @@ class OrderDesk:
         ord_status_req_id: str = "",
     ) -> None:
         """Append an Execution of the order's present state, for the session that entered it or the one it goes `to`."""
+        if order.extra is not None:
+            self.special.say(
+                order, exec_type, out, orig_cl_ord_id=orig_cl_ord_id, text=text, restatement=restatement, to=to,
+                ord_status_req_id=ord_status_req_id,
+            )  # fmt: skip
+            return
         exec_id = self.last_exec_id = self.last_exec_id + 1
         session = order.session if to is None else to
         out.append(Execution(
@@ -334,13 +399,15 @@ class OrderDesk:
             for side in (book.bids, book.asks)
             for level in side.levels.values()
         )
-        assert resting == sum(len(session.open) for session in self.sessions.values()), "what rests is open"
+        waiting = self.special.check_invariants()
+        assert resting + waiting == sum(len(session.open) for session in self.sessions.values()), "what rests is open"
         last = 0
         for order_id, order in self.orders.items():
             assert last < order_id == order.order_id <= self.last_order_id, "orders stand under their ids, ascending"
             last = order_id
             assert order.is_open() == (order.leaves_qty > 0), f"order {order_id} of status {order.status} has leaves"
-            assert order.is_open() == (order.level is not None), f"order {order_id} rests while it is open"
+            stands = order.level is not None or (order.extra is not None and order.extra.waiting)
+            assert order.is_open() == stands, f"order {order_id} rests or waits while it is open"
             assert order.is_open() == (order.session.open.get(order_id) is order), "a session knows its open orders"
             names = (order.cl_ord_id, *order.prior_cl_ord_ids)
             used = order.session.member.used

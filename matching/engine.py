@@ -24,8 +24,10 @@ from matching.commands import (
     Deposit,
     EndLimitOverride,
     EndTradingDay,
+    ExpireOrders,
     MassCancel,
     NewOrder,
+    NewOrderList,
     NoteConnection,
     OverrideLimits,
     RefuseCancel,
@@ -36,6 +38,7 @@ from matching.commands import (
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetMarkPrice,
     SetPermission,
     SetProtection,
     SetReferencePrice,
@@ -70,12 +73,11 @@ class Engine:
         self.seq = 0
         self.time_ns = 0
         self.risk = risk
-        accounts: dict[int, Account] = {}
-        self.works = WorkQueue(accounts)
+        self.works = WorkQueue()
         self.desk = OrderDesk(risk, self.works)
         self.desk.begin_ids_after(shard_id << SHARD_ID_SHIFT)
         self.requests = Requests(self.desk, risk)
-        self.operations = Operations(self.desk, risk, self.works, accounts)
+        self.operations = Operations(self.desk, risk, self.works)
         self.mass_requests = MassRequests(self.desk, self.requests, self.operations.steps)
         self._choose_ways()
         self.instruments: Mapping[int, Instrument] = MappingProxyType(self.operations.instruments)
@@ -96,12 +98,14 @@ class Engine:
         kind = type(command)
         if kind is NewOrder:
             self._enter(command, time_ns, out)  # type: ignore[arg-type]  # `kind` has narrowed it
-        elif kind is CancelOrder:
+            return
+        if kind is CancelOrder:
             self.requests.cancel(command, time_ns, out)  # type: ignore[arg-type]  # as above
         elif kind is ReplaceOrder:
             self._replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
         else:
             self._apply_other(command, time_ns, out)
+        self.desk.special.run(out)
 
     def _choose_ways(self) -> None:
         """Let orders go their plain way while no session has a bound of repeated executions."""
@@ -150,7 +154,17 @@ class Engine:
             self.mass_requests.status(command, time_ns, out)
         elif isinstance(command, CancelSessionOrders):
             self.operations.cancel_session_orders(command, out)
+        elif isinstance(command, SetMarkPrice):
+            self.operations.set_mark_price(command, out)
+        elif isinstance(command, NewOrderList):
+            place = len(out)
+            self.desk.special.lists.enter_list(command, time_ns, out)
+            if self.risk.watches_executions:
+                self._watch(place, time_ns, out)
+        elif isinstance(command, ExpireOrders):
+            self.operations.expire_orders(command, time_ns, out)
         elif isinstance(command, EndTradingDay):
+            self.desk.special.expire_until(time_ns)
             self.operations.end_trading_day(command, out)
         elif isinstance(command, SetKillSwitch):
             self.operations.set_kill_switch(command, out)
@@ -204,7 +218,12 @@ class Engine:
     @property
     def has_work(self) -> bool:
         """Whether a ContinueWork command has to follow."""
-        return bool(self.works.pending)
+        return bool(self.works.pending) or self.desk.special.has_work
+
+    @property
+    def next_expiry_ns(self) -> int:
+        """When the next Good Till Date order expires, in nanoseconds since the epoch; 0: none does."""
+        return self.desk.special.expiries.next_ns()
 
     @property
     def accepting(self) -> bool:
@@ -227,7 +246,7 @@ class Engine:
             "open_orders": sum(len(session.open) for session in desk.sessions.values()),
             "trades": desk.last_trade_id - (self.shard_id << SHARD_ID_SHIFT),
             "executions": desk.last_exec_id - (self.shard_id << SHARD_ID_SHIFT),
-            "work_left": self.works.left(),
+            "work_left": self.works.left() + self.desk.special.left(),
         }
         return own | self.risk.statistics()
 
@@ -254,7 +273,7 @@ class Engine:
     def open_orders(self) -> Iterator[OpenOrder]:
         """Yield what every open order is to the risk engine."""
         for order in self.desk.orders.values():
-            if order.is_open():
+            if order.is_open() and (order.extra is None or order.extra.is_held):
                 yield order.account_id, order.instrument_id, order.side, order.price, order.leaves_qty
 
     def check_invariants(self) -> None:

@@ -19,7 +19,10 @@ class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     price times fill quantity in ticks times lots: AvgPx(6) is `cum_value / cum_qty` ticks. `last_price`, `last_qty`,
     `trade_id` and `is_aggressor` are of a fill. `reason` is OrdRejReason(103) of a refusal, `code` its code in
     matching.refusals; `terms` are what the order has beyond a plain one. `prior_price` and
-    `prior_leaves` are what a replaced order had before, so that depth can be folded from events alone.
+    `prior_leaves` are what a replaced order had before, so that depth can be folded from events alone. For the same
+    reason each event of an order with terms, but a status, says what the book showed of it before (`prior_leaves` at
+    `prior_price`) and shows after it (`shown_qty` at `price`); 0 where it is in no book. An order on its way into the
+    book is shown from its New on, so that an aggressor nets to nothing.
     """
 
     exec_id: int
@@ -51,6 +54,7 @@ class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     exec_restatement_reason: int = 0
     code: int = 0
     terms: Terms | None = None
+    shown_qty: int = 0
 
 
 class OrderRefused(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
@@ -316,6 +320,27 @@ class PermissionSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     sides: str
 
 
+class MarkPriceSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=40):
+    """The mark price of an instrument is another one."""
+
+    instrument_id: int
+    price: int
+
+
+class OrderListAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=41):
+    """A list of orders was taken, or refused as a whole; its orders have reports of their own before this.
+
+    `order_ids` in the order of the list; none where it was refused, for what `text` and `code` say.
+    """
+
+    session_id: int
+    msg_seq_num: int
+    list_id: str
+    order_ids: tuple[int, ...]
+    text: str = ""
+    code: int = 0
+
+
 Event: TypeAlias = (
     Execution
     | OrderRefused
@@ -344,4 +369,6 @@ Event: TypeAlias = (
     | LimitOverrideEnded
     | ProtectionSet
     | PermissionSet
+    | MarkPriceSet
+    | OrderListAnswered
 )

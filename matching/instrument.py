@@ -15,6 +15,7 @@ class Instrument:
     """One instrument. Owner: the engine; everybody else reads.
 
     `tick_e8`, `lot_e8`: tick and lot in 10^-8. `tick_lot_value`: cash in 10^-6 of `currency` for one lot at one tick.
+    `is_trading`: orders are taken; `is_matching`: they trade as they come.
     `band_low`..`band_high` are the prices an order may have, both included; empty without a reference price.
     """
 
@@ -24,6 +25,7 @@ class Instrument:
         "band_low",
         "currency",
         "instrument_id",
+        "is_matching",
         "is_spot",
         "is_trading",
         "kind",
@@ -58,6 +60,7 @@ class Instrument:
         self.phase: TradingPhase = "continuous"
         self.is_spot = kind == "spot"
         self.is_trading = True
+        self.is_matching = True
         self.reference_price = 0
         self.band_bp = 0
         self.band_low = 1
@@ -77,6 +80,7 @@ class Instrument:
         """Move to another trading phase; orders are taken in continuous trading only."""
         self.phase = phase
         self.is_trading = phase == "continuous"
+        self.is_matching = phase == "continuous"
 
 
 def band_around(*, reference_price: int, band_bp: int) -> tuple[int, int]:

@@ -15,11 +15,13 @@ from matching.commands import (
     Deposit,
     EndLimitOverride,
     EndTradingDay,
+    ExpireOrders,
     NoteConnection,
     OverrideLimits,
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
+    SetMarkPrice,
     SetPermission,
     SetProtection,
     SetReferencePrice,
@@ -38,6 +40,7 @@ from matching.events import (
     LimitOverrideEnded,
     LimitsOverridden,
     LimitsSet,
+    MarkPriceSet,
     PermissionSet,
     Posted,
     ProtectionSet,
@@ -67,13 +70,13 @@ class Operations:
 
     __slots__ = ("accepting", "accounts", "desk", "instruments", "risk", "steps", "trading_day", "works")
 
-    def __init__(self, desk: OrderDesk, risk: Risk, works: WorkQueue, accounts: dict[int, Account]) -> None:
+    def __init__(self, desk: OrderDesk, risk: Risk, works: WorkQueue) -> None:
         self.desk = desk
         self.risk = risk
         self.works = works
         self.instruments: dict[int, Instrument] = {}
-        self.accounts = accounts
-        self.steps = Steps(desk, works, self.instruments, accounts)
+        self.accounts = desk.accounts
+        self.steps = Steps(desk, works, self.instruments, desk.accounts)
         self.accepting = True
         self.trading_day = 0
 
@@ -287,6 +290,7 @@ class Operations:
             _refuse(command, f"instrument {command.instrument_id} is not defined", out)
             return
         instrument.set_phase(command.phase)
+        self.desk.special.resume(self.desk.books[command.instrument_id])
         out.append(TradingPhaseSet(command.instrument_id, command.phase, command.reason))
 
     def set_reference_price(self, command: SetReferencePrice, out: list[Event]) -> None:
@@ -301,6 +305,24 @@ class Operations:
             return
         instrument.set_band(reference_price=command.price, band_bp=instrument.band_bp)
         out.append(ReferencePriceSet(command.instrument_id, command.price))
+
+    def set_mark_price(self, command: SetMarkPrice, out: list[Event]) -> None:
+        """Note the mark price; what it triggers enters in the same step, or in the next ones."""
+        instrument = self.instruments.get(command.instrument_id)
+        if instrument is None:
+            _refuse(command, f"instrument {command.instrument_id} is not defined", out)
+        elif not 0 < command.price <= PRICE_TICKS_MAX:
+            _refuse(command, f"mark price {command.price} is not within 1 to {PRICE_TICKS_MAX} ticks", out)
+        else:
+            out.append(MarkPriceSet(command.instrument_id, command.price))
+            self.desk.special.set_mark(self.desk.books[command.instrument_id], command.price)
+
+    def expire_orders(self, command: ExpireOrders, time_ns: int, out: list[Event]) -> None:
+        """Begin to expire orders whose time has come; the special desk does it, in steps."""
+        if command.until_ns > time_ns:
+            _refuse(command, f"time {command.until_ns} is after the present {time_ns}", out)
+        else:
+            self.desk.special.expire_until(command.until_ns)
 
     def set_kill_switch(self, command: SetKillSwitch, out: list[Event]) -> None:
         """Engage a kill switch and cancel the open orders of its scope, or release it."""

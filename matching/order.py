@@ -10,6 +10,8 @@ from matching.types import OrdStatus, OrdType, Side, TimeInForce
 if TYPE_CHECKING:
     from matching.book import Level
     from matching.events import Execution, MassCancelReported, OrderRefused
+    from matching.links import Link
+    from matching.terms import Terms
 
 NO_CL_ORD_IDS: Final[tuple[str, ...]] = ()
 
@@ -70,13 +72,47 @@ class Account:
         self.firm = firm
 
 
+class Extra:
+    """What an order with terms carries beyond a plain one; only `special` and the modules beside it change it.
+
+    `waiting`: the order is open and in no book: a stop before its trigger, a peg with nothing to follow, an order that
+    waits for another one: `for_entry`, of its `link`. `is_held`: the risk engine holds for it. `group` is the queue of
+    the trigger book in which it waits. `hidden_qty` is what of its leaves is not displayed. `told_price` and
+    `told_qty` are what its last report said that the book shows of it.
+    """
+
+    __slots__ = (
+        "for_entry",
+        "group",
+        "hidden_qty",
+        "is_held",
+        "link",
+        "terms",
+        "told_price",
+        "told_qty",
+        "waiting",
+    )
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self.hidden_qty = 0
+        self.waiting = False
+        self.for_entry = False
+        self.is_held = True
+        self.link: Link | None = None
+        self.group: dict[int, Order] | None = None
+        self.told_price = 0
+        self.told_qty = 0
+
+
 class Order:
     """An order from its acceptance to the end of the trading day on which it closed.
 
     `price` of a market order is its protection price. `cl_ord_id` is the newest accepted one, `prior_cl_ord_ids`
-    those before. `exposure` is the risk engine's handle of (account, instrument). `priority` is the ExecID number of
-    the event that gave the order its place. `previous`, `next` and `level` are set while it rests, and are unset
-    again when it leaves, so that no cycle keeps a closed order alive: the collector is off in the server.
+    those before. `extra` is None for a plain order. `exposure` is the risk engine's handle of (account, instrument).
+    `priority` is the ExecID number of the event that gave the order its place. `previous`, `next` and `level` are set
+    while it rests, and are unset again when it leaves, so that no cycle keeps a closed order alive: the collector is
+    off in the server.
     """
 
     __slots__ = (
@@ -85,6 +121,7 @@ class Order:
         "cum_qty",
         "cum_value",
         "exposure",
+        "extra",
         "instrument_id",
         "leaves_qty",
         "level",
@@ -137,6 +174,12 @@ class Order:
         self.previous: Order | None = None
         self.next: Order | None = None
         self.level: Level | None = None
+        self.extra: Extra | None = None
+
+    @property
+    def terms(self) -> Terms | None:
+        """What the order has beyond a plain one."""
+        return None if self.extra is None else self.extra.terms
 
     def is_open(self) -> bool:
         """Tell whether the order may still trade."""

@@ -4,7 +4,7 @@ The engine changes an order's status through the tables derived from it and nowh
 is a KeyError, that is, our bug. The table in README.md is drawn by `as_markdown` and compared with it in a test.
 """
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from matching.types import (
     STATUS_CANCELED,
@@ -16,7 +16,9 @@ from matching.types import (
     OrdStatus,
 )
 
-OrderEvent: TypeAlias = Literal["accept", "refuse", "partial fill", "fill", "replace", "cancel", "expire"]
+OrderEvent: TypeAlias = Literal[
+    "accept", "refuse", "partial fill", "fill", "replace", "restate", "trigger", "cancel", "expire"
+]
 
 BEFORE: Final = ""
 """Where an order stands before the exchange has answered it."""
@@ -27,11 +29,14 @@ TABLE: Final[dict[tuple[str, OrderEvent], OrdStatus]] = {
     (STATUS_NEW, "partial fill"): STATUS_PARTIALLY_FILLED,
     (STATUS_NEW, "fill"): STATUS_FILLED,
     (STATUS_NEW, "replace"): STATUS_NEW,
+    (STATUS_NEW, "restate"): STATUS_NEW,
+    (STATUS_NEW, "trigger"): STATUS_NEW,
     (STATUS_NEW, "cancel"): STATUS_CANCELED,
     (STATUS_NEW, "expire"): STATUS_EXPIRED,
     (STATUS_PARTIALLY_FILLED, "partial fill"): STATUS_PARTIALLY_FILLED,
     (STATUS_PARTIALLY_FILLED, "fill"): STATUS_FILLED,
     (STATUS_PARTIALLY_FILLED, "replace"): STATUS_PARTIALLY_FILLED,
+    (STATUS_PARTIALLY_FILLED, "restate"): STATUS_PARTIALLY_FILLED,
     (STATUS_PARTIALLY_FILLED, "cancel"): STATUS_CANCELED,
     (STATUS_PARTIALLY_FILLED, "expire"): STATUS_EXPIRED,
 }
@@ -56,6 +61,8 @@ REFUSED: Final[OrdStatus] = TABLE[BEFORE, "refuse"]
 AFTER_PARTIAL_FILL: Final = _column("partial fill")
 AFTER_FILL: Final = _column("fill")
 AFTER_REPLACE: Final = _column("replace")
+AFTER_RESTATE: Final = _column("restate")
+AFTER_TRIGGER: Final = _column("trigger")
 AFTER_CANCEL: Final = _column("cancel")
 AFTER_EXPIRE: Final = _column("expire")
 OPEN: Final = AFTER_CANCEL
@@ -64,7 +71,7 @@ OPEN: Final = AFTER_CANCEL
 
 def as_markdown() -> str:
     """Return the table as Markdown, a row per status and a column per event."""
-    events: tuple[OrderEvent, ...] = ("accept", "refuse", "partial fill", "fill", "replace", "cancel", "expire")
+    events: tuple[OrderEvent, ...] = get_args(OrderEvent)
     lines = ["| OrdStatus(39) | " + " | ".join(events) + " |", "|" + "---|" * (len(events) + 1)]
     for status, name in NAMES.items():
         cells = (NAMES.get(TABLE.get((status, event), "-"), "–") for event in events)

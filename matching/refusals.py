@@ -35,10 +35,35 @@ EXEC_INST_NOT_OFFERED: Final = 11104
 TERM_NOT_OFFERED: Final = 11105
 PRICE_ON_MARKET_ORDER: Final = 11106
 PRICE_ABSENT: Final = 11107
+STOP_PRICE_ABSENT: Final = 11108
+STOP_PRICE_WITHOUT_STOP: Final = 11109
+PEG_NOT_EXPRESSIBLE: Final = 11110
+DISPLAY_QTY_NOT_OFFERED: Final = 11111
+REDUCE_ONLY_NOT_OFFERED: Final = 11112
+POST_ONLY_ON_TAKING_ORDER: Final = 11113
+EXPIRE_TIME_ABSENT: Final = 11114
+EXPIRE_TIME_WITHOUT_GTD: Final = 11115
+LIST_NOT_EXPRESSIBLE: Final = 11116
+BRACKET_ON_WRONG_SIDE: Final = 11117
+STOP_PRICES_DIFFER: Final = 11130
+TRIGGER_NOT_OFFERED: Final = 11131
+TIME_IN_FORCE_NOT_WITH_ORD_TYPE: Final = 11132
+EXPIRE_TIME_TWICE: Final = 11133
+EXPIRE_TIME_NO_TIME: Final = 11134
+PEG_CONTRADICTS: Final = 11135
+TRAIL_OFFSET_ABSENT: Final = 11136
+DISPLAY_QTYS_DIFFER: Final = 11137
+SELF_MATCH_ID_ABSENT: Final = 11138
+SELF_MATCH_ID_TOO_LONG: Final = 11139
+SELF_MATCH_INSTRUCTION_NOT_OFFERED: Final = 11140
 QTY_ABSENT: Final = 11301
 QTY_NO_NUMBER: Final = 11302
 QTY_NOT_POSITIVE: Final = 11303
 QTY_OFF_LOT: Final = 11304
+DISPLAY_QTY_OVER_QTY: Final = 11305
+DISPLAY_QTY_NO_NUMBER: Final = 11330
+DISPLAY_QTY_NOT_POSITIVE: Final = 11331
+DISPLAY_QTY_OFF_LOT: Final = 11332
 UNKNOWN_ACCOUNT: Final = 11501
 PRICE_BAND: Final = 11601
 NO_REFERENCE_PRICE: Final = 11602
@@ -46,12 +71,24 @@ PRICE_NO_NUMBER: Final = 11801
 PRICE_NOT_POSITIVE: Final = 11802
 PRICE_OFF_TICK: Final = 11803
 SIDE_NOT_PERMITTED: Final = 10005
-NOT_EXPRESSIBLE: Final = 19900
+STOP_PRICE_OUT_OF_RANGE: Final = 11804
+STOP_PRICE_NO_NUMBER: Final = 11830
+STOP_PRICE_NOT_POSITIVE: Final = 11831
+STOP_PRICE_OFF_TICK: Final = 11832
+PEG_OFFSET_NO_NUMBER: Final = 11833
+PEG_OFFSET_OFF_TICK: Final = 11834
+TRAIL_OFFSET_NOT_POSITIVE: Final = 11835
 CL_ORD_ID_ABSENT: Final = 19901
 CL_ORD_ID_TOO_LONG: Final = 19902
 POST_ONLY_WOULD_TAKE: Final = 19903
 BEING_CANCELED: Final = 19904
 MARKET_NOT_AVAILABLE: Final = 19905
+REDUCE_ONLY_WITHOUT_POSITION: Final = 19906
+BEING_TRIGGERED: Final = 19907
+TOO_MANY_PEGS: Final = 19908
+TOO_MANY_TRAILING_STOPS: Final = 19909
+EXPIRE_TIME_PASSED: Final = 19910
+LIST_REFUSED: Final = 19911
 
 CLOSED_ORDER: Final = 20001
 QTY_NOT_ABOVE_FILLED: Final = 20002
@@ -61,6 +98,7 @@ OTHER_SIDE: Final = 29901
 OTHER_SYMBOL: Final = 29902
 ORD_TYPE_NOT_REPLACEABLE: Final = 29903
 TIME_IN_FORCE_NOT_REPLACEABLE: Final = 29904
+TERM_NOT_REPLACEABLE: Final = 29905
 
 SHARD_NOT_AVAILABLE: Final = 30401
 NOT_AUTHORIZED: Final = 30601
@@ -112,22 +150,61 @@ TABLE: Final[dict[int, Row]] = {
     TERM_NOT_OFFERED: Row("a term that would change the order's meaning is not offered", "leave the field out"),
     PRICE_ON_MARKET_ORDER: Row("a market order has a Price(44)", "leave it out, or send a limit order"),
     PRICE_ABSENT: Row("a limit order has no Price(44)", "send one"),
+    STOP_PRICE_ABSENT: Row("the order waits for a trigger and has no StopPx(99)", "send one"),
+    STOP_PRICE_WITHOUT_STOP: Row("StopPx(99) on an order without a trigger", "leave it out, or send a stop order"),
+    PEG_NOT_EXPRESSIBLE: Row("the peg is absent, or does not go with the OrdType(40)", "send what the type asks for"),
+    DISPLAY_QTY_NOT_OFFERED: Row("a displayed quantity on an order that never rests", "leave it out"),
+    REDUCE_ONLY_NOT_OFFERED: Row("reduce-only in an instrument without positions", "leave it out"),
+    POST_ONLY_ON_TAKING_ORDER: Row("post-only on an order that is there to take", "leave it out"),
+    EXPIRE_TIME_ABSENT: Row("a Good Till Date order has no ExpireTime(126)", "send one"),
+    EXPIRE_TIME_WITHOUT_GTD: Row("ExpireTime(126) on an order that is not Good Till Date", "leave it out"),
+    LIST_NOT_EXPRESSIBLE: Row(
+        "the orders cannot be linked as the list says", "compare it with the rules of engagement"
+    ),
+    BRACKET_ON_WRONG_SIDE: Row("take-profit or stop-loss on the wrong side", "put one on either side of the entry"),
+    STOP_PRICES_DIFFER: Row("StopPx(99) and TriggerPrice(1102) differ", "send one of them"),
+    TRIGGER_NOT_OFFERED: Row("no such trigger is offered", "trigger on last or mark, in the order's own direction"),
+    TIME_IN_FORCE_NOT_WITH_ORD_TYPE: Row("TimeInForce(59) is not offered with this OrdType(40)", "use another one"),
+    EXPIRE_TIME_TWICE: Row("both ExpireTime(126) and ExpireDate(432)", "send one of them"),
+    EXPIRE_TIME_NO_TIME: Row("ExpireTime(126) or ExpireDate(432) is no time", "send YYYYMMDD-HH:MM:SS, or YYYYMMDD"),
+    PEG_CONTRADICTS: Row("the order is pegged to more than one price", "send one of them"),
+    TRAIL_OFFSET_ABSENT: Row("a trailing stop has no PegOffsetValue(211)", "send the distance"),
+    DISPLAY_QTYS_DIFFER: Row("MaxFloor(111) and DisplayQty(1138) differ", "send one of them"),
+    SELF_MATCH_ID_ABSENT: Row("SelfMatchPreventionInstruction(2964) without an id to apply it to", "send one in 2362"),
+    SELF_MATCH_ID_TOO_LONG: Row("SelfMatchPreventionID(2362) is too long", "use at most 64 characters"),
+    SELF_MATCH_INSTRUCTION_NOT_OFFERED: Row("SelfMatchPreventionInstruction(2964) is not offered", "use 1, 2, 3 or 4"),
     QTY_ABSENT: Row("OrderQty(38) is absent", "send it"),
     QTY_NO_NUMBER: Row("OrderQty(38) is no number that can be traded", "send a plain decimal"),
     QTY_NOT_POSITIVE: Row("OrderQty(38) is not positive", "send at least one lot"),
     QTY_OFF_LOT: Row("OrderQty(38) is no multiple of the lot", "round to the lot"),
+    DISPLAY_QTY_OVER_QTY: Row("the displayed quantity is above OrderQty(38)", "display less"),
+    DISPLAY_QTY_NO_NUMBER: Row("MaxFloor(111) or DisplayQty(1138) is no number", "send a plain decimal"),
+    DISPLAY_QTY_NOT_POSITIVE: Row("MaxFloor(111) or DisplayQty(1138) is not positive", "show at least one lot"),
+    DISPLAY_QTY_OFF_LOT: Row("MaxFloor(111) or DisplayQty(1138) is no multiple of the lot", "round to the lot"),
     UNKNOWN_ACCOUNT: Row("Account(1) is not one of the session's", "use an account of the session"),
     PRICE_BAND: Row("Price(44) lies outside the price band", "send a price inside it"),
     NO_REFERENCE_PRICE: Row("the instrument has no reference price yet", "wait until the operator sets it"),
     PRICE_NO_NUMBER: Row("Price(44) is no number that can be traded", "send a plain decimal"),
     PRICE_NOT_POSITIVE: Row("Price(44) is not positive", "send at least one tick"),
     PRICE_OFF_TICK: Row("Price(44) is no multiple of the tick", "round to the tick"),
-    NOT_EXPRESSIBLE: Row("the order cannot be expressed in ticks and lots", "compare it with the rules of engagement"),
+    STOP_PRICE_OUT_OF_RANGE: Row("StopPx(99) is no price that can be traded", "send a price that can"),
+    STOP_PRICE_NO_NUMBER: Row("StopPx(99) or TriggerPrice(1102) is no number", "send a plain decimal"),
+    STOP_PRICE_NOT_POSITIVE: Row("StopPx(99) or TriggerPrice(1102) is not positive", "send at least one tick"),
+    STOP_PRICE_OFF_TICK: Row("StopPx(99) or TriggerPrice(1102) is no multiple of the tick", "round to the tick"),
+    PEG_OFFSET_NO_NUMBER: Row("PegOffsetValue(211) is no number", "send a plain decimal"),
+    PEG_OFFSET_OFF_TICK: Row("PegOffsetValue(211) is no multiple of the tick", "round to the tick"),
+    TRAIL_OFFSET_NOT_POSITIVE: Row("PegOffsetValue(211) of a trailing stop is not positive", "send the distance"),
     CL_ORD_ID_ABSENT: Row("ClOrdID(11) is absent", "send one"),
     CL_ORD_ID_TOO_LONG: Row("ClOrdID(11) is too long", "use at most 64 characters"),
     POST_ONLY_WOULD_TAKE: Row("a post-only order would take", "send a price behind the best opposite one"),
     BEING_CANCELED: Row("open orders of the scope are being canceled", "send it again when that is done"),
     MARKET_NOT_AVAILABLE: Row("the instrument's market is down", "send it again when it is back"),
+    REDUCE_ONLY_WITHOUT_POSITION: Row("the account has no position to reduce", "leave reduce-only out"),
+    BEING_TRIGGERED: Row("triggered orders of the instrument are entering", "send it again when that is done"),
+    TOO_MANY_PEGS: Row("the instrument has as many pegged orders as it may", "send a limit order"),
+    TOO_MANY_TRAILING_STOPS: Row("the instrument has as many trailing stops as it may", "send a stop order"),
+    EXPIRE_TIME_PASSED: Row("ExpireTime(126) has passed", "send a later one"),
+    LIST_REFUSED: Row("another order of the list was refused", "mend that order, and send the list again"),
     CLOSED_ORDER: Row("the order is closed; OrdStatus(39) says how", "nothing is left to do"),
     QTY_NOT_ABOVE_FILLED: Row("the new OrderQty(38) is not above what is filled", "cancel instead"),
     CANCEL_UNKNOWN_ORDER: Row("no such order of this CompID on this trading day", "name its ClOrdID or OrderID"),
@@ -136,6 +213,7 @@ TABLE: Final[dict[int, Row]] = {
     OTHER_SYMBOL: Row("Symbol(55) is not the order's", "send the order's own symbol"),
     ORD_TYPE_NOT_REPLACEABLE: Row("OrdType(40) cannot become this one", "cancel, and send a new order"),
     TIME_IN_FORCE_NOT_REPLACEABLE: Row("TimeInForce(59) cannot become this one", "cancel, and send a new order"),
+    TERM_NOT_REPLACEABLE: Row("a term of the order that may not change", "cancel, and send a new order"),
     SHARD_NOT_AVAILABLE: Row("the market that the message is about is down", "send it again when it is back"),
     NOT_AUTHORIZED: Row("the message is not for a session with this Role", "use a session of the right role"),
     THROTTLED_SESSION: Row("more messages a second than the session may send", "slow down; cancels have a bucket"),

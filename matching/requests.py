@@ -25,6 +25,7 @@ from matching.types import (
     EXEC_REPLACED,
     EXEC_STATUS,
     GOOD_TILL_CANCEL,
+    GOOD_TILL_DATE,
     LIMIT,
     RESPONSE_TO_CANCEL,
     RESPONSE_TO_REPLACE,
@@ -80,13 +81,26 @@ class Requests:
         if command.poss_resend and self._is_known(session, command.cl_ord_id, out):
             return
         fault = self._request_fault(session, command, order)
+        special = fault is None and order is not None and self._is_special(command, order)
         if fault is None and order is not None:
-            fault = self._replace_fault(command, order)
+            if special:
+                fault = self.desk.special.replacing.fault(command, order, time_ns)
+            else:
+                fault = self._replace_fault(command, order)
         if fault is not None:
             self._reject(command, RESPONSE_TO_REPLACE, order, fault, out)
             return
         assert order is not None, "a request without an order has a fault"
-        self._replace(command, order, session.member, out)
+        if special:
+            self.desk.special.replacing.replace(command, order, out)
+        else:
+            self._replace(command, order, session.member, out)
+
+    def _is_special(self, command: ReplaceOrder, order: Order) -> bool:
+        """Tell whether a replace is the special desk's."""
+        if command.terms is not None or order.extra is not None:
+            return True
+        return command.time_in_force == GOOD_TILL_DATE or not self.desk.books[order.instrument_id].is_plain
 
     def _replace(self, command: ReplaceOrder, order: Order, member: Member, out: list[Event]) -> None:
         """Put the new terms in place of the old ones, and match again where the order has lost its place."""

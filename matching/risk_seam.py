@@ -138,6 +138,9 @@ class Risk(Protocol):
     def release(self, exposure: int, side: Side, price: int, leaves_qty: int) -> None:
         """Give back what is still held for an order that leaves with `leaves_qty` open."""
 
+    def position_of(self, exposure: int) -> int:
+        """Return the position of an exposure in lots, below 0 for a short one."""
+
     def dump(self) -> bytes:
         """Return the complete state, the same bytes for the same state."""
 

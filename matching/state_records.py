@@ -15,13 +15,16 @@ from matching.commands import MassCancel
 from matching.events import Execution, MassCancelReported, OrderRefused
 from matching.instrument import Instrument
 from matching.order import Account, Member, Order
+from matching.special_records import SpecialRecord, dump_special, load_special, load_stirred
 from matching.types import BUY, InstrumentKind, OrdStatus, OrdType, Side, TimeInForce, TradingPhase
 from matching.work import Work, WorkKind, WorkRequest
 
 if TYPE_CHECKING:
     from matching.engine import Engine
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
+READABLE_VERSIONS: Final = (1, STATE_VERSION)
+"""Version 1 had no orders with terms, and no last prices."""
 
 OrderRecord: TypeAlias = tuple[
     int, int, int, int, str, Side, OrdType, TimeInForce, OrdStatus, int, int, int, int, int, int, list[str] | None
@@ -96,6 +99,7 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     refused: list[tuple[str, list[Execution | OrderRefused]]]
     works: list[tuple[WorkKind, int, str, list[int]]]
     risk: bytes
+    special: SpecialRecord | None = None
     protection: ProtectionRecord | None = None
 
 
@@ -122,10 +126,10 @@ def load(engine: "Engine", data: bytes) -> None:
     """
     with _NoCollection():
         record = _decode(data)
-        if record.version != STATE_VERSION:
+        if record.version not in READABLE_VERSIONS:
             raise ValueError(f"state has version {record.version}, known is {STATE_VERSION}")
         _load_definitions(engine, record)
-        _load_orders(engine, record.orders)
+        _load_orders(engine, record.orders, record.special or SpecialRecord())
         _load_rest(engine, record)
 
 
@@ -163,6 +167,7 @@ def _record(engine: "Engine") -> EngineRecord:
         [(key, list(member.refused.values())) for key, member in sorted(desk.members.items()) if member.refused],
         [(each.kind, each.target_id, each.text, list(each.order_ids[each.done :])) for each in engine.works.pending],
         engine.risk.dump(),
+        dump_special(desk),
         _protection(engine),
     )
 
@@ -244,7 +249,7 @@ def _load_definitions(engine: "Engine", record: EngineRecord) -> None:
     engine.risk.load(record.risk)
 
 
-def _load_orders(engine: "Engine", records: list[OrderRecord]) -> None:
+def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialRecord) -> None:
     """Put orders back under their ids and names, and the open ones into their queues by priority."""
     desk = engine.desk
     orders, sessions, exposure_of = desk.orders, desk.sessions, engine.risk.exposure
@@ -302,10 +307,15 @@ def _load_orders(engine: "Engine", records: list[OrderRecord]) -> None:
         if leaves_qty:
             session.open[order_id] = order
             resting.append(order)
+    load_special(desk, special)
     resting.sort(key=attrgetter("priority"))
     for order in resting:
         book = desk.books[order.instrument_id]
-        (book.bids if order.side == BUY else book.asks).append(order)
+        if order.extra is None:
+            (book.bids if order.side == BUY else book.asks).append(order)
+        elif not order.extra.waiting:
+            desk.special.rest(order, book)
+    load_stirred(desk, special)
 
 
 def _load_rest(engine: "Engine", record: EngineRecord) -> None:

@@ -60,7 +60,10 @@ class Steps:
         self._say_left(out)
 
     def continue_work(self, out: list[Event]) -> None:
-        """Do the next step of the oldest unfinished work."""
+        """Do the next step of the oldest unfinished work. What the special desk has left goes first."""
+        if self.desk.special.has_work:
+            self.desk.special.go_on_with_work(out)
+            return
         if not self.works.pending:
             out.append(CommandRefused("ContinueWork", "no work is left"))
             return

@@ -15,7 +15,10 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `stop_price` is StopPx(99) of a stop (triggered as the price moves through it against the book's calm: up for a
     buy, down for a sell) and of a market-if-touched order (the other way round), on the price that `trigger` names.
     `peg` says what a pegged order follows: the best price of its own side, the middle of the book, the best opposite
-    price, or, for a trailing stop, the last price at the distance `offset`; `offset` is added to the price followed.
+    price, or, for a trailing stop, the last price at the distance `offset`; `offset` is added to the price followed. A
+    peg's `cap` is its Price(44), set by the engine, because the order's own price is where it stands now; so is
+    `stop_price` of a trailing stop each time that it moves. `take_profit` is the limit and `stop_loss` the trigger
+    price (on what `trigger` names) of the legs that an entry brings with it.
     `display_qty` is DisplayQty(1138), MaxFloor(111) before FIX.5.0: what of an iceberg is shown. `expire_ns` is
     ExpireTime(126) of a Good Till Date order, in nanoseconds since the epoch. `reduce_only`: it never opens or
     enlarges a position. `self_match_id` is SelfMatchPreventionID(2362): two orders of the same id never trade;
@@ -31,6 +34,9 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reduce_only: bool = False
     self_match_id: str = ""
     self_match_mode: SelfMatchMode = ""
+    cap: int = 0
+    take_profit: int = 0
+    stop_loss: int = 0
 
 
 PLAIN: Final = Terms()

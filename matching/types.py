@@ -48,6 +48,7 @@ STATUS_EXPIRED: Final = "C"
 
 InstrumentKind: TypeAlias = Literal["spot", "perpetual"]
 TradingPhase: TypeAlias = Literal["continuous", "halted", "closed"]
+ListKind: TypeAlias = Literal["oco", "oto", "bracket"]
 KillScope: TypeAlias = Literal["session", "account", "market", "firm"]
 Response: TypeAlias = Literal["1", "2"]
 RESPONSE_TO_CANCEL: Final = "1"
@@ -60,6 +61,9 @@ SHARD_ID_SHIFT: Final = 48
 """Ids of orders, executions, trades and reports of shard n begin above n << 48, so that none is given twice."""
 CL_ORD_ID_CHARS_MAX: Final = 64
 """Longest ClOrdID(11) that is taken; every order of the day keeps its text in memory and in each report."""
+
+SELF_MATCH_ID_CHARS_MAX: Final = 64
+"""Longest SelfMatchPreventionID(2362) that is taken."""
 
 E8: Final = 100_000_000
 """Scale of decimals read from the wire: a value of 1 is 10^8."""

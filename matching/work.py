@@ -109,12 +109,12 @@ def in_scope(request: MassCancel | RequestMassStatus, account_id: int, instrumen
 
 
 class WorkQueue:
-    """Work that is not finished, oldest first. `accounts` is a view by id."""
+    """Work that is not finished, oldest first. `accounts` is the desk's view by id."""
 
     __slots__ = ("accounts", "pending")
 
-    def __init__(self, accounts: Mapping[int, Account]) -> None:
-        self.accounts = accounts
+    def __init__(self) -> None:
+        self.accounts: Mapping[int, Account] = {}
         self.pending: list[Work] = []
 
     def blocks(self, session: Session, account_id: int, instrument: Instrument, side: str) -> Refusal | None:

@@ -339,6 +339,9 @@ class RiskEngine:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
+    def position_of(self, exposure: int) -> int:
+        return self.exposures[exposure].position.amount
+
     def balance_of(self, account_id: int, asset: str) -> tuple[int, int]:
         """Return amount and held part of an asset of an account; of a perpetual's symbol the amount is the position."""
         balance = self.ledgers[account_id].balances.get(asset) or Balance(asset)

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 #   "d" decimal       -> int scaled by 10^8, or str as sent where it is not finite, exact and within 63 bits
 #   "u" UTCTimestamp  -> int nanoseconds since 1970, or str as sent
 # or (tag, (fields...)) for a repeating group -> tuple of tuples. A field that is absent is None.
+# (0, (fields...)) is no field but the options of a message, in ascending order of tag -> None where it has none of
+# them, else a tuple of their values: many seldom fields cost a message without them one comparison.
 FieldSpec: TypeAlias = tuple[int, str] | tuple[int, tuple[Any, ...]]
 
 # poll() -> (inbound, outbound, oldest_ns)

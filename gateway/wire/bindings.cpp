@@ -64,7 +64,7 @@ struct Reader {
       case Value::bytes:
         return latin({chunk.text.data() + value.number, value.length});
       case Value::group:
-        return group(node, value.length);
+        return node.kind == 'o' ? fields(node.fields) : group(node, value.length);
     }
     CHECK(false);
   }
@@ -97,8 +97,9 @@ std::vector<FieldNode> read_fields(nb::handle specs, int depth) {
       if (kind.size() != 1 || !std::strchr("tidu", kind[0])) throw std::invalid_argument("schema: kind '" + kind + "' is not t, i, d or u");
       node.kind = kind[0];
     } else {
-      node.kind = 'g';
+      node.kind = node.tag == 0 ? 'o' : 'g';
       node.fields = read_fields(pair[1], depth + 1);
+      if (node.kind == 'o' && depth > 0) throw std::invalid_argument("schema: options stand in a message, not in a group");
     }
     fields.push_back(std::move(node));
   }

@@ -95,8 +95,42 @@ void append_group(const FieldNode& node, const FIX::FieldMap& map, std::vector<V
     for (const FieldNode& field : node.fields) append_node(field, *entry, values, text);
 }
 
+void append_options(const FieldNode& node, const FIX::Message& message, std::vector<Value>& values, std::string& text) {
+  const size_t head = values.size();
+  values.emplace_back();
+  bool present = false;
+  auto field = message.begin();
+  for (const FieldNode& option : node.fields) {
+    while (field != message.end() && field->getTag() < option.tag) ++field;
+    if (field == message.end() || field->getTag() != option.tag) {
+      values.emplace_back();
+      continue;
+    }
+    present = true;
+    append_value(option.kind, field->getString(), values, text);
+  }
+  if (present) {
+    values[head].kind = Value::group;
+    values[head].length = 1;
+  } else {
+    values.resize(head + 1);
+  }
+}
+
 void mark_header(std::vector<FieldNode>& fields) {
   for (FieldNode& field : fields) field.in_header = FIX::Message::isHeaderField(field.tag);
+}
+
+void check_options(const std::vector<FieldNode>& fields) {
+  for (const FieldNode& node : fields) {
+    if (node.kind != 'o') continue;
+    int last = 0;
+    for (const FieldNode& option : node.fields) {
+      if (option.kind == 'g' || option.tag <= last || FIX::Message::isHeaderField(option.tag))
+        throw std::invalid_argument("schema: options are body fields in ascending order of tag");
+      last = option.tag;
+    }
+  }
 }
 
 }  // namespace
@@ -105,6 +139,7 @@ void Schema::add(const std::string& msg_type, std::vector<FieldNode> fields) {
   if (index_.count(msg_type)) throw std::invalid_argument("schema of message type " + msg_type + " given twice");
   MessageSchema message;
   message.msg_type = msg_type;
+  check_options(fields);
   mark_header(fields);
   message.fields = std::move(fields);
   for (size_t i = 0; i < message.fields.size(); ++i) message.by_tag.push_back(uint16_t(i));
@@ -126,6 +161,7 @@ void extract(const MessageSchema& schema, const FIX::Message& message, std::vect
   auto field = message.begin();
   for (const uint16_t index : schema.by_tag) {
     const FieldNode& node = schema.fields[index];
+    if (node.kind == 'o') continue;
     if (node.in_header) {
       found[index] = find_in(message.getHeader(), node.tag);
       continue;
@@ -135,7 +171,9 @@ void extract(const MessageSchema& schema, const FIX::Message& message, std::vect
   }
   for (size_t i = 0; i < schema.fields.size(); ++i) {
     const FieldNode& node = schema.fields[i];
-    if (!found[i])
+    if (node.kind == 'o')
+      append_options(node, message, values, text);
+    else if (!found[i])
       values.emplace_back();
     else if (node.kind == 'g')
       append_group(node, message, values, text);

@@ -15,7 +15,8 @@ class Message;
 
 namespace outcry::wire {
 
-/// One extracted value. Groups are followed in the same stream by the values of their entries, entry after entry.
+/// One extracted value. Groups are followed in the same stream by the values of their entries, entry after entry;
+/// options of which none is present are one `none`, else a group of one entry.
 struct Value {
   enum Kind : uint8_t { none, text, bytes, integer, group };  // bytes: text with a byte outside of ASCII
   Kind kind = none;
@@ -25,9 +26,9 @@ struct Value {
 
 struct FieldNode {
   int tag = 0;
-  char kind = 't';  // 't' text, 'i' integer, 'd' decimal, 'u' UTCTimestamp, 'g' group
+  char kind = 't';  // 't' text, 'i' integer, 'd' decimal, 'u' UTCTimestamp, 'g' group, 'o' options: no field, tag 0
   bool in_header = false;
-  std::vector<FieldNode> fields;  // of a group
+  std::vector<FieldNode> fields;  // of a group; of options: body fields in ascending order of tag
 };
 
 struct MessageSchema {

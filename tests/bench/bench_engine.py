@@ -1,9 +1,11 @@
 """Benchmark of the engine alone: translated commands in, events out; no wire, journal or reports.
 
-    python -m tests.bench.bench_engine [--orders N] [--resting N]
+    python -m tests.bench.bench_engine [--orders N] [--resting N] [--dormant N] [--against FOLDER]
 
 It prints microseconds per order as the median of rounds, the time of snapshots, and a hash of the result: the same
-seed gives the same hash on every machine, whatever the speed.
+seed gives the same hash on every machine, whatever the speed. `--dormant` lets stops wait far from the price, which
+must cost nothing. `--against` runs the same benchmark of another checkout's code in turns with this one's, and prints
+the ratio, because the machine's own speed changes from minute to minute.
 """
 
 import argparse
@@ -12,7 +14,10 @@ import hashlib
 import platform
 import random
 import statistics
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -20,6 +25,7 @@ import msgspec
 from matching.commands import Command, DefineAccount, DefineInstrument, DefineSession, Deposit, NewOrder, SetLimits
 from matching.engine import Engine
 from matching.events import Event
+from matching.terms import Terms
 from matching.types import BUY, SELL, Side
 from risk.engine import RiskEngine
 
@@ -91,12 +97,40 @@ class Bench:
             )
         return commands
 
+    def stops(self, count: int) -> list[Command]:
+        """Return stops that wait at every price from 1,000 ticks off the reference on, on both sides of it."""
+        commands: list[Command] = []
+        for number in range(count):
+            self._cl_ord_id += 1
+            side: Side = BUY if number % 2 else SELL
+            stop_price = REFERENCE + (1_000 + number % 20_000) * (1 if side == BUY else -1)
+            account = number % ACCOUNTS + 1
+            commands.append(
+                NewOrder(
+                    account,
+                    1,
+                    self._cl_ord_id,
+                    False,
+                    f"O{self._cl_ord_id}",
+                    account,
+                    1,
+                    side,
+                    "3",
+                    "1",
+                    0,
+                    100,
+                    terms=Terms(stop_price=stop_price),
+                )
+            )
+        return commands
 
-def run(*, orders: int, resting: int) -> dict[str, str]:
+
+def run(*, orders: int, resting: int, dormant: int = 0) -> dict[str, str]:
     """Run the benchmark and return its figures and the hash of all events and of the state after them."""
     gc.disable()
     try:
         bench = Bench()
+        waiting = bench.apply(bench.stops(dormant)) if dormant else 0.0
         filled = bench.apply(bench.orders(resting, far=True)) if resting else 0.0
         rounds = []
         for _ in range(max(orders // ROUND_ORDERS, 1)):
@@ -116,6 +150,7 @@ def run(*, orders: int, resting: int) -> dict[str, str]:
     return {
         "machine": f"{platform.machine()}, CPython {platform.python_version()}",
         "us per resting order": f"{1e6 * filled / resting:.2f}" if resting else "-",
+        "us per dormant stop": f"{1e6 * waiting / dormant:.2f}" if dormant else "-",
         "us per order": f"{statistics.median(rounds):.2f} (best {min(rounds):.2f}, worst {max(rounds):.2f})",
         "trades per order": f"{before['trades'] / orders:.2f}",
         "open orders": str(before["open_orders"]),
@@ -125,13 +160,53 @@ def run(*, orders: int, resting: int) -> dict[str, str]:
     }
 
 
+def compare(other: Path, *, orders: int, dormant: int, turns: int) -> None:
+    """Run in turns the other checkout, this one, and this one with dormant stops; print best times and their ratios."""
+    here = Path(__file__).parents[2]
+    runs: list[tuple[str, Path, list[str]]] = [("before", other, []), ("after", here, [])]
+    if dormant:
+        runs.append((f"after, {dormant:,} dormant stops", here, ["--dormant", str(dormant)]))
+    best: dict[str, list[float]] = {name: [] for name, _, _ in runs}
+    for turn in range(turns):
+        for name, folder, more in runs if turn % 2 else reversed(runs):
+            best[name].append(_best_of(folder, ["--orders", str(orders), *more]))
+    base = statistics.median(best["before"])
+    for name, times in best.items():
+        ratios = [after / before for after, before in zip(times, best["before"], strict=True)]
+        print(
+            f"{name:>30}  {statistics.median(times):.2f} us per order (least {min(times):.2f}), "
+            f"ratio of medians {statistics.median(times) / base:.3f}, of least {min(times) / min(best['before']):.3f}, "
+            f"median of ratios {statistics.median(ratios):.3f}"
+        )
+
+
+def _best_of(folder: Path, arguments: list[str]) -> float:
+    """Run the benchmark of a checkout and return the microseconds per order of its best round."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.bench_engine", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    (line,) = [each for each in done.stdout.splitlines() if " us per order " in each]
+    return float(line.split("best ")[1].split(",")[0])
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description="engine benchmark")
     parser.add_argument("--orders", type=int, default=200_000)
     parser.add_argument("--resting", type=int, default=0)
+    parser.add_argument("--dormant", type=int, default=0, help="stops that wait far from the price")
+    parser.add_argument("--against", type=Path, help="another checkout, to compare the plain path with")
+    parser.add_argument("--turns", type=int, default=9, help="turns of a comparison")
     arguments = parser.parse_args()
-    for name, value in run(orders=arguments.orders, resting=arguments.resting).items():
+    if arguments.against is not None:
+        compare(arguments.against, orders=arguments.orders, dormant=arguments.dormant, turns=arguments.turns)
+        return
+    for name, value in run(orders=arguments.orders, resting=arguments.resting, dormant=arguments.dormant).items():
         print(f"{name:>22}  {value}")
 
 

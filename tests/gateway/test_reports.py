@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.reports import ReportWriter, transact_time
+from gateway.fix_times import transact_time
+from gateway.reports import ReportWriter
 from gateway.sessions import FIX42, FIX44, FIX50SP2, Version
 from matching.events import CancelRejected, Execution, OrderRefused
 from tests.gateway.test_translation import AAPL

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.inbound import NONE_OF_THEM, NOT_OFFERED_NAMES
+from gateway.inbound import NO_TERMS, TERM_TAGS
 from gateway.sessions import GatewaySession
 from gateway.translation import Translator, order_id_of
 from matching.codec import SessionState
@@ -20,6 +20,19 @@ AAPL = Instrument(
     lot_e8=100_000_000,
     tick_lot_value=10_000,
     reference_price=58_500,
+    band_bp=5_000,
+)
+
+
+PERPETUAL = Instrument(
+    instrument_id=2,
+    symbol="BTC-PERP",
+    kind="perpetual",
+    currency="USD",
+    tick_e8=50_000_000,
+    lot_e8=100_000,
+    tick_lot_value=500,
+    reference_price=120_000,
     band_bp=5_000,
 )
 
@@ -42,11 +55,19 @@ def session() -> GatewaySession:
 @pytest.fixture
 def translator() -> Translator:
     """A translator that knows AAPL."""
-    return Translator({"AAPL": AAPL})
+    return Translator(
+        {"AAPL": AAPL, "BTC-PERP": PERPETUAL}, lambda text: 86_400 * 10**9 if text == "19700101" else None
+    )
 
 
-def order(**changed: Any) -> tuple[Any, ...]:
-    """Values of a NewOrderSingle(D) as the wire gives them."""
+def terms(given: dict[int, Any]) -> tuple[Any, ...] | None:
+    """Values of the terms given, by tag, as the wire gives them."""
+    assert set(given) <= set(TERM_TAGS)
+    return tuple(given.get(tag) for tag in TERM_TAGS) if given else NO_TERMS
+
+
+def order(given: dict[int, Any] | None = None, **changed: Any) -> tuple[Any, ...]:
+    """Values of a NewOrderSingle(D) as the wire gives them; `given` are its terms by tag."""
     values = {
         "cl_ord_id": "a",
         "account": None,
@@ -57,9 +78,8 @@ def order(**changed: Any) -> tuple[Any, ...]:
         "qty": 10_000_000_000,
         "tif": None,
         "exec_inst": None,
-        **dict.fromkeys(NOT_OFFERED_NAMES),
     }
-    return tuple({**values, **changed}.values())
+    return (*{**values, **changed}.values(), terms(given or {}))
 
 
 def test_a_limit_order_becomes_ticks_and_lots(translator: Translator, session: GatewaySession) -> None:
@@ -79,18 +99,17 @@ def test_a_market_order_has_no_price(translator: Translator, session: GatewaySes
         ({"symbol": None}, 1, "Symbol(55) absent is not traded here"),
         ({"account": "ACC9"}, 15, "Account(1) ACC9 is not one of T"),
         ({"side": "5"}, 11, "Side(54) 5 is not offered, allowed: 1, 2"),
-        ({"ord_type": "3"}, 11, "OrdType(40) 3 is not offered, allowed: 1, 2"),
-        ({"tif": "6"}, 11, "TimeInForce(59) 6 is not offered, allowed: 0, 1, 3, 4"),
+        ({"ord_type": "9"}, 11, "OrdType(40) 9 is not offered, allowed: 1, 2, 3, 4, J, P"),
+        ({"tif": "5"}, 11, "TimeInForce(59) 5 is not offered, allowed: 0, 1, 2, 3, 4, 6, 7"),
         (
             {"exec_inst": "G"},
             11,
-            "ExecInst(18) G with OrdType(40) 2 is not offered, allowed: 6 on a limit order",
+            "ExecInst(18) G with OrdType(40) 2 is not offered, allowed: 6 on a limit or pegged order, E, R, M, P on a "
+            "pegged order, a on a stop order",
         ),
-        ({"MaxFloor(111)": "10"}, 11, "MaxFloor(111) 10 is not offered"),
-        ({"StopPx(99)": "10"}, 11, "StopPx(99) 10 is not offered"),
-        ({"MinQty(110)": "10"}, 11, "MinQty(110) 10 is not offered"),
-        ({"DisplayQty(1138)": "10"}, 11, "DisplayQty(1138) 10 is not offered"),
-        ({"Currency(15)": "EUR"}, 11, "Currency(15) EUR is not offered, allowed: USD"),
+        ({"given": {110: "10"}}, 11, "MinQty(110) 10 is not offered"),
+        ({"given": {15: "EUR"}}, 11, "Currency(15) EUR is not offered, allowed: USD"),
+        ({"given": {63: "1"}}, 11, "SettlType(63) 1 is not offered, allowed: 0"),
         ({"qty": 0}, 13, "OrderQty(38) 0 is not positive"),
         ({"qty": -100_000_000}, 13, "OrderQty(38) -1 is not positive"),
         ({"qty": 150_000_000}, 13, "OrderQty(38) 1.5 is not a multiple of the lot 1 of AAPL"),
@@ -99,8 +118,8 @@ def test_a_market_order_has_no_price(translator: Translator, session: GatewaySes
         ({"price": 58_500_500_000}, 18, "Price(44) 585.005 is not a multiple of the tick 0.01 of AAPL"),
         ({"price": 0}, 18, "Price(44) 0 is not positive"),
         ({"price": "NaN"}, 18, "Price(44) NaN is not a number that can be traded"),
-        ({"price": None}, 11, "Price(44) is absent on a limit order"),
-        ({"ord_type": "1"}, 11, "Price(44) 585 on a market order"),
+        ({"price": None}, 11, "Price(44) is absent on OrdType(40) 2"),
+        ({"ord_type": "1"}, 11, "Price(44) 585 on OrdType(40) 1, which has no limit"),
     ],
 )
 def test_what_cannot_be_expressed_is_refused_with_reason_and_text(
@@ -127,7 +146,7 @@ def test_a_cancel_names_its_order_by_either_id(translator: Translator, session: 
 def test_a_replace_that_cannot_be_expressed_is_a_refusal_of_the_replace(
     translator: Translator, session: GatewaySession
 ) -> None:
-    good = ("c", "a", None, "AAPL", "1", "2", 58_600_000_000, 5_000_000_000, "0", None, None, *NONE_OF_THEM)
+    good = ("c", "a", None, "AAPL", "1", "2", 58_600_000_000, 5_000_000_000, "0", None, None, NO_TERMS)
     bad = (*good[:6], 58_600_500_000, *good[7:])
     assert translator.replace_order(session, 6, False, good) == ReplaceOrder(
         7, 3, 6, "c", "a", 0, 1, "1", "2", "0", 58_600, 50
@@ -151,7 +170,7 @@ def test_order_id_text_names_an_order_or_none(text: str | None, order_id: int) -
 
 
 def test_possible_resends_of_requests_say_so(translator: Translator, session: GatewaySession) -> None:
-    good = ("c", "a", None, "AAPL", "1", "2", 58_600_000_000, 5_000_000_000, "0", None, None, *NONE_OF_THEM)
+    good = ("c", "a", None, "AAPL", "1", "2", 58_600_000_000, 5_000_000_000, "0", None, None, NO_TERMS)
     canceled = translator.cancel_order(session, 6, True, ("c", "a", None, "AAPL", "1"))
     replaced = translator.replace_order(session, 6, True, good)
     assert isinstance(canceled, CancelOrder)
@@ -175,4 +194,4 @@ def test_a_cancel_may_leave_out_the_symbol(translator: Translator, session: Gate
 
 
 def test_the_instruments_own_currency_may_be_named(translator: Translator, session: GatewaySession) -> None:
-    assert isinstance(translator.new_order(session, 5, False, order(**{"Currency(15)": "USD"})), NewOrder)
+    assert isinstance(translator.new_order(session, 5, False, order({15: "USD"})), NewOrder)

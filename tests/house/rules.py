@@ -52,7 +52,12 @@ OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
     "uvloop": ("gateway/server.py",),
     "cryptography": ("gateway/certificates.py",),
     "argon2": ("config/passwords.py",),
-    "sortedcontainers": ("matching/book.py", "gateway/depth_view.py"),
+    "sortedcontainers": (
+        "matching/book.py",
+        "matching/price_watch.py",
+        "matching/expiries.py",
+        "gateway/depth_view.py",
+    ),
     "structlog": ("gateway/*",),
     "random": (),
     "secrets": ("gateway/client/client.py",),

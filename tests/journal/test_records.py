@@ -19,6 +19,12 @@ from matching.journal.state_records import (
 from tests.journal.building import batch, part, state
 
 BATCH = (
+    "4f4346520100030018000000040000002c00000001000000010000000000000001000000000000000100000000000000e803000000000000"
+    "8f200024eac7cdaa4197b1b92275f3d500000000000000000000000000000000000000000000000000000000000000002003c34c7fb030ec"
+    "722e4a5f3bde3e30919f01010101c2a44f5244310101a131a132a1306501c2c00100000091dc001f0101a130a1300101a44f524431a00101"
+    "a131a132a1306501010000000000c200a00000a00000c000"
+)
+BATCH_BEFORE_TERMS = (
     "4f4346520100030017000000040000002900000001000000010000000000000001000000000000000100000000000000e803000000000000"
     "a4b003a6cdcdf98291383bb98e826a9400000000000000000000000000000000000000000000000000000000000000002f5016089ed017bb"
     "fddbf3d1f0da83d3919e01010101c2a44f5244310101a131a132a1306501c20100000091dc001c0101a130a1300101a44f524431a00101a1"
@@ -45,6 +51,8 @@ def test_a_batch_of_version_1() -> None:
     stored = decode_batch(1, bytes.fromhex(BATCH), lambda batch_seq: NO_OUTBOUND, bytes(16))
     assert (stored.chain, stored.batch_seq, stored.first_seq, stored.last_seq) == (chain, 1, 1, 1)
     assert list(stored.event_counts) == [1]
+    before = decode_batch(1, bytes.fromhex(BATCH_BEFORE_TERMS), lambda batch_seq: NO_OUTBOUND, bytes(16))
+    assert (before.decode_commands(), before.decode_events()) == (stored.decode_commands(), stored.decode_events())
 
 
 def test_an_outbound_record_of_version_1() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from gateway.depth_view import BID, OFFER, DepthView
 from matching.commands import (
     CancelOrder,
     Command,
@@ -70,6 +71,46 @@ class Harness:
         """Amount and held part of an account's USD, less the deposit."""
         amount, held = self.risk.balance_of(account_id, "USD")
         return amount - CASH, held
+
+
+class RestartingHarness(Harness):
+    """A harness whose engine is replaced by one out of its snapshot after each command, and that folds the depth of
+    AAPL and BTC-PERP out of events alone: both have to be as the engine has them.
+    """
+
+    def __init__(self, *, rate: int = 0, burst: int = 0, cancel_rate: int = 0, cancel_burst: int = 0) -> None:
+        self.views = {1: DepthView(0, [], []), 2: DepthView(0, [], [])}
+        super().__init__(rate=rate, burst=burst, cancel_rate=cancel_rate, cancel_burst=cancel_burst)
+
+    def apply(self, *commands: Command) -> list[Event]:
+        out: list[Event] = []
+        for command in commands:
+            events = super().apply(command)
+            for event in events:
+                if isinstance(event, Execution):
+                    self.views[event.instrument_id].fold(event)
+            out += events
+            self._compare_depth()
+            self._restart()
+        return out
+
+    def _compare_depth(self) -> None:
+        for instrument_id, view in self.views.items():
+            if instrument_id in self.engine.instruments:
+                bids, asks = self.engine.depth(instrument_id, 0)
+                folded = [view.top(kind, 0) for kind in (BID, OFFER)]
+                assert folded == [
+                    {-price: (qty, count) for price, qty, count in bids},
+                    {price: (qty, count) for price, qty, count in asks},
+                ], "depth folded from events is the book's"
+
+    def _restart(self) -> None:
+        data = self.engine.snapshot()
+        self.risk = RiskEngine()
+        self.engine = Engine(self.risk)
+        self.engine.load(data)
+        assert self.engine.snapshot() == data, "a loaded engine has the state of the one before"
+        self.engine.check_invariants()
 
 
 def order(

@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench.bench_engine import run
 
-HASH = "3e1d912e283d79960b4763ed3f036406"
+HASH = "cebe467bd5f4489235393fc5d3b61343"
 """Of all events and the state: changes with their formats and with the rules of matching, and with nothing else."""
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final, cast
@@ -20,6 +21,7 @@ from gateway.session_setup import add_to_wire, build_sessions, orders_without_ow
 from gateway.sessions import SessionBook
 from gateway.start_up import SNAPSHOT_FOLDER, Started, start_up
 from gateway.storage import Storage
+from gateway.trading_days import trading_day_end
 from gateway.wire import Wire
 from matching import fault_points as fault_points_module
 from matching import work as work_module
@@ -101,6 +103,7 @@ class Life:
             clock=clock,
             fault_point=disk.pass_point,
             bounds=settings.exchange.bounds,
+            day_end=partial(trading_day_end, settings.exchange.trading_day),
         )
         self.exchange.begin_with(orders_without_owner(settings, self.started, self.sessions))
         self._futures: list[Future[Any]] = []

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Any, Final, NamedTuple
 
-from gateway.inbound import NONE_OF_THEM
+from gateway.inbound import NO_TERMS
 from tests.sim.connection import Connection, Sent
 from tests.sim.fix import Fields, FindingError, Parsed, parse
 
@@ -142,7 +142,7 @@ class Member:
         """Send NewOrderSingle(D); without a price it is a market order."""
         ord_type = "1" if price_e8 is None else "2"
         terms = (self.new_id(), None, symbol, side, ord_type, price_e8, qty_e8, tif, inst)
-        self.request("D", (*terms, *NONE_OF_THEM))
+        self.request("D", (*terms, NO_TERMS))
 
     def ask_status(self, cl_ord_id: str) -> None:
         """Send OrderStatusRequest(H) about a ClOrdID; its answer is told from others by no id of its own."""

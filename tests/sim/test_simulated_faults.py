@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
-from gateway.inbound import NONE_OF_THEM
+from gateway.inbound import NO_TERMS
 from matching.commands import SetTradingPhase
 from tests.sim.clock import SimClock
 from tests.sim.configuration import CANCELED_ON_DISCONNECT, MARKET_DATA, settings_of
@@ -16,7 +16,7 @@ from tests.sim.life import Life, simulated
 from tests.sim.watcher import Watcher
 
 pytestmark = pytest.mark.slow
-TERMS = ("AAPL", "1", "2", 58_500 * 1_000_000, 100_000_000, "0", None, *NONE_OF_THEM)
+TERMS = ("AAPL", "1", "2", 58_500 * 1_000_000, 100_000_000, "0", None, NO_TERMS)
 
 
 class World:

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Final
 
-from gateway.inbound import NONE_OF_THEM, SCOPE_NOT_OFFERED
+from gateway.inbound import NO_TERMS, SCOPE_NOT_OFFERED
 from tests.sim.configuration import LOT_E8, REFERENCE, TICK_E8
 from tests.sim.member import Member
 
@@ -65,7 +65,7 @@ def _replace(member: Member, random: Random) -> str:
     price = REFERENCE[symbol] + random.randrange(-SPREAD_TICKS, SPREAD_TICKS + 1)
     qty = random.randrange(1, 14)
     terms = (fields["54"], "2", price * TICK_E8[symbol], qty * LOT_E8[symbol], random.choice("001"), None, None)
-    member.request("G", (member.new_id(), fields["11"], None, symbol, *terms, *NONE_OF_THEM))
+    member.request("G", (member.new_id(), fields["11"], None, symbol, *terms, NO_TERMS))
     return f"replaces {fields['37']} by {qty} at {price}"
 
 

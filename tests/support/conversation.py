@@ -16,7 +16,7 @@ from tests.support.fix_peer import FixPeer, Message, PeerClosedError, PeerError,
 from tests.support.fix_versions import adapted
 from tests.support.script import Expectation, FieldText, Script, Step
 
-DECIMAL_TAGS: Final = frozenset({6, 14, 31, 32, 38, 44, 99, 151, 270, 271})
+DECIMAL_TAGS: Final = frozenset({6, 14, 31, 32, 38, 44, 99, 111, 151, 211, 270, 271, 839, 1138})
 BARRIER: Final = "BARRIER"
 """What the ids of the runner's own questions begin with; their answers may be copied to drop copies."""
 OPEN_STATUSES: Final = frozenset("015")

@@ -14,7 +14,11 @@ STOCK_CXL_REJ_REASONS: Final = {"FIX.4.2": "0 1 2 3", "FIX.4.4": "0 1 2 3 4 5 6 
 CXL_REJ_FALLBACK: Final = {"FIX.4.2": "2", "FIX.4.4": "99"}
 STOCK_RESTATEMENT_REASONS: Final = {"FIX.4.2": "0 1 2 3 4 5", "FIX.4.4": "0 1 2 3 4 5 6 7 8 9 10 99"}
 STOCK_BUSINESS_REASONS: Final = {"FIX.4.2": "0 1 2 3 4 5", "FIX.4.4": "0 1 2 3 4 5 6 7"}
-NOT_IN_EXECUTION_REPORT: Final = {"FIX.4.2": (790, 851, 880, 1057), "FIX.4.4": (880, 1057)}
+ONLY_IN_FIX50: Final = (880, 1057, 1094, 1107, 1138, 2362, 2964)
+NOT_IN_EXECUTION_REPORT: Final = {"FIX.4.2": (790, 839, 851, *ONLY_IN_FIX50), "FIX.4.4": ONLY_IN_FIX50}
+NOT_IN_FIX42: Final = {40: "J", 59: "7"}
+MAX_FLOOR: Final = 111
+DISPLAY_QTY: Final = 1138
 REPLACED_UNFILLED: Final = "5"
 """OrdStatus(39) of FIX.4.2 after a replace before any fill (appendix D: "partially filled" goes before "replaced")."""
 
@@ -33,7 +37,8 @@ def adapted(msg_type: str, expected: list[Expectation], version: str) -> list[Ex
 def _execution_report(expected: list[Expectation], version: str) -> list[Expectation]:
     if version in STOCK_ORD_REJ_REASONS:
         expected = _fallback(expected, 103, STOCK_ORD_REJ_REASONS[version], ORD_REJ_FALLBACK[version])
-        expected = _restatement(expected, version)
+        expected = _restatement(_triggered(expected, version), version)
+        expected = [Expectation(MAX_FLOOR, one.kind, one.value) if one.tag == DISPLAY_QTY else one for one in expected]
         absent = NOT_IN_EXECUTION_REPORT[version]
         expected = [one for one in expected if one.tag not in absent]
         expected += [Expectation(tag, "absent") for tag in absent]
@@ -42,8 +47,19 @@ def _execution_report(expected: list[Expectation], version: str) -> list[Expecta
     return _fix42_types(expected)
 
 
+def _triggered(expected: list[Expectation], version: str) -> list[Expectation]:
+    """Before FIX.5.0 the stock files have no ExecType(150)=L: it is D (restated), in FIX.4.4 with 378=99 (other)."""
+    if not any(one.tag == 150 and one.value == "L" for one in expected):
+        return expected
+    strict = [Expectation(378, "equal", "99")] if version == "FIX.4.4" else []
+    return [*_with(expected, 150, "D"), *strict, Expectation(58, "present")]
+
+
 def _fix42_types(expected: list[Expectation]) -> list[Expectation]:
     """FIX.4.2 has ExecTransType(20), says fills with 150=1/2 and a status with 20=3 and 150=39."""
+    expected = [
+        Expectation(one.tag, "absent") if NOT_IN_FIX42.get(one.tag, one) == one.value else one for one in expected
+    ]
     named = {one.tag: one.value for one in expected if one.kind == "equal"}
     exec_type, status = named.get(150), named.get(39)
     if exec_type == "5" and status == "0":

@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -19,7 +19,7 @@ if extension := os.environ.get("OUTCRY_WIRE_EXTENSION"):
     spec.loader.exec_module(module)
 
 from gateway.wire import Wire
-from tests.wire.peer import Exchange
+from tests.wire.peer import SCHEMA, Exchange
 
 
 @pytest.fixture
@@ -28,8 +28,14 @@ def exchanges() -> Iterator[Callable[..., Exchange]]:
     assert Wire.live_objects() == 0
     with ExitStack() as stack:
 
-        def make(*, options: dict[str, int] | None = None, session: bool = True, **spec: Any) -> Exchange:
-            exchange = Exchange(options=options)
+        def make(
+            *,
+            options: dict[str, int] | None = None,
+            schema: Mapping[str, Sequence[Any]] = SCHEMA,
+            session: bool = True,
+            **spec: Any,
+        ) -> Exchange:
+            exchange = Exchange(options=options, schema=schema)
             if session:
                 exchange.add(**spec)
             return stack.enter_context(exchange)

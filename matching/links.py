@@ -1,0 +1,153 @@
+"""Linked orders: legs of which one ends the others (OCO), and an entry whose fills size its legs (OTO, bracket).
+
+A link knows open orders only. What its legs may still trade together is what its entry has filled (without an entry:
+the quantity they came with) less what they have filled themselves. A leg whose entry has not filled waits and holds
+nothing; so does a leg with a trigger, because another leg holds for both. What ends one leg ends the others: its last
+fill, its trigger, its cancel, its expiry; and with a leg the rest of its entry, which nothing would close any more.
+"""
+
+from typing import TYPE_CHECKING
+
+from matching.events import Event
+from matching.order import Extra, Order
+from matching.order_states import AFTER_RESTATE
+from matching.term_checks import TRIGGERED_TYPES
+from matching.types import EXEC_RESTATED
+from matching.work import RESTATED_OTHER
+
+if TYPE_CHECKING:
+    from matching.special import SpecialDesk
+
+
+class Link:
+    """`qty` is what the legs may trade where no entry is open, `done` what closed legs have filled of it, `is_broken`
+    that a leg has ended.
+    """
+
+    __slots__ = ("done", "entry", "is_broken", "legs", "qty")
+
+    def __init__(self, entry: Order | None, legs: list[Order], qty: int) -> None:
+        self.entry = entry
+        self.legs = legs
+        self.qty = qty
+        self.done = 0
+        self.is_broken = False
+
+    def left(self) -> int:
+        """Return what the legs may still trade together."""
+        qty = self.qty if self.entry is None else self.entry.cum_qty
+        return qty - self.done - sum(leg.cum_qty for leg in self.legs)
+
+    def orders(self) -> list[Order]:
+        """Return its open orders, the entry first."""
+        return [*self.legs] if self.entry is None else [self.entry, *self.legs]
+
+    def forget(self, order: Order) -> None:
+        """Take out an order that has closed."""
+        if order is self.entry:
+            self.entry, self.qty = None, order.cum_qty
+        else:
+            self.legs.remove(order)
+            self.done += order.cum_qty
+            self.is_broken = True
+
+
+class Links:
+    """`touched` are links of which an order has traded or closed, in that order."""
+
+    __slots__ = ("special", "touched")
+
+    def __init__(self, special: "SpecialDesk") -> None:
+        self.special = special
+        self.touched: dict[Link, None] = {}
+
+    def touch(self, extra: Extra) -> None:
+        """An order with a link has traded: its legs may have to change."""
+        if extra.link is not None:
+            self.touched[extra.link] = None
+
+    def close(self, order: Order, extra: Extra) -> None:
+        """An order has closed, and is in its link no more."""
+        link = extra.link
+        if link is not None:
+            extra.link = None
+            link.forget(order)
+            self.touched[link] = None
+
+    def settle_next(self, out: list[Event]) -> int:
+        """Bring the next link up to date; return how many orders that looked at."""
+        link = next(iter(self.touched))
+        count = len(link.orders()) + 1
+        self.shrink(link, out)
+        for leg in tuple(link.legs):
+            extra = _extra(leg)
+            if extra.link is link and link.left() > 0 and (extra.for_entry or leg.leaves_qty < link.left()):
+                self._grow(leg, extra, link.left(), out)
+        self.touched.pop(link, None)
+        return count
+
+    def shrink(self, link: Link, out: list[Event]) -> None:
+        """Cancel what has to end and cut legs to what is left; nothing is entered, so that a match may call it."""
+        is_over = link.is_broken or (link.entry is None and link.left() <= 0)
+        for order in link.orders():
+            if is_over:
+                self._end(order, "an order that it is linked to has ended", out)
+            elif order is not link.entry and not _extra(order).for_entry and order.leaves_qty > link.left() > 0:
+                self.special.cut(order, link.left(), "resized with the orders that it is linked to", out)
+
+    def before_trigger(self, order: Order, out: list[Event]) -> bool:
+        """End everything that is linked to an order that is triggered, and cut it; False: it has ended itself."""
+        link = _extra(order).link
+        if link is None:
+            return True
+        self.shrink(link, out)
+        if not order.is_open():
+            return False
+        left = link.left()
+        link.legs.remove(order)
+        _extra(order).link = None
+        for other in link.orders():
+            self._end(other, f"order O{order.order_id}, which it is linked to, was triggered", out)
+        if left < order.leaves_qty:
+            self.special.cut(order, left, "resized with the orders that it is linked to", out)
+        return order.is_open()
+
+    def _end(self, order: Order, text: str, out: list[Event]) -> None:
+        if order.is_open():
+            self.special.desk.cancel_unsolicited(order, text, out, restatement=RESTATED_OTHER)
+
+    def _grow(self, leg: Order, extra: Extra, leaves: int, out: list[Event]) -> None:
+        """Give a leg the size of what its entry has filled, and let it enter if it has waited for that."""
+        special, risk = self.special, self.special.desk.risk
+        book = special.desk.books[leg.instrument_id]
+        holds = leg.ord_type not in TRIGGERED_TYPES
+        prior = leg.leaves_qty if extra.is_held else 0
+        if holds:
+            qty = leg.cum_qty + leaves
+            session_id = leg.session.session_id
+            refusal = risk.check_replace(
+                session_id, leg.exposure, leg.side, leg.price, qty, 0, leaves, leg.price, prior
+            )
+            if refusal is not None:
+                if extra.for_entry:
+                    self._end(leg, f"refused when its entry was filled: {refusal[1]}", out)
+                return
+        special.take_out(leg, book)
+        special.release(leg)
+        leg.qty, leg.leaves_qty = leg.cum_qty + leaves, leaves
+        extra.for_entry = False
+        extra.waiting = not holds
+        if holds:
+            special.hold(leg)
+        special.hide(leg)
+        leg.status = AFTER_RESTATE[leg.status]
+        text = "resized with the fills of its entry"
+        special.desk.say(leg, EXEC_RESTATED, out, text=text, restatement=RESTATED_OTHER)
+        leg.priority = special.desk.last_exec_id
+        special.go_on(leg, book, out)
+
+
+def _extra(order: Order) -> Extra:
+    extra = order.extra
+    assert extra is not None, f"order {order.order_id} is linked, so that it has terms"
+    return extra

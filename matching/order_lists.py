@@ -1,0 +1,269 @@
+"""Lists of linked orders, and brackets asked for by the terms of an entry: taken as a whole, or refused as a whole."""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from matching import refusals
+from matching.book import Book
+from matching.commands import NewOrder, NewOrderList
+from matching.events import Event, MessageThrottled, OrderListAnswered
+from matching.links import Link
+from matching.order import Order
+from matching.refusals import Refusal
+from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES
+from matching.terms import PLAIN, Terms
+from matching.types import (
+    BUY,
+    CL_ORD_ID_CHARS_MAX,
+    DAY,
+    FILL_OR_KILL,
+    GOOD_TILL_CANCEL,
+    GOOD_TILL_DATE,
+    IMMEDIATE_OR_CANCEL,
+    LIMIT,
+    PEGGED,
+    SELL,
+    STOP,
+)
+
+if TYPE_CHECKING:
+    from matching.special import SpecialDesk
+
+TAKE_PROFIT_SUFFIX = "-TP"
+STOP_LOSS_SUFFIX = "-SL"
+"""What the ClOrdIDs of a bracket's legs add to their entry's."""
+LEGS = {"oco": (2, 2), "oto": (1, 1), "bracket": (2, 2)}
+"""Fewest and most legs of a kind of list."""
+
+
+class OrderLists:
+    """Keeps no state of its own."""
+
+    __slots__ = ("desk", "special")
+
+    def __init__(self, special: "SpecialDesk") -> None:
+        self.special = special
+        self.desk = special.desk
+
+    def enter_list(self, command: NewOrderList, time_ns: int, out: list[Event]) -> None:
+        """Take a list: accept all its orders, link them and let them enter, or refuse all of them."""
+        desk = self.desk
+        session = desk.sessions[command.session_id]
+        exposure = -1
+        if command.orders:
+            first = command.orders[0]
+            exposure = desk.exposure_of(desk.books[first.instrument_id], first.account_id)
+        throttled = desk.risk.admit(command.session_id, exposure, time_ns) if desk.risk.has_throttles else None
+        if throttled is not None:
+            code, text = throttled
+            out.append(MessageThrottled(command.session_id, command.msg_seq_num, "E", command.list_id, text, code))
+            return
+        fault = self._list_fault(command)
+        if fault is None:
+            fault = self._duplicate_fault(command.orders, session.member.used, session.member.refused)
+        faults: list[Refusal | None] = [None] * len(command.orders)
+        if fault is None:
+            faults = self._faults(command.orders, command.kind, time_ns)
+        if fault is not None or any(faults):
+            first_fault = fault or next(each for each in faults if each is not None)
+            self._refuse(command, faults, first_fault, out)
+            return
+        orders = self._accept_all(command.orders, command.kind, out)
+        ids = tuple(order.order_id for order in orders)
+        out.append(OrderListAnswered(command.session_id, command.msg_seq_num, command.list_id, ids))
+        self._go(orders, out)
+
+    def enter_bracket(self, command: NewOrder, terms: Terms, book: Book, time_ns: int, out: list[Event]) -> None:
+        """Take an entry with its take-profit and stop-loss, or refuse it; its legs have ClOrdIDs made from its own."""
+        desk = self.desk
+        session = desk.sessions[command.session_id]
+        exposure = desk.exposure_of(book, command.account_id)
+        if desk.is_stopped_at_door(command, session, exposure, time_ns, out):
+            return
+        orders = (msgspec.structs.replace(command, terms=_without_bracket(terms)), *legs_of(command, terms))
+        kind = "bracket" if len(orders) == 3 else "oto"
+        fault = self._duplicate_fault(orders, session.member.used, session.member.refused)
+        if fault is None and any(len(each.cl_ord_id) > CL_ORD_ID_CHARS_MAX for each in orders):
+            bound = CL_ORD_ID_CHARS_MAX - len(STOP_LOSS_SUFFIX)
+            fault = refusals.CL_ORD_ID_TOO_LONG, f"ClOrdID(11) of a bracket's entry has more than {bound} characters"
+        faults = [fault] if fault is not None else self._faults(orders, kind, time_ns)
+        refusal = next((each for each in faults if each is not None), None)
+        if refusal is not None:
+            desk.reject(command, session, refusal, out)
+            return
+        self._go(self._accept_all(orders, kind, out), out)
+
+    # -- what may be wrong --------------------------------------------------------------------------------------------
+
+    def _list_fault(self, command: NewOrderList) -> Refusal | None:
+        """Return what is wrong with a list as a list."""
+        orders = command.orders
+        fewest, most = LEGS[command.kind]
+        entries = 0 if command.kind == "oco" else 1
+        if not entries + fewest <= len(orders) <= entries + most:
+            text = f"{len(orders)} orders found, a list of kind {command.kind} has {entries + fewest}"
+            return refusals.LIST_NOT_EXPRESSIBLE, text
+        first = orders[0]
+        for each in orders:
+            if (each.instrument_id, each.account_id, each.session_id) != (
+                first.instrument_id,
+                first.account_id,
+                command.session_id,
+            ):
+                text = f"order {each.cl_ord_id} is of another symbol or account than {first.cl_ord_id}"
+                return refusals.LIST_NOT_EXPRESSIBLE, text
+        return None
+
+    def _duplicate_fault(self, orders: tuple[NewOrder, ...], *used: object) -> Refusal | None:
+        names = [each.cl_ord_id for each in orders]
+        for name in names:
+            if names.count(name) > 1 or any(name in known for known in used):  # type: ignore[operator]  # dicts
+                return refusals.DUPLICATE_ORDER, f"ClOrdID(11) {name} was used before on this trading day"
+        return None
+
+    def _faults(self, orders: tuple[NewOrder, ...], kind: str, time_ns: int) -> list[Refusal | None]:
+        """Return what is wrong with each order of a list whose orders are of one symbol and account."""
+        book = self.desk.books[orders[0].instrument_id]
+        legs = orders if kind == "oco" else orders[1:]
+        shape = self._shape_fault(orders, legs, kind)
+        if shape is not None:
+            return [shape, *[None] * (len(orders) - 1)]
+        return [self._fault(each, book, is_leg=each in legs, kind=kind, time_ns=time_ns) for each in orders]
+
+    def _shape_fault(self, orders: tuple[NewOrder, ...], legs: tuple[NewOrder, ...], kind: str) -> Refusal | None:
+        for leg in legs:
+            immediate = leg.time_in_force in (IMMEDIATE_OR_CANCEL, FILL_OR_KILL)
+            if leg.ord_type not in (LIMIT, *TRIGGERED_TYPES) or (immediate and leg.ord_type == LIMIT):
+                text = f"leg {leg.cl_ord_id} of OrdType(40) {leg.ord_type} does not rest or wait"
+                return refusals.LIST_NOT_EXPRESSIBLE, text
+            if leg.qty != orders[0].qty:
+                return refusals.LIST_NOT_EXPRESSIBLE, f"leg {leg.cl_ord_id} has another OrderQty(38)"
+            if leg.side != legs[0].side or (kind != "oco" and leg.side == orders[0].side):
+                return refusals.LIST_NOT_EXPRESSIBLE, f"leg {leg.cl_ord_id} has the wrong Side(54)"
+        if orders[0].ord_type == PEGGED:
+            return refusals.LIST_NOT_EXPRESSIBLE, "a pegged order is in no list"
+        return _bracket_fault(orders[0], legs) if kind == "bracket" else None
+
+    def _fault(self, order: NewOrder, book: Book, *, is_leg: bool, kind: str, time_ns: int) -> Refusal | None:
+        """Return what is wrong with one order; a leg that holds nothing yet needs no money yet."""
+        entry, risk = self.special.entry, self.desk.risk
+        exposure = self.desk.exposure_of(book, order.account_id)
+        price = entry.price_of(order, book)
+        waits = is_leg and (kind != "oco" or order.ord_type in TRIGGERED_TYPES)
+        checked = order
+        if waits and order.terms is not None:
+            # Its position comes with its entry's fills.
+            checked = msgspec.structs.replace(order, terms=msgspec.structs.replace(order.terms, reduce_only=False))
+        fault = entry.terms_refusal(checked, book, exposure, time_ns)
+        if fault is not None:
+            return fault
+        if not waits:
+            return entry.refusal_of(order, book, exposure, price)
+        if book.has_due:
+            return self.special.blocked_by_triggers(book)
+        return risk.check_replace(order.session_id, exposure, order.side, price, order.qty, 0, 0, price, 0)
+
+    def _refuse(self, command: NewOrderList, faults: list[Refusal | None], first: Refusal, out: list[Event]) -> None:
+        """Refuse every order of a list, each with its own fault or with the list's; new ClOrdIDs are used."""
+        desk = self.desk
+        session = desk.sessions[command.session_id]
+        whole = refusals.LIST_REFUSED, f"refused with its list {command.list_id}: {first[1]}"
+        for order, fault in zip(command.orders, faults, strict=True):
+            event = desk.rejection(order, fault or whole)
+            if order.cl_ord_id not in session.member.used and order.cl_ord_id not in session.member.refused:
+                session.member.refused[order.cl_ord_id] = event
+            out.append(event)
+        out.append(OrderListAnswered(command.session_id, command.msg_seq_num, command.list_id, (), first[1], first[0]))
+
+    # -- accepting ----------------------------------------------------------------------------------------------------
+
+    def _accept_all(self, orders: tuple[NewOrder, ...], kind: str, out: list[Event]) -> list[Order]:
+        """Accept every order and link them."""
+        entry = self.special.entry
+        book = self.desk.books[orders[0].instrument_id]
+        session = self.desk.sessions[orders[0].session_id]
+        exposure = self.desk.exposure_of(book, orders[0].account_id)
+        link = Link(None, [], orders[0].qty)
+        accepted = []
+        for number, command in enumerate(orders):
+            is_entry = number == 0 and kind != "oco"
+            holds = is_entry or (kind == "oco" and command.ord_type not in TRIGGERED_TYPES)
+            if command.terms is None:
+                command = msgspec.structs.replace(command, terms=PLAIN)
+            price = entry.price_of(command, book)
+            order = entry.accept(
+                command, book, session, exposure, price, out, holds=holds, for_entry=not is_entry and kind != "oco"
+            )
+            assert order.extra is not None, "a linked order has terms"
+            order.extra.link = link
+            if is_entry:
+                link.entry = order
+            else:
+                link.legs.append(order)
+            accepted.append(order)
+        return accepted
+
+    def _go(self, orders: list[Order], out: list[Event]) -> None:
+        """Let the orders enter, one after the other, as far as they are still open and wait for no entry."""
+        book = self.desk.books[orders[0].instrument_id]
+        for order in orders:
+            if order.is_open():
+                link = None if order.extra is None else order.extra.link
+                if link is not None and link in self.special.links.touched:
+                    self.special.links.shrink(link, out)
+                if order.is_open():
+                    self.special.go_on(order, book, out)
+        self.special.run(out)
+
+
+def legs_of(command: NewOrder, terms: Terms) -> list[NewOrder]:
+    """Return the legs that an entry's terms ask for: a limit order that takes the profit, a stop against the loss."""
+    side = SELL if command.side == BUY else BUY
+    life = command.time_in_force
+    if life not in (DAY, GOOD_TILL_CANCEL, GOOD_TILL_DATE):
+        life = DAY
+    kept = Terms(
+        expire_ns=terms.expire_ns if life == GOOD_TILL_DATE else 0,
+        self_match_id=terms.self_match_id,
+        self_match_mode=terms.self_match_mode,
+    )
+    plain = msgspec.structs.replace(command, side=side, time_in_force=life, post_only=False, poss_resend=False)
+    legs = []
+    if terms.take_profit:
+        legs.append(
+            msgspec.structs.replace(
+                plain,
+                cl_ord_id=command.cl_ord_id + TAKE_PROFIT_SUFFIX,
+                ord_type=LIMIT,
+                price=terms.take_profit,
+                terms=kept,
+            )
+        )
+    if terms.stop_loss:
+        stop = msgspec.structs.replace(kept, stop_price=terms.stop_loss, trigger=terms.trigger)
+        legs.append(
+            msgspec.structs.replace(
+                plain, cl_ord_id=command.cl_ord_id + STOP_LOSS_SUFFIX, ord_type=STOP, price=0, terms=stop
+            )
+        )
+    return legs
+
+
+def _without_bracket(terms: Terms) -> Terms:
+    return msgspec.structs.replace(terms, take_profit=0, stop_loss=0)
+
+
+def _bracket_fault(entry: NewOrder, legs: tuple[NewOrder, ...]) -> Refusal | None:
+    """Refuse legs that do not lie on either side of their entry: the profit ahead of it, the stop behind."""
+    profit = next((each.price for each in legs if each.ord_type == LIMIT), 0)
+    loss = next((each.terms.stop_price for each in legs if each.ord_type != LIMIT and each.terms is not None), 0)
+    if not profit or not loss:
+        return refusals.LIST_NOT_EXPRESSIBLE, "a bracket has one limit leg and one leg with a trigger"
+    sign = 1 if entry.side == BUY else -1
+    bounds = [loss, profit] if entry.ord_type in TAKING_TYPES else [loss, entry.price, profit]
+    if any(sign * low >= sign * high for low, high in pairwise(bounds)):
+        text = f"take-profit {profit} and stop-loss {loss} (in ticks) do not lie on either side of the entry"
+        return refusals.BRACKET_ON_WRONG_SIDE, text
+    return None

@@ -1,0 +1,509 @@
+"""The special desk: orders with terms, and every order in a book where the plain loop of the order desk is not enough.
+
+It accepts, lets wait, triggers, matches through `special_match`, and rests. What one order brings about in others
+(triggers, repriced pegs, cut reduce-only orders, expiries) is put down first and done after it, oldest first, at most
+ORDERS_PER_STEP_MAX orders a step; the rest goes on with ContinueWork. Owner: the matching thread.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from matching import pegs, refusals, work
+from matching.book import Book
+from matching.commands import NewOrder
+from matching.events import Event, Execution, WorkLeft
+from matching.expiries import Expiries
+from matching.links import Links
+from matching.order import Extra, Order, Session
+from matching.order_lists import OrderLists
+from matching.order_states import AFTER_RESTATE, AFTER_TRIGGER
+from matching.price_watch import PriceWatch
+from matching.refusals import Refusal
+from matching.special_entry import SpecialEntry
+from matching.special_match import RESTATED_QTY_DECLINED, SpecialMatch
+from matching.special_replace import SpecialReplace
+from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES
+from matching.terms import PLAIN, Terms
+from matching.types import (
+    BUY,
+    EXEC_RESTATED,
+    EXEC_STATUS,
+    EXEC_TRADE,
+    EXEC_TRIGGERED,
+    FILL_OR_KILL,
+    IMMEDIATE_OR_CANCEL,
+    PEGGED,
+    ExecType,
+)
+
+if TYPE_CHECKING:
+    from matching.desk import OrderDesk
+
+
+class SpecialDesk:
+    """`due` are queues of triggered orders that have not entered, `stirred` books whose pegs may have to move, `trims`
+    exposures whose reduce-only orders may be above the position, `expiring_ns` the time up to which orders are
+    expiring, `flagged` books whose triggered orders are left over, `is_left`: any of it is left over from an earlier
+    command. `reducing` are live reduce-only orders by exposure.
+    """
+
+    __slots__ = (
+        "desk",
+        "due",
+        "entry",
+        "expiries",
+        "expiring_ns",
+        "flagged",
+        "is_left",
+        "links",
+        "lists",
+        "matching",
+        "reducing",
+        "replacing",
+        "stirred",
+        "trims",
+    )
+
+    def __init__(self, desk: "OrderDesk") -> None:
+        self.desk = desk
+        self.entry = SpecialEntry(self)
+        self.links = Links(self)
+        self.lists = OrderLists(self)
+        self.matching = SpecialMatch(self)
+        self.replacing = SpecialReplace(self)
+        self.due: deque[dict[int, Order]] = deque()
+        self.stirred: dict[int, Book] = {}
+        self.trims: dict[int, None] = {}
+        self.reducing: dict[int, dict[int, Order]] = {}
+        self.expiries = Expiries()
+        self.expiring_ns = 0
+        self.flagged: list[Book] = []
+        self.is_left = False
+
+    # -- new orders ---------------------------------------------------------------------------------------------------
+
+    def enter(self, command: NewOrder, book: Book, time_ns: int, out: list[Event]) -> None:
+        """Take a new order, as the order desk does: refuse it, or accept it and let it wait, match, rest or expire."""
+        terms = command.terms
+        if terms is not None and (terms.take_profit or terms.stop_loss):
+            self.lists.enter_bracket(command, terms, book, time_ns, out)
+            return
+        order = self.entry.take(command, book, time_ns, out)
+        if order is not None:
+            self.go_on(order, book, out)
+            self.run(out)
+
+    def go_on(self, order: Order, book: Book, out: list[Event]) -> None:
+        """Let an accepted or replaced order wait, if it has to, or enter."""
+        extra = order.extra
+        if extra is not None and extra.for_entry:
+            return
+        if extra is None or not extra.waiting:
+            self.go(order, book, out)
+        elif order.ord_type in TRIGGERED_TYPES:
+            watch = self._watch(order, book)
+            if book.instrument.is_matching and watch.is_passed(order):
+                self._trigger(order, book, out)
+            else:
+                watch.add(order)
+
+    def blocked_by_triggers(self, book: Book) -> Refusal:
+        """Return the refusal of a new order or replace while triggered orders of the book are still to enter."""
+        left = sum(len(group) for group in self.due if group and self._book_of(group) is book)
+        return refusals.BEING_TRIGGERED, f"triggered orders of {book.instrument.symbol} are entering, {left} are left"
+
+    def take_terms(self, order: Order, terms: Terms) -> None:
+        """Give an order its terms, and list it where they ask for it."""
+        if order.extra is None:
+            order.extra = Extra(terms)
+        order.extra.terms = terms
+        self.hide(order)
+        self.expiries.add(order)
+
+    def go(self, order: Order, book: Book, out: list[Event]) -> None:
+        """Match an accepted order that is in no book, and let the rest of it stand or expire."""
+        if not self._is_within_position(order, out):
+            return
+        is_immediate = order.time_in_force in (IMMEDIATE_OR_CANCEL, FILL_OR_KILL)
+        if book.instrument.is_matching:
+            opposite = book.opposite_of(order)
+            limit_key, best = order.price * opposite.sign, opposite.best
+            if best is not None and best.key <= limit_key:
+                if order.time_in_force != FILL_OR_KILL or self.matching.has_room(order, opposite, limit_key):
+                    self.matching.match(order, book, opposite, limit_key, out)
+                    if not order.leaves_qty:
+                        return
+            is_immediate = is_immediate or order.ord_type in TAKING_TYPES
+        if is_immediate:
+            self.desk.expire(order, out)
+        else:
+            self.rest(order, book)
+
+    def rest(self, order: Order, book: Book) -> None:
+        """Let an order stand at the end of its queue."""
+        book.place(order)
+        order.session.open[order.order_id] = order
+        extra = order.extra
+        if extra is not None and extra.terms.reduce_only:
+            self.reducing.setdefault(order.exposure, {})[order.order_id] = order
+        self.stir(book)
+
+    # -- what orders with terms have of their own ---------------------------------------------------------------------
+
+    def hide(self, order: Order) -> None:
+        """Display what an iceberg may of its leaves, hide the rest."""
+        extra = order.extra
+        if extra is not None:
+            shown_max = extra.terms.display_qty
+            extra.hidden_qty = max(order.leaves_qty - shown_max, 0) if shown_max else 0
+
+    def room_of(self, order: Order) -> int:
+        """Return how much a reduce-only order may still trade: the position that it reduces."""
+        position = self.desk.risk.position_of(order.exposure)
+        return max(0, -position if order.side == BUY else position)
+
+    def _is_within_position(self, order: Order, out: list[Event]) -> bool:
+        """Cut a reduce-only order to the position; False: nothing is left of it."""
+        extra = order.extra
+        if extra is not None and extra.terms.reduce_only:
+            room = self.room_of(order)
+            if room < order.leaves_qty:
+                self.cut(order, room, "a reduce-only order is never above the position", out)
+        return order.leaves_qty > 0
+
+    def note_position(self, exposure: int) -> None:
+        """A position has changed: its reduce-only orders may be above it."""
+        if exposure in self.reducing:
+            self.trims[exposure] = None
+
+    def cut(
+        self, order: Order, leaves: int, text: str, out: list[Event], *, canceled_for: int = work.RESTATED_OTHER
+    ) -> None:
+        """Reduce an open order to `leaves`, which it keeps its place with; to nothing: cancel it."""
+        if not leaves:
+            self.desk.cancel_unsolicited(order, text, out, restatement=canceled_for)
+            return
+        less = order.leaves_qty - leaves
+        if not less:
+            return
+        is_held = order.extra is None or order.extra.is_held
+        self.release(order)
+        self.reduce(order, less)
+        if is_held:
+            self.hold(order)
+        order.status = AFTER_RESTATE[order.status]
+        self.desk.say(order, EXEC_RESTATED, out, text=text, restatement=RESTATED_QTY_DECLINED)
+
+    def reduce(self, order: Order, less: int) -> None:
+        """Take `less` off the quantity of an order, of what it hides first; holds are the caller's."""
+        extra, level = order.extra, order.level
+        hidden = 0 if extra is None else extra.hidden_qty
+        off_hidden = min(hidden, less)
+        order.qty -= less
+        order.leaves_qty -= less
+        if extra is not None:
+            extra.hidden_qty -= off_hidden
+        if level is not None:
+            level.hidden_qty -= off_hidden
+            level.qty -= less - off_hidden
+
+    # -- the end of an order ------------------------------------------------------------------------------------------
+
+    def leave(self, order: Order) -> None:
+        """Take an open order with terms out of everything that it stands in, its holds too."""
+        book = self.desk.books[order.instrument_id]
+        extra = order.extra
+        assert extra is not None, "a plain order leaves by the desk"
+        self.release(order)
+        self.take_out(order, book)
+        extra.hidden_qty = 0
+        extra.waiting = False
+        extra.for_entry = False
+        order.leaves_qty = 0
+        self.close(order)
+
+    def hold(self, order: Order) -> None:
+        """Hold what an order may need, which holds nothing."""
+        extra = order.extra
+        if extra is not None:
+            assert not extra.is_held, f"order {order.order_id} holds once"
+            extra.is_held = True
+        self.desk.risk.reserve(order.exposure, order.side, order.price, order.leaves_qty)
+
+    def release(self, order: Order) -> None:
+        """Give back what is held for an order, if anything is."""
+        extra = order.extra
+        if extra is not None:
+            if not extra.is_held:
+                return
+            extra.is_held = False
+        self.desk.risk.release(order.exposure, order.side, order.price, order.leaves_qty)
+
+    def take_out(self, order: Order, book: Book) -> None:
+        """Take an open order from where it rests or waits; it is still open, and listed as such."""
+        if order.extra is not None and order.extra.group is not None:
+            self._watch(order, book).remove(order)
+        if order.level is not None:
+            book.withdraw(order)
+        self._stop_reducing(order)
+        self.stir(book)
+
+    def _stop_reducing(self, order: Order) -> None:
+        reducing = self.reducing.get(order.exposure)
+        if reducing is not None and reducing.pop(order.order_id, None) is not None and not reducing:
+            del self.reducing[order.exposure]
+
+    def close(self, order: Order) -> None:
+        """Forget an order, filled or gone, where open ones are listed."""
+        order.session.open.pop(order.order_id, None)
+        if order.extra is None:
+            return
+        self.expiries.discard(order)
+        self.links.close(order, order.extra)
+        book = self.desk.books[order.instrument_id]
+        if book.pegs.pop(order.order_id, None) is not None:
+            book.renew()
+        self._stop_reducing(order)
+
+    # -- what follows from a trade, a mark, a change of a book --------------------------------------------------------
+
+    def _watch(self, order: Order, book: Book) -> PriceWatch:
+        return book.watch_of(order.terms or PLAIN)
+
+    def sweep(self, watch: PriceWatch, first: int, last: int) -> None:
+        """Trades went from the price `first` to `last`: note what they trigger, and move trailing stops."""
+        for price in (first, last) if first != last else (last,):
+            watch.price = price
+            if not watch.low < price < watch.high:
+                self.due.extend(watch.reach(price))
+                if watch.trails:
+                    watch.follow(price)
+
+    def stir(self, book: Book) -> None:
+        """The book has changed: its pegs may have to move."""
+        if book.pegs:
+            self.stirred[book.instrument.instrument_id] = book
+
+    def set_mark(self, book: Book, price: int) -> None:
+        """Note what a new mark price triggers; while nothing matches, it waits for `resume`."""
+        book.on_mark.price = price
+        if book.instrument.is_matching:
+            self.sweep(book.on_mark, price, price)
+
+    def resume(self, book: Book) -> None:
+        """Continuous trading begins again: prices that came meanwhile trigger now, and pegs follow."""
+        book.renew()
+        for watch in (book.on_last, book.on_mark):
+            if watch.price and book.instrument.is_matching:
+                self.sweep(watch, watch.price, watch.price)
+        self.stir(book)
+
+    def expire_until(self, time_ns: int) -> None:
+        """Note that every order whose time is up to `time_ns` has to expire."""
+        self.expiring_ns = max(self.expiring_ns, time_ns)
+
+    def left(self) -> int:
+        """Return how many orders of unfinished triggers and expiries can go on now."""
+        due = sum(len(group) for group in self.due if group and self._book_of(group).instrument.is_matching)
+        expiring = self.expiries.count_until(self.expiring_ns) if self.expiring_ns else 0
+        return due + expiring + len(self.trims) + len(self.stirred) + len(self.links.touched)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a ContinueWork command has to go on with what is left."""
+        return self._has_any() and self.left() > 0
+
+    def _has_any(self) -> bool:
+        return bool(self.due or self.expiring_ns or self.trims or self.stirred or self.links.touched)
+
+    def run(self, out: list[Event]) -> None:
+        """Do what a command has put down. While an earlier command's is left over, ContinueWork alone goes on."""
+        if not (self._has_any() or self.flagged):
+            return
+        if self.is_left:
+            self.renew()
+        else:
+            self.go_on_with_work(out)
+
+    def go_on_with_work(self, out: list[Event]) -> None:
+        """Do the next step, of at most ORDERS_PER_STEP_MAX orders, and say what is left."""
+        budget = work.ORDERS_PER_STEP_MAX
+        while budget > 0:
+            done = self._step(out)
+            if not done:
+                break
+            budget -= done
+        self.renew()
+        if self.is_left:
+            out.append(WorkLeft(self.left() + self.desk.works.left()))
+
+    def _step(self, out: list[Event]) -> int:
+        """Do the next thing that is to be done; return how many orders it looked at, 0 when nothing is left."""
+        if self.links.touched:
+            return self.links.settle_next(out)
+        if self.trims:
+            return self._trim(out)
+        if self.stirred:
+            _, book = self.stirred.popitem()
+            return pegs.reprice(self, book, out) + 1
+        order = self._next_due()
+        if order is not None:
+            self._trigger(order, self.desk.books[order.instrument_id], out)
+            return 1
+        return self._expire_next(out) if self.expiring_ns else 0
+
+    def renew(self) -> None:
+        """Draw whether anything is left over, and mark the books of triggered orders that are: they take no new orders
+        until those have entered.
+        """
+        self.is_left = self.has_work
+        for book in self.flagged:
+            book.has_due = False
+            book.renew()
+        self.flagged = []
+        for group in self.due:
+            if not group:
+                continue
+            book = self._book_of(group)
+            if book.instrument.is_matching:
+                book.has_due = True
+                book.is_plain = False
+                self.flagged.append(book)
+
+    def _book_of(self, group: dict[int, Order]) -> Book:
+        return self.desk.books[next(iter(group.values())).instrument_id]
+
+    def _next_due(self) -> Order | None:
+        """Return the triggered order that enters next; those of a book that does not match wait."""
+        while self.due and not self.due[0]:
+            self.due.popleft()
+        for group in self.due:
+            if group and self._book_of(group).instrument.is_matching:
+                return next(iter(group.values()))
+        return None
+
+    def _trigger(self, order: Order, book: Book, out: list[Event]) -> None:
+        """Let a waiting order enter, after the checks of the moment; refused by them, it is canceled."""
+        extra, risk = order.extra, self.desk.risk
+        assert extra is not None, "an order with a trigger has terms"
+        if extra.group is not None:
+            self._watch(order, book).remove(order)
+        if not self.links.before_trigger(order, out):
+            return
+        price, leaves = order.price, order.leaves_qty
+        prior_leaves = leaves if extra.is_held else 0
+        if order.ord_type in TAKING_TYPES:
+            low, high = book.instrument.band_low, book.instrument.band_high
+            price = min(price, high) if order.side == BUY else max(price, low)
+        refusal = risk.check_replace(
+            order.session.session_id, order.exposure, order.side, price, order.qty, 0, leaves, order.price, prior_leaves
+        )
+        if refusal is not None:
+            text = f"refused when it was triggered: {refusal[1]}"
+            self.desk.cancel_unsolicited(order, text, out, restatement=work.RESTATED_OTHER)
+            return
+        self.release(order)
+        order.price = price
+        self.hold(order)
+        extra.waiting = False
+        order.status = AFTER_TRIGGER[order.status]
+        self.say(order, EXEC_TRIGGERED, out)
+        order.priority = self.desk.last_exec_id
+        self.go(order, book, out)
+
+    def _trim(self, out: list[Event]) -> int:
+        """Cut the reduce-only orders of one exposure to its position."""
+        exposure, _ = self.trims.popitem()
+        orders = self.reducing.get(exposure, {})
+        for order_id in sorted(orders):
+            self._is_within_position(orders[order_id], out)
+        return len(orders) + 1
+
+    def _expire_next(self, out: list[Event]) -> int:
+        """Expire the next order whose time has come; 0 when there is none."""
+        order_id = self.expiries.next_until(self.expiring_ns)
+        if not order_id:
+            self.expiring_ns = 0
+            return 0
+        self.desk.expire(self.desk.orders[order_id], out, "ExpireTime(126) has come")
+        return 1
+
+    # -- saying -------------------------------------------------------------------------------------------------------
+
+    def say(
+        self,
+        order: Order,
+        exec_type: ExecType,
+        out: list[Event],
+        *,
+        orig_cl_ord_id: str = "",
+        text: str = "",
+        restatement: int = 0,
+        to: Session | None = None,
+        ord_status_req_id: str = "",
+        fill: tuple[int, int, int, bool] = (0, 0, 0, False),
+    ) -> None:
+        """Append an Execution of an order with terms: as the order desk does, with what the book shows of it."""
+        desk, extra = self.desk, order.extra
+        assert extra is not None, "a plain order is told by the desk"
+        exec_id = desk.last_exec_id = desk.last_exec_id + 1
+        session = order.session if to is None else to
+        shown = 0 if extra.waiting else order.leaves_qty - extra.hidden_qty
+        prior_price, prior_shown = (0, 0) if exec_type == EXEC_STATUS else (extra.told_price, extra.told_qty)
+        if exec_type != EXEC_STATUS:
+            extra.told_price, extra.told_qty = order.price if shown else 0, shown
+        price, qty, trade_id, is_aggressor = fill
+        out.append(Execution(
+            exec_id, exec_type, order.status, order.order_id, session.session_id, order.cl_ord_id, orig_cl_ord_id,
+            order.account_id, order.instrument_id, order.side, order.ord_type, order.time_in_force, order.price,
+            order.qty, order.leaves_qty, order.cum_qty, order.cum_value, price, qty, trade_id, is_aggressor, 0, text,
+            prior_price, prior_shown, ord_status_req_id, restatement, 0, extra.terms, shown,
+        ))  # fmt: skip
+
+    def say_fill(self, order: Order, price: int, qty: int, out: list[Event], *, is_aggressor: bool) -> None:
+        """Append the Execution of one side of the trade that was numbered last."""
+        desk = self.desk
+        trade_id = desk.last_trade_id
+        if order.extra is not None:
+            self.say(order, EXEC_TRADE, out, fill=(price, qty, trade_id, is_aggressor))
+            return
+        exec_id = desk.last_exec_id = desk.last_exec_id + 1
+        out.append(Execution(
+            exec_id, EXEC_TRADE, order.status, order.order_id, order.session.session_id, order.cl_ord_id, "",
+            order.account_id, order.instrument_id, order.side, order.ord_type, order.time_in_force, order.price,
+            order.qty, order.leaves_qty, order.cum_qty, order.cum_value, price, qty, trade_id, is_aggressor,
+        ))  # fmt: skip
+
+    def check_invariants(self) -> int:
+        """Assert that what waits stands where it belongs; return how many orders wait."""
+        waiting = 0
+        in_groups = sum(len(group) for group in self.due)
+        for book in self.desk.books.values():
+            for watch in (book.on_last, book.on_mark):
+                in_groups += sum(len(group) for queues in (watch.up, watch.down) for group in queues.values())
+            for order_id, order in book.pegs.items():
+                assert order.is_open(), f"pegged order {order_id} is open"
+        reducing = 0
+        for order in self.desk.orders.values():
+            extra = order.extra
+            if extra is None:
+                continue
+            assert extra.link is None or order.is_open(), "a link knows open orders only"
+            if extra.waiting:
+                waiting += 1
+                in_groups -= extra.group is not None
+                assert extra.group is not None or extra.for_entry or order.ord_type == PEGGED, "it waits for something"
+                assert extra.hidden_qty <= order.leaves_qty, "nothing is hidden that is not left"
+            if order.is_open():
+                assert extra.is_held or (extra.waiting and extra.link is not None), "only legs that wait hold nothing"
+                link = extra.link
+                assert link is None or order in link.orders(), "a link knows its orders"
+                shown = 0 if extra.waiting else order.leaves_qty - extra.hidden_qty
+                assert extra.told_qty == shown, f"order {order.order_id} shows {shown}, told were {extra.told_qty}"
+                assert not shown or extra.told_price == order.price, f"order {order.order_id} shows where it stands"
+            if order.level is not None and extra.terms.reduce_only:
+                reducing += 1
+                assert order.leaves_qty <= self.room_of(order) or self.trims, f"{order.order_id} only reduces"
+        assert in_groups == 0, "every order with a trigger waits in one queue"
+        assert reducing == sum(len(orders) for orders in self.reducing.values()), "reduce-only orders are listed"
+        return waiting

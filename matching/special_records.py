@@ -1,0 +1,149 @@
+"""What orders with terms and their books add to the engine's state: terms, queues of triggers, last prices.
+
+The queues are written as they stand, because a trailing stop keeps its place by when it moved, which nothing else
+tells. What can be drawn from orders (pegs, reduce-only lists, expiries) is not written.
+"""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from matching.links import Link
+from matching.order import Extra, Order
+from matching.price_watch import PriceWatch
+from matching.terms import Terms
+from matching.types import PEGGED
+
+if TYPE_CHECKING:
+    from matching.desk import OrderDesk
+
+ExtraRecord: TypeAlias = tuple[int, Terms, int, bool, bool, bool]
+"""Order id, terms, hidden quantity, whether the order waits, whether for its entry, whether anything is held for it."""
+LinkRecord: TypeAlias = tuple[int, list[int], int, int, bool, bool]
+"""Order id of the entry or 0, those of the legs, quantity, what closed legs have filled, whether it is broken, whether
+it is to be brought up to date."""
+BookRecord: TypeAlias = tuple[int, int, int, list[list[int]], list[list[int]]]
+"""Instrument id, last price, mark price, and the order ids of the queues of triggers on either, in their order."""
+
+
+class SpecialRecord(msgspec.Struct, array_like=True, gc=False):
+    """`due` are the queues of triggered orders; `expiring_ns` is the time up to which orders are expiring; `trims` are
+    (account id, instrument id) whose reduce-only orders are to be cut, `stirred` instruments whose pegs are to move.
+    """
+
+    extras: list[ExtraRecord] = []
+    books: list[BookRecord] = []
+    due: list[list[int]] = []
+    expiring_ns: int = 0
+    trims: list[tuple[int, int]] = []
+    stirred: list[int] = []
+    links: list[LinkRecord] = []
+
+
+def dump_special(desk: "OrderDesk") -> SpecialRecord:
+    """Return the record of orders with terms, in the order of their ids, and of the books."""
+    special = desk.special
+    by_exposure = {order.exposure: (order.account_id, order.instrument_id) for order in desk.orders.values()}
+    return SpecialRecord(
+        [
+            (
+                order_id,
+                order.extra.terms,
+                order.extra.hidden_qty,
+                order.extra.waiting,
+                order.extra.for_entry,
+                order.extra.is_held,
+            )
+            for order_id, order in desk.orders.items()
+            if order.extra is not None
+        ],
+        [
+            (key, book.on_last.price, book.on_mark.price, _queues(book.on_last), _queues(book.on_mark))
+            for key, book in sorted(desk.books.items())
+        ],
+        [list(group) for group in special.due if group],
+        special.expiring_ns,
+        [by_exposure[exposure] for exposure in special.trims],
+        list(special.stirred),
+        _links(desk),
+    )
+
+
+def _links(desk: "OrderDesk") -> list[LinkRecord]:
+    """Those to be brought up to date first, in their order, then the others by their first order."""
+    touched = desk.special.links.touched
+    links = dict(touched)
+    for order in desk.orders.values():
+        if order.extra is not None and order.extra.link is not None:
+            links[order.extra.link] = None
+    return [
+        (
+            0 if link.entry is None else link.entry.order_id,
+            [leg.order_id for leg in link.legs],
+            link.qty,
+            link.done,
+            link.is_broken,
+            link in touched,
+        )
+        for link in links
+    ]
+
+
+def _queues(watch: PriceWatch) -> list[list[int]]:
+    return [list(group) for queues in (watch.up, watch.down) for group in queues.values()]
+
+
+def load_special(desk: "OrderDesk", record: SpecialRecord) -> None:
+    """Give orders their terms back and let the waiting ones wait; resting ones are put into their queues after this."""
+    special, orders = desk.special, desk.orders
+    for order_id, terms, hidden_qty, waiting, for_entry, is_held in record.extras:
+        order = orders[order_id]
+        order.extra = extra = Extra(terms)
+        extra.hidden_qty, extra.waiting = hidden_qty, waiting
+        extra.for_entry, extra.is_held = for_entry, is_held
+        if not waiting:
+            extra.told_price, extra.told_qty = order.price, order.leaves_qty - hidden_qty
+        if not order.is_open():
+            continue
+        if order.ord_type == PEGGED:
+            desk.books[order.instrument_id].pegs[order_id] = order
+        special.expiries.add(order)
+    _load_links(desk, record)
+    for group in record.due:
+        special.due.append(_group(orders, group))
+    special.expiring_ns = record.expiring_ns
+    for account_id, instrument_id in record.trims:
+        special.trims[desk.risk.exposure(account_id, instrument_id)] = None
+    for instrument_id, last_price, mark_price, on_last, on_mark in record.books:
+        book = desk.books[instrument_id]
+        book.on_last.price, book.on_mark.price = last_price, mark_price
+        for watch, queues in ((book.on_last, on_last), (book.on_mark, on_mark)):
+            for order_id in (each for group in queues for each in group):
+                watch.add(orders[order_id])
+        book.renew()
+
+
+def load_stirred(desk: "OrderDesk", record: SpecialRecord) -> None:
+    """Put down which books' pegs are to move, once all orders rest again."""
+    desk.special.stirred = {each: desk.books[each] for each in record.stirred}
+    desk.special.renew()
+
+
+def _load_links(desk: "OrderDesk", record: SpecialRecord) -> None:
+    orders = desk.orders
+    for entry_id, leg_ids, qty, done, is_broken, is_touched in record.links:
+        link = Link(orders[entry_id] if entry_id else None, [orders[each] for each in leg_ids], qty)
+        link.done, link.is_broken = done, is_broken
+        for order in link.orders():
+            assert order.extra is not None, "a linked order has terms"
+            order.extra.link = link
+        if is_touched:
+            desk.special.links.touched[link] = None
+
+
+def _group(orders: dict[int, Order], order_ids: list[int]) -> dict[int, Order]:
+    group = {order_id: orders[order_id] for order_id in order_ids}
+    for order in group.values():
+        assert order.extra is not None, "a triggered order has terms"
+        order.extra.group = group
+    return group

@@ -1,0 +1,129 @@
+"""Checks of an order's terms against its type, life and instrument: what contradicts itself is refused here, by name.
+
+They run before the risk checks, in the order of the code. The quantities and prices of a plain order are the risk
+engine's; what translation guarantees (no negative number) is not asked again.
+"""
+
+from typing import Final
+
+from matching import refusals
+from matching.instrument import PRICE_TICKS_MAX, Instrument
+from matching.refusals import Refusal
+from matching.terms import Terms
+from matching.texts import decimal_text
+from matching.types import (
+    E8,
+    FILL_OR_KILL,
+    GOOD_TILL_DATE,
+    IMMEDIATE_OR_CANCEL,
+    MARKET,
+    MARKET_IF_TOUCHED,
+    PEGGED,
+    STOP,
+    STOP_LIMIT,
+    OrdType,
+    TimeInForce,
+)
+
+TRIGGERED_TYPES: Final = (STOP, STOP_LIMIT, MARKET_IF_TOUCHED)
+"""Types that wait for a trigger before they enter."""
+TAKING_TYPES: Final = (MARKET, STOP, MARKET_IF_TOUCHED)
+"""Types that enter as market orders, and never rest in continuous trading."""
+
+
+def terms_fault(
+    terms: Terms,
+    instrument: Instrument,
+    *,
+    ord_type: OrdType,
+    time_in_force: TimeInForce,
+    qty: int,
+    post_only: bool,
+    time_ns: int,
+) -> Refusal | None:
+    """Return the first contradiction of the terms of a new or replaced order."""
+    return (
+        _trigger_fault(terms, ord_type, instrument, post_only=post_only)
+        or _peg_fault(terms, ord_type, time_in_force)
+        or _display_fault(terms, instrument, ord_type, time_in_force, qty)
+        or _expiry_fault(terms, time_in_force, time_ns)
+        or _reduce_only_fault(terms, instrument)
+    )
+
+
+def _trigger_fault(terms: Terms, ord_type: OrdType, instrument: Instrument, *, post_only: bool) -> Refusal | None:
+    if ord_type not in TRIGGERED_TYPES:
+        if terms.stop_price:
+            text = f"StopPx(99) found on an order of OrdType(40) {ord_type}, which has no trigger"
+            return refusals.STOP_PRICE_WITHOUT_STOP, text
+        return None
+    if post_only:
+        return refusals.POST_ONLY_ON_TAKING_ORDER, f"post-only found on an order of OrdType(40) {ord_type}"
+    if not terms.stop_price and terms.peg != "trail":
+        return refusals.STOP_PRICE_ABSENT, f"OrdType(40) {ord_type} needs StopPx(99)"
+    if not 0 <= terms.stop_price <= PRICE_TICKS_MAX:
+        found, bound = (decimal_text(each * instrument.tick_e8, E8) for each in (terms.stop_price, PRICE_TICKS_MAX))
+        return refusals.STOP_PRICE_OUT_OF_RANGE, f"StopPx(99) {found} is above the highest price {bound}"
+    return None
+
+
+def _peg_fault(terms: Terms, ord_type: OrdType, time_in_force: TimeInForce) -> Refusal | None:
+    if terms.peg == "trail":
+        if ord_type != STOP:
+            text = f"a trailing peg found on OrdType(40) {ord_type}, a trailing stop has OrdType(40) {STOP}"
+            return refusals.PEG_NOT_EXPRESSIBLE, text
+        if not 0 < terms.offset <= PRICE_TICKS_MAX:
+            return refusals.PEG_NOT_EXPRESSIBLE, "a trailing stop needs a positive PegOffsetValue(211)"
+        return None
+    if ord_type != PEGGED:
+        if terms.peg or terms.offset:
+            return refusals.PEG_NOT_EXPRESSIBLE, f"a peg found on an order of OrdType(40) {ord_type}"
+        return None
+    if not terms.peg:
+        return refusals.PEG_NOT_EXPRESSIBLE, f"OrdType(40) {PEGGED} needs PegPriceType(1094)"
+    if time_in_force in (IMMEDIATE_OR_CANCEL, FILL_OR_KILL):
+        text = f"TimeInForce(59) {time_in_force} found on a pegged order, which never takes"
+        return refusals.PEG_NOT_EXPRESSIBLE, text
+    return None
+
+
+def _display_fault(
+    terms: Terms, instrument: Instrument, ord_type: OrdType, time_in_force: TimeInForce, qty: int
+) -> Refusal | None:
+    if not terms.display_qty:
+        return None
+    if ord_type in TAKING_TYPES or time_in_force in (IMMEDIATE_OR_CANCEL, FILL_OR_KILL):
+        text = f"a displayed quantity found on OrdType(40) {ord_type} with TimeInForce(59) {time_in_force}"
+        return refusals.DISPLAY_QTY_NOT_OFFERED, f"{text}, which never rests"
+    if terms.display_qty > qty:
+        found, bound = (decimal_text(each * instrument.lot_e8, E8) for each in (terms.display_qty, qty))
+        return refusals.DISPLAY_QTY_OVER_QTY, f"the displayed quantity {found} is above OrderQty(38) {bound}"
+    return None
+
+
+def _expiry_fault(terms: Terms, time_in_force: TimeInForce, time_ns: int) -> Refusal | None:
+    if time_in_force != GOOD_TILL_DATE:
+        if terms.expire_ns:
+            text = f"ExpireTime(126) found on an order of TimeInForce(59) {time_in_force}"
+            return refusals.EXPIRE_TIME_WITHOUT_GTD, text
+        return None
+    if not terms.expire_ns:
+        return refusals.EXPIRE_TIME_ABSENT, f"TimeInForce(59) {GOOD_TILL_DATE} needs ExpireTime(126)"
+    if terms.expire_ns <= time_ns:
+        text = f"ExpireTime(126) {terms.expire_ns} is not after the order's time {time_ns}, in nanoseconds since 1970"
+        return refusals.EXPIRE_TIME_PASSED, text
+    return None
+
+
+def _reduce_only_fault(terms: Terms, instrument: Instrument) -> Refusal | None:
+    if terms.reduce_only and instrument.is_spot:
+        text = f"reduce-only found in {instrument.symbol}, which has no positions; it is for perpetuals"
+        return refusals.REDUCE_ONLY_NOT_OFFERED, text
+    return None
+
+
+def missing_terms(ord_type: OrdType) -> Refusal:
+    """Return the refusal of an order whose type needs terms and that has none."""
+    if ord_type in TRIGGERED_TYPES:
+        return refusals.STOP_PRICE_ABSENT, f"OrdType(40) {ord_type} needs StopPx(99)"
+    return refusals.PEG_NOT_EXPRESSIBLE, f"OrdType(40) {ord_type} needs PegPriceType(1094)"
