@@ -75,8 +75,7 @@ class Engine:
         self.seq = 0
         self.time_ns = 0
         self.risk = risk
-        accounts: dict[int, Account] = {}
-        self.works = WorkQueue(accounts)
+        self.works = WorkQueue()
         self.desk = OrderDesk(risk, self.works)
         self.desk.begin_ids_after(shard_id << SHARD_ID_SHIFT)
         self.requests = Requests(self.desk, risk)
@@ -160,7 +159,10 @@ class Engine:
         elif isinstance(command, SetMarkPrice):
             self.operations.set_mark_price(command, out)
         elif isinstance(command, NewOrderList):
+            place = len(out)
             self.desk.special.lists.enter_list(command, time_ns, out)
+            if self.risk.watches_executions:
+                self._watch(place, time_ns, out)
         elif isinstance(command, ExpireOrders):
             self.operations.expire_orders(command, time_ns, out)
         elif isinstance(command, EndTradingDay):

@@ -117,8 +117,8 @@ class WorkQueue:
 
     __slots__ = ("accounts", "pending")
 
-    def __init__(self, accounts: dict[int, Account]) -> None:
-        self.accounts = accounts
+    def __init__(self) -> None:
+        self.accounts: dict[int, Account] = {}
         self.pending: list[Work] = []
 
     def blocks(self, session: Session, account_id: int, instrument: Instrument, side: str) -> Refusal | None:
