@@ -54,15 +54,30 @@ class Link:
 
 class Links:
     """`touched` are links of which an order has traded or closed, in that order. `singles` are open orders by CompID
-    and ClOrdLinkID(583) whose counterpart has not come.
+    and ClOrdLinkID(583) whose counterpart has not come, `known` the links of an instrument that have orders.
     """
 
-    __slots__ = ("singles", "special", "touched")
+    __slots__ = ("known", "singles", "special", "touched")
 
     def __init__(self, special: "SpecialDesk") -> None:
         self.special = special
         self.touched: dict[Link, None] = {}
         self.singles: dict[tuple[str, str], Order] = {}
+        self.known: dict[int, dict[Link, None]] = {}
+
+    def add(self, link: Link, instrument_id: int) -> None:
+        """Get to know a link; all its orders are of one instrument."""
+        self.known.setdefault(instrument_id, {})[link] = None
+
+    def not_for_auction(self, instrument_id: int) -> list[int]:
+        """Return the resting legs of an instrument that would trade in its auction besides another leg of their link,
+        as nothing could be taken away once the price is determined; of each link the first leg takes part.
+        """
+        found: list[int] = []
+        for link in self.known.get(instrument_id, ()):
+            resting = [leg.order_id for leg in link.legs if leg.level is not None]
+            found += resting[1:]
+        return found
 
     def touch(self, extra: Extra) -> None:
         """An order with a link has traded: its legs may have to change."""
@@ -76,6 +91,11 @@ class Links:
             extra.link = None
             link.forget(order)
             self.touched[link] = None
+            self._drop_empty(link, order.instrument_id)
+
+    def _drop_empty(self, link: Link, instrument_id: int) -> None:
+        if not link.orders():
+            self.known.get(instrument_id, {}).pop(link, None)
 
     def settle_next(self, out: list[Event]) -> int:
         """Bring the next link up to date; return how many orders that looked at."""
@@ -113,6 +133,7 @@ class Links:
         _extra(order).link = None
         for other in link.orders():
             self._end(other, f"order O{order.order_id}, which it is linked to, was triggered", out)
+        self._drop_empty(link, order.instrument_id)
         if left < order.leaves_qty:
             self.special.cut(order, left, "resized with the orders that it is linked to", out)
         return order.is_open()

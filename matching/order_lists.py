@@ -122,6 +122,7 @@ class OrderLists:
         else:
             del singles[key]
             link = Link(None, [other, order], command.qty)
+            self.special.links.add(link, command.instrument_id)
             for each in link.legs:
                 assert each.extra is not None, "an order with a link has terms"
                 each.extra.link = link
@@ -229,6 +230,7 @@ class OrderLists:
         session = self.desk.sessions[orders[0].session_id]
         exposure = self.desk.exposure_of(book, orders[0].account_id)
         link = Link(None, [], orders[0].qty)
+        self.special.links.add(link, orders[0].instrument_id)
         accepted = []
         for number, command in enumerate(orders):
             is_entry = number == 0 and kind != "oco"

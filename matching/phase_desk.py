@@ -141,17 +141,19 @@ class PhaseDesk:
         auction = Auction(following=command.phase, until_ns=command.until_ns, reason=command.reason)
         instrument.begin_auction(auction)
         text = f"the auction of {instrument.symbol} is over"
-        work = Work(kind="auction", target_id=instrument_id, text=text, order_ids=self._reduce_only(instrument_id))
+        work = Work(kind="auction", target_id=instrument_id, text=text, order_ids=self._in_the_way(instrument_id))
         if not work.order_ids:
             self._determine(instrument, auction, work)
         return work
 
-    def _reduce_only(self, instrument_id: int) -> list[int]:
-        """Return the resting reduce-only orders of an instrument: at one price for all nobody can say which of them
-        would still reduce, so that they take no part.
+    def _in_the_way(self, instrument_id: int) -> list[int]:
+        """Return the orders that take no part: resting reduce-only orders, as at one price for all nobody can say which
+        of them would still reduce; and legs of a link besides its first, as one would end the other.
         """
-        reducing = self.desk.special.reducing.values()
-        return sorted(key for orders in reducing for key, each in orders.items() if each.instrument_id == instrument_id)
+        special = self.desk.special
+        reducing = special.reducing.values()
+        found = {key for orders in reducing for key, each in orders.items() if each.instrument_id == instrument_id}
+        return sorted(found.union(special.links.not_for_auction(instrument_id)))
 
     def _determine(self, instrument: Instrument, auction: Auction, work: Work) -> None:
         auction.price, auction.qty, auction.surplus = self.clearing(instrument) or (0, 0, 0)
@@ -189,10 +191,12 @@ class PhaseDesk:
         return True
 
     def _clear_the_way(self, instrument: Instrument, auction: Auction, work: Work, out: list[Event]) -> None:
-        text = "a reduce-only order takes no part in an auction"
         for order_id in work.next_step():
             order = self.desk.orders[order_id]
             if order.is_open():
+                is_reducing = order.terms is not None and order.terms.reduce_only
+                kind = "a reduce-only order" if is_reducing else "the second of two linked orders"
+                text = f"{kind} takes no part in an auction"
                 self.desk.cancel_unsolicited(order, text, out, restatement=RESTATED_OTHER)
         if not work.left():
             self._determine(instrument, auction, work)
@@ -242,6 +246,9 @@ class PhaseDesk:
             self._tell(sell, qty, price, out)
             self._leave_if_filled(book, bids, buy_level, buy)
             self._leave_if_filled(book, asks, sell_level, sell)
+            for each in (buy, sell):
+                if each.extra is not None:
+                    special.links.touch(each.extra)
 
     def _fill(self, order: Order, level: Level, qty: int, price: int) -> None:
         """Fill one side of a trade; of an iceberg all takes part, and what is left of it is shown and hidden anew."""

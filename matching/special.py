@@ -341,10 +341,11 @@ class SpecialDesk:
     def left(self) -> int:
         """Return how many orders of unfinished triggers and expiries can go on now."""
         due = sum(watch.due_count for watch in self.due if watch.instrument.is_matching)
-        # What an auction executes may not expire meanwhile.
-        expires = self.expiring_ns and not self.desk.works.is_auctioning
-        expiring = self.expiries.count_until(self.expiring_ns) if expires else 0
-        return due + expiring + len(self.trims) + len(self.stirred) + len(self.links.touched)
+        left = due + len(self.trims) + len(self.stirred)
+        if self.desk.works.is_auctioning:
+            # What an auction executes may neither expire nor end with an order that it is linked to meanwhile.
+            return left
+        return left + (self.expiries.count_until(self.expiring_ns) if self.expiring_ns else 0) + len(self.links.touched)
 
     @property
     def has_work(self) -> bool:
@@ -377,7 +378,8 @@ class SpecialDesk:
 
     def _step(self, out: list[Event]) -> int:
         """Do the next thing that is to be done; return how many orders it looked at, 0 when nothing is left."""
-        if self.links.touched:
+        is_auctioning = self.desk.works.is_auctioning
+        if self.links.touched and not is_auctioning:
             return self.links.settle_next(out)
         if self.trims:
             return self._trim(out)
@@ -388,7 +390,7 @@ class SpecialDesk:
         if order is not None:
             self._trigger(order, self.desk.books[order.instrument_id], out)
             return 1
-        return self._expire_next(out) if self.expiring_ns and not self.desk.works.is_auctioning else 0
+        return self._expire_next(out) if self.expiring_ns and not is_auctioning else 0
 
     def renew(self) -> None:
         """Draw whether anything is left over, and mark the books of triggered orders that are: they take no new orders

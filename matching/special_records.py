@@ -154,6 +154,7 @@ def _load_links(desk: "OrderDesk", record: SpecialRecord) -> None:
         link = Link(orders[entry_id] if entry_id else None, [orders[each] for each in leg_ids], qty)
         link.done, link.is_broken = done, is_broken
         for order in link.orders():
+            desk.special.links.add(link, order.instrument_id)
             assert order.extra is not None, "a linked order has terms"
             order.extra.link = link
         if is_touched:
