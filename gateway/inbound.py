@@ -25,6 +25,7 @@ MAX_FLOOR: Final = 111
 EXPIRE_TIME: Final = 126
 PEG_OFFSET_VALUE: Final = 211
 EXPIRE_DATE: Final = 432
+CL_ORD_LINK_ID: Final = 583
 PEG_PRICE_TYPE: Final = 1094
 TRIGGER_TYPE: Final = 1100
 TRIGGER_PRICE: Final = 1102
@@ -34,7 +35,11 @@ DISPLAY_QTY: Final = 1138
 SELF_MATCH_PREVENTION_ID: Final = 2362
 SELF_MATCH_PREVENTION_INSTRUCTION: Final = 2964
 TRIGGER_BASIS: Final = 5951
-"""Our own field TriggerBasis: L last, M mark; for sessions with ValidateUserDefinedFields=N, in every version."""
+TAKE_PROFIT_PX: Final = 5952
+STOP_LOSS_PX: Final = 5953
+"""Our own fields, for sessions with ValidateUserDefinedFields=N in every version. TriggerBasis: L last, M mark;
+TakeProfitPx, StopLossPx: prices of the legs that an entry brings with it.
+"""
 
 
 class Term(NamedTuple):
@@ -75,6 +80,7 @@ TERMS: Final = (
     Term(468, "RoundingDirection"),
     Term(516, "OrderPercent"),
     Term(544, "CashMargin"),
+    Term(CL_ORD_LINK_ID, "ClOrdLinkID", "t"),
     Term(640, "Price2"),
     Term(835, "PegMoveType", harmless="0"),
     Term(836, "PegOffsetType", harmless="0"),
@@ -130,6 +136,8 @@ TERMS: Final = (
     Term(2676, "MaximumPriceDeviation"),
     Term(SELF_MATCH_PREVENTION_INSTRUCTION, "SelfMatchPreventionInstruction", "t"),
     Term(TRIGGER_BASIS, "TriggerBasis", "t"),
+    Term(TAKE_PROFIT_PX, "TakeProfitPx", "d"),
+    Term(STOP_LOSS_PX, "StopLossPx", "d"),
 )
 TERM_TAGS: Final = tuple(term.tag for term in TERMS)
 NOT_OFFERED: Final = {term.tag: term for term in TERMS if not term.kind}

@@ -20,6 +20,7 @@ from matching.types import (
     AT_THE_CLOSE,
     AT_THE_OPENING,
     BUY,
+    CL_ORD_ID_CHARS_MAX,
     DAY,
     FILL_OR_KILL,
     GOOD_TILL_CANCEL,
@@ -68,6 +69,16 @@ VALUE_E8_MAX: Final = (1 << 62) - 1
 
 _DISPLAY: Final = (inbound.MAX_FLOOR, inbound.DISPLAY_QTY)
 _STOP_PRICES: Final = (inbound.STOP_PX, inbound.TRIGGER_PRICE)
+_STOP_PRICE_CODES: Final = (
+    refusals.STOP_PRICE_NO_NUMBER,
+    refusals.STOP_PRICE_NOT_POSITIVE,
+    refusals.STOP_PRICE_OFF_TICK,
+)
+_BRACKET_PRICE_CODES: Final = (
+    refusals.BRACKET_PRICE_NO_NUMBER,
+    refusals.BRACKET_PRICE_NOT_POSITIVE,
+    refusals.BRACKET_PRICE_OFF_TICK,
+)
 _TRIGGERS: Final = (inbound.TRIGGER_TYPE, inbound.TRIGGER_PRICE_TYPE, inbound.TRIGGER_BASIS)
 _NAMES: Final = {term.tag: f"{term.name}({term.tag})" for term in inbound.TERMS}
 
@@ -121,6 +132,9 @@ def read_terms(wanted: Wanted, day_end: DayEnd) -> Terms | None:
         reduce_only=REDUCE_ONLY in instructions,
         self_match_id=self_match_id,
         self_match_mode=self_match_mode,
+        take_profit=_bracket_price(wanted, inbound.TAKE_PROFIT_PX),
+        stop_loss=_bracket_price(wanted, inbound.STOP_LOSS_PX),
+        link_id=_link_id(wanted),
     )
     return None if terms == Terms() else terms
 
@@ -162,17 +176,18 @@ def _exec_inst(wanted: Wanted) -> tuple[str, ...]:
 
 
 def _trigger(wanted: Wanted, peg: Peg) -> tuple[int, TriggerPrice]:
-    """Return stop price in ticks and the price that triggers; (0, "last") of an order without a trigger.
+    """Return stop price in ticks and the price that triggers it or the order's stop-loss; (0, "last") without either.
 
     A trailing stop without a stop price begins at its distance from the price that triggers.
     """
     values = wanted.values
     if wanted.ord_type not in TRIGGERED:
-        for tag in (*_STOP_PRICES, *_TRIGGERS, inbound.TRIGGER_PRICE_DIRECTION):
+        has_stop_loss = inbound.STOP_LOSS_PX in values
+        for tag in (*_STOP_PRICES, inbound.TRIGGER_PRICE_DIRECTION, *(() if has_stop_loss else _TRIGGERS)):
             if tag in values:
                 text = f"{_NAMES[tag]} {shown(values[tag])} on OrdType(40) {wanted.ord_type}, which has no trigger"
                 raise Refused(refusals.STOP_PRICE_WITHOUT_STOP, text)
-        return 0, "last"
+        return 0, _trigger_price(wanted) if has_stop_loss else "last"
     given = [tag for tag in _STOP_PRICES if tag in values]
     if not given:
         if peg == "trail":
@@ -182,18 +197,20 @@ def _trigger(wanted: Wanted, peg: Peg) -> tuple[int, TriggerPrice]:
     if len(given) == 2 and values[given[0]] != values[given[1]]:
         text = f"StopPx(99) {shown(values[given[0]])} and TriggerPrice(1102) {shown(values[given[1]])} differ"
         raise Refused(refusals.STOP_PRICES_DIFFER, text)
-    return _stop_price(wanted, given[0]), _trigger_price(wanted)
+    return _ticks(wanted, given[0], _STOP_PRICE_CODES), _trigger_price(wanted)
 
 
-def _stop_price(wanted: Wanted, tag: int) -> int:
+def _ticks(wanted: Wanted, tag: int, codes: tuple[int, int, int]) -> int:
+    """Return a price in ticks. `codes` are of one that is no number, not positive, and off the tick."""
     value, instrument = wanted.values[tag], wanted.instrument
     name = f"{_NAMES[tag]} {shown(value)}"
+    no_number, not_positive, off_tick = codes
     if isinstance(value, str) or value > VALUE_E8_MAX:
-        raise Refused(refusals.STOP_PRICE_NO_NUMBER, f"{name} is not a number that can be traded")
+        raise Refused(no_number, f"{name} is not a number that can be traded")
     if value <= 0:
-        raise Refused(refusals.STOP_PRICE_NOT_POSITIVE, f"{name} is not positive")
+        raise Refused(not_positive, f"{name} is not positive")
     if value % instrument.tick_e8:
-        raise Refused(refusals.STOP_PRICE_OFF_TICK, f"{name} is not a multiple of {_tick(instrument)}")
+        raise Refused(off_tick, f"{name} is not a multiple of {_tick(instrument)}")
     return int(value // instrument.tick_e8)
 
 
@@ -325,6 +342,22 @@ def _expire_ns(wanted: Wanted, day_end: DayEnd) -> int:
     if end is None:
         raise Refused(refusals.EXPIRE_TIME_NO_TIME, f"ExpireDate(432) {shown(date)} is no date")
     return end
+
+
+def _bracket_price(wanted: Wanted, tag: int) -> int:
+    return _ticks(wanted, tag, _BRACKET_PRICE_CODES) if tag in wanted.values else 0
+
+
+def _link_id(wanted: Wanted) -> str:
+    """Return the id that links the order with another one."""
+    link_id: str = wanted.values.get(inbound.CL_ORD_LINK_ID, "")
+    if len(link_id) > CL_ORD_ID_CHARS_MAX:
+        text = f"ClOrdLinkID(583) has {len(link_id)} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
+        raise Refused(refusals.CL_ORD_ID_TOO_LONG, text)
+    if link_id and (inbound.TAKE_PROFIT_PX in wanted.values or inbound.STOP_LOSS_PX in wanted.values):
+        text = f"ClOrdLinkID(583) {link_id} on an order with TakeProfitPx(5952) or StopLossPx(5953), which links itself"
+        raise Refused(refusals.LIST_NOT_EXPRESSIBLE, text)
+    return link_id
 
 
 def _self_match(wanted: Wanted) -> tuple[str, SelfMatchMode]:

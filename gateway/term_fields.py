@@ -39,6 +39,8 @@ SIDES: Final[Mapping[Version, frozenset[str]]] = {
     FIX44_EXTENDED: _FIX44_SIDES,
     FIX50SP2: frozenset("123456789ABCDEFGH"),
 }
+WITH_LINK_ID: Final = (FIX44, FIX44_EXTENDED, FIX50SP2)
+"""Versions that have ClOrdLinkID(583)."""
 WITHOUT_TRAILING: Final = (FIX42,)
 """Versions whose ExecInst(18) has no `a`."""
 WITH_PEGGED_PRICE: Final = (FIX44, FIX44_EXTENDED, FIX50SP2)
@@ -71,6 +73,8 @@ def kind_fields(event: "Execution", texts: "InstrumentTexts", version: Version) 
         fields += f"{DISPLAY_QTY[version]}={texts.quantities[terms.display_qty]}\x01"
     if terms.expire_ns:
         fields += f"126={transact_time(terms.expire_ns)}\x01"
+    if terms.link_id and version in WITH_LINK_ID:
+        fields += f"583={terms.link_id}\x01"
     return fields + _exec_inst(terms, version) + _only_later(terms, ord_type, version) + _peg_offset(terms, texts)
 
 

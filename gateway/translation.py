@@ -276,6 +276,10 @@ class Translator:
             terms = self._terms(session, (cl_ord_id, account, symbol), kind)
         except Refused as refused:
             return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_REPLACE, refused.refusal)
+        if terms is not None and (terms.take_profit or terms.stop_loss):
+            text = "TakeProfitPx(5952) and StopLossPx(5953) come with a new order; its legs are replaced by themselves"
+            fault = refusals.TERM_NOT_REPLACEABLE, text
+            return _refuse_cancel(session, msg_seq_num, values, RESPONSE_TO_REPLACE, fault)
         instrument = self._instruments[symbol]
         return ReplaceOrder(
             session.session_id,

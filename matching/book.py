@@ -159,8 +159,8 @@ class Book:
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
-        self.on_last = PriceWatch()
-        self.on_mark = PriceWatch()
+        self.on_last = PriceWatch(instrument)
+        self.on_mark = PriceWatch(instrument)
         self.bids = BookSide(BUY, self.on_last)
         self.asks = BookSide(SELL, self.on_last)
         self.exposures: dict[int, int] = {}

@@ -171,8 +171,7 @@ class OrderDesk:
         side, ord_type, time_in_force = order.side, order.ord_type, order.time_in_force
         order_price, order_qty = order.price, order.qty
         level = opposite.best
-        assert level is not None, "the caller has seen that there is something to take"
-        first = level.price
+        first = level.price  # type: ignore[union-attr]  # the caller has seen that there is something to take
         while leaves and level is not None and level.key <= limit_key:
             price = level.price
             resting = level.head

@@ -53,13 +53,16 @@ class Link:
 
 
 class Links:
-    """`touched` are links of which an order has traded or closed, in that order."""
+    """`touched` are links of which an order has traded or closed, in that order. `singles` are open orders by CompID
+    and ClOrdLinkID(583) whose counterpart has not come.
+    """
 
-    __slots__ = ("special", "touched")
+    __slots__ = ("singles", "special", "touched")
 
     def __init__(self, special: "SpecialDesk") -> None:
         self.special = special
         self.touched: dict[Link, None] = {}
+        self.singles: dict[tuple[str, str], Order] = {}
 
     def touch(self, extra: Extra) -> None:
         """An order with a link has traded: its legs may have to change."""
@@ -96,9 +99,11 @@ class Links:
                 self.special.cut(order, link.left(), "resized with the orders that it is linked to", out)
 
     def before_trigger(self, order: Order, out: list[Event]) -> bool:
-        """End everything that is linked to an order that is triggered, and cut it; False: it has ended itself."""
+        """End everything that is linked to a leg that is triggered, and cut it; False: it has ended itself. An entry
+        that is triggered leaves its legs as they are.
+        """
         link = _extra(order).link
-        if link is None:
+        if link is None or order is link.entry:
             return True
         self.shrink(link, out)
         if not order.is_open():

@@ -95,6 +95,49 @@ class OrderLists:
             return
         self._go(self._accept_all(orders, kind, out), out)
 
+    def enter_linked(self, command: NewOrder, terms: Terms, book: Book, time_ns: int, out: list[Event]) -> None:
+        """Take an order with a ClOrdLinkID(583): the first waits for its counterpart, with the second they end each
+        other.
+        """
+        desk, entry, singles = self.desk, self.special.entry, self.special.links.singles
+        session = desk.sessions[command.session_id]
+        exposure = desk.exposure_of(book, command.account_id)
+        if desk.is_stopped_at_door(command, session, exposure, time_ns, out):
+            return
+        key = session.comp_id, terms.link_id
+        other = singles.get(key)
+        fault = self._shape_fault((command,), (command,), "oco")
+        if fault is None and other is not None:
+            fault = _pair_fault(command, other)
+        if fault is None:
+            fault = self._linked_fault(command, other, book, time_ns)
+        if fault is not None:
+            desk.reject(command, session, fault, out)
+            return
+        holds = other is None or command.ord_type not in TRIGGERED_TYPES
+        price = entry.price_of(command, book)
+        order = entry.accept(command, book, session, exposure, price, out, holds=holds)
+        if other is None:
+            singles[key] = order
+        else:
+            del singles[key]
+            link = Link(None, [other, order], command.qty)
+            for each in link.legs:
+                assert each.extra is not None, "an order with a link has terms"
+                each.extra.link = link
+        self.special.go_on(order, book, out)
+        self.special.run(out)
+
+    def _linked_fault(self, command: NewOrder, other: Order | None, book: Book, time_ns: int) -> Refusal | None:
+        """Return what is wrong with an order; the first of a pair holds nothing while it waits for a trigger."""
+        if other is None or other.ord_type not in TRIGGERED_TYPES or other.extra is None or not other.extra.waiting:
+            return self._fault(command, book, is_leg=other is not None, kind="oco", time_ns=time_ns)
+        self.special.release(other)
+        fault = self._fault(command, book, is_leg=True, kind="oco", time_ns=time_ns)
+        if fault is not None:
+            self.special.hold(other)
+        return fault
+
     # -- what may be wrong --------------------------------------------------------------------------------------------
 
     def _list_fault(self, command: NewOrderList) -> Refusal | None:
@@ -192,6 +235,9 @@ class OrderLists:
             holds = is_entry or (kind == "oco" and command.ord_type not in TRIGGERED_TYPES)
             if command.terms is None:
                 command = msgspec.structs.replace(command, terms=PLAIN)
+            elif command.terms.link_id:
+                # The list links it.
+                command = msgspec.structs.replace(command, terms=msgspec.structs.replace(command.terms, link_id=""))
             price = entry.price_of(command, book)
             order = entry.accept(
                 command, book, session, exposure, price, out, holds=holds, for_entry=not is_entry and kind != "oco"
@@ -209,12 +255,14 @@ class OrderLists:
         """Let the orders enter, one after the other, as far as they are still open and wait for no entry."""
         book = self.desk.books[orders[0].instrument_id]
         for order in orders:
+            extra = order.extra
+            if extra is None or extra.for_entry:
+                continue
+            if extra.link is not None and extra.link in self.special.links.touched:
+                # The leg before it has traded as it came.
+                self.special.links.shrink(extra.link, out)
             if order.is_open():
-                link = None if order.extra is None else order.extra.link
-                if link is not None and link in self.special.links.touched:
-                    self.special.links.shrink(link, out)
-                if order.is_open():
-                    self.special.go_on(order, book, out)
+                self.special.go_on(order, book, out)
         self.special.run(out)
 
 
@@ -251,8 +299,18 @@ def legs_of(command: NewOrder, terms: Terms) -> list[NewOrder]:
     return legs
 
 
+def _pair_fault(command: NewOrder, other: Order) -> Refusal | None:
+    """Refuse a counterpart that would not do what the other order does at another price."""
+    found = command.instrument_id, command.account_id, command.side, command.qty
+    wanted = other.instrument_id, other.account_id, other.side, other.leaves_qty
+    if found == wanted and not other.cum_qty:
+        return None
+    text = f"it is not of the symbol, account, side and open quantity of order O{other.order_id}, or that has traded"
+    return refusals.LIST_NOT_EXPRESSIBLE, f"ClOrdLinkID(583) of order {command.cl_ord_id}: {text}"
+
+
 def _without_bracket(terms: Terms) -> Terms:
-    return msgspec.structs.replace(terms, take_profit=0, stop_loss=0)
+    return msgspec.structs.replace(terms, take_profit=0, stop_loss=0, link_id="")
 
 
 def _bracket_fault(entry: NewOrder, legs: tuple[NewOrder, ...]) -> Refusal | None:

@@ -5,11 +5,13 @@ a price at or beyond them reaches in here. Orders of one trigger price wait in t
 that is reached gives up whole queues, so that 100,000 orders at one price are due in one step.
 """
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from sortedcontainers import SortedDict
 
+from matching.instrument import Instrument
 from matching.types import BUY, MARKET_IF_TOUCHED, OrdType, Side
 
 if TYPE_CHECKING:
@@ -33,12 +35,16 @@ def trailing_price(side: Side, price: int, offset: int) -> int:
 
 class PriceWatch:
     """`price` is the last one seen, 0 before the first. `up` and `down` are queues by trigger price, keys ascending
-    from the price that is reached first. `trails` are trailing stops by order id; they wait in `up` or `down` as well.
+    from the price that is reached first. `due` are queues whose price was reached and that have not entered, with
+    `due_count` orders. `trails` are trailing stops by order id; they wait in `up` or `down` as well.
     """
 
-    __slots__ = ("down", "high", "low", "price", "trails", "up")
+    __slots__ = ("down", "due", "due_count", "high", "instrument", "low", "price", "trails", "up")
 
-    def __init__(self) -> None:
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.due: deque[dict[int, Order]] = deque()
+        self.due_count = 0
         self.price = 0
         self.low = 0
         self.high = NEVER_ABOVE
@@ -82,7 +88,9 @@ class PriceWatch:
         was_trailing = self.trails.pop(order.order_id, None) is not None
         stop_price = extra.terms.stop_price
         queues, key = (self.up, stop_price) if is_upward(order.side, order.ord_type) else (self.down, -stop_price)
-        if not group and queues.get(key) is group:
+        if queues.get(key) is not group:
+            self.due_count -= 1
+        elif not group:
             del queues[key]
             self.renew()
         elif was_trailing:
@@ -101,17 +109,25 @@ class PriceWatch:
             else:
                 self.high = min(self.high, terms.stop_price + terms.offset + 1)
 
-    def reach(self, price: int) -> "list[dict[int, Order]]":
-        """Take out and return the queues whose trigger price is reached, nearest first. Trailing stops do not move."""
-        reached: list[dict[int, Order]] = []
+    def reach(self, price: int) -> None:
+        """Make due the queues whose trigger price is reached, nearest first. Trailing stops do not move."""
+        before = len(self.due)
         for queues, key in ((self.up, price), (self.down, -price)):
             while queues and queues.keys()[0] <= key:
-                reached.append(queues.popitem(0)[1])
-        if reached and self.trails:
+                group = queues.popitem(0)[1]
+                self.due.append(group)
+                self.due_count += len(group)
+        if len(self.due) == before:
+            return
+        if self.trails:
             self.trails = {key: order for key, order in self.trails.items() if self._still_waits(order)}
-        if reached:
-            self.renew()
-        return reached
+        self.renew()
+
+    def next_due(self) -> "Order":
+        """Return the triggered order that enters next; there is one."""
+        while not self.due[0]:
+            self.due.popleft()
+        return next(iter(self.due[0].values()))
 
     def _still_waits(self, order: "Order") -> bool:
         extra = order.extra
@@ -152,3 +168,4 @@ class PriceWatch:
                     assert is_upward(order.side, order.ord_type) == (sign == 1), f"order {order_id} waits on its side"
                     trails += extra.terms.peg == "trail"
         assert trails == len(self.trails), "trailing stops are listed"
+        assert self.due_count == sum(len(group) for group in self.due), "orders that are due are counted"

@@ -61,6 +61,7 @@ QTY_NO_NUMBER: Final = 11302
 QTY_NOT_POSITIVE: Final = 11303
 QTY_OFF_LOT: Final = 11304
 DISPLAY_QTY_OVER_QTY: Final = 11305
+DISPLAY_QTY_TOO_SMALL: Final = 11306
 DISPLAY_QTY_NO_NUMBER: Final = 11330
 DISPLAY_QTY_NOT_POSITIVE: Final = 11331
 DISPLAY_QTY_OFF_LOT: Final = 11332
@@ -78,6 +79,9 @@ STOP_PRICE_OFF_TICK: Final = 11832
 PEG_OFFSET_NO_NUMBER: Final = 11833
 PEG_OFFSET_OFF_TICK: Final = 11834
 TRAIL_OFFSET_NOT_POSITIVE: Final = 11835
+BRACKET_PRICE_NO_NUMBER: Final = 11836
+BRACKET_PRICE_NOT_POSITIVE: Final = 11837
+BRACKET_PRICE_OFF_TICK: Final = 11838
 CL_ORD_ID_ABSENT: Final = 19901
 CL_ORD_ID_TOO_LONG: Final = 19902
 POST_ONLY_WOULD_TAKE: Final = 19903
@@ -178,6 +182,7 @@ TABLE: Final[dict[int, Row]] = {
     QTY_NOT_POSITIVE: Row("OrderQty(38) is not positive", "send at least one lot"),
     QTY_OFF_LOT: Row("OrderQty(38) is no multiple of the lot", "round to the lot"),
     DISPLAY_QTY_OVER_QTY: Row("the displayed quantity is above OrderQty(38)", "display less"),
+    DISPLAY_QTY_TOO_SMALL: Row("the displayed quantity is too small a part of OrderQty(38)", "display 1/100 or more"),
     DISPLAY_QTY_NO_NUMBER: Row("MaxFloor(111) or DisplayQty(1138) is no number", "send a plain decimal"),
     DISPLAY_QTY_NOT_POSITIVE: Row("MaxFloor(111) or DisplayQty(1138) is not positive", "show at least one lot"),
     DISPLAY_QTY_OFF_LOT: Row("MaxFloor(111) or DisplayQty(1138) is no multiple of the lot", "round to the lot"),
@@ -194,6 +199,11 @@ TABLE: Final[dict[int, Row]] = {
     PEG_OFFSET_NO_NUMBER: Row("PegOffsetValue(211) is no number", "send a plain decimal"),
     PEG_OFFSET_OFF_TICK: Row("PegOffsetValue(211) is no multiple of the tick", "round to the tick"),
     TRAIL_OFFSET_NOT_POSITIVE: Row("PegOffsetValue(211) of a trailing stop is not positive", "send the distance"),
+    BRACKET_PRICE_NO_NUMBER: Row("TakeProfitPx(5952) or StopLossPx(5953) is no number", "send a plain decimal"),
+    BRACKET_PRICE_NOT_POSITIVE: Row("TakeProfitPx(5952) or StopLossPx(5953) is not positive", "send at least one tick"),
+    BRACKET_PRICE_OFF_TICK: Row(
+        "TakeProfitPx(5952) or StopLossPx(5953) is no multiple of the tick", "round to the tick"
+    ),
     CL_ORD_ID_ABSENT: Row("ClOrdID(11) is absent", "send one"),
     CL_ORD_ID_TOO_LONG: Row("ClOrdID(11) is too long", "use at most 64 characters"),
     POST_ONLY_WOULD_TAKE: Row("a post-only order would take", "send a price behind the best opposite one"),

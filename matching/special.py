@@ -5,7 +5,6 @@ It accepts, lets wait, triggers, matches through `special_match`, and rests. Wha
 ORDERS_PER_STEP_MAX orders a step; the rest goes on with ContinueWork. Owner: the matching thread.
 """
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from matching import pegs, refusals, work
@@ -41,10 +40,10 @@ if TYPE_CHECKING:
 
 
 class SpecialDesk:
-    """`due` are queues of triggered orders that have not entered, `stirred` books whose pegs may have to move, `trims`
-    exposures whose reduce-only orders may be above the position, `expiring_ns` the time up to which orders are
-    expiring, `flagged` books whose triggered orders are left over, `is_left`: any of it is left over from an earlier
-    command. `reducing` are live reduce-only orders by exposure.
+    """`due` are watches over prices at which orders were triggered that have not entered, `stirred` books whose pegs
+    may have to move, `trims` exposures whose reduce-only orders may be above the position, `expiring_ns` the time up to
+    which orders are expiring, `flagged` books whose triggered orders are left over, `is_left`: any of it is left over
+    from an earlier command. `reducing` are live reduce-only orders by exposure.
     """
 
     __slots__ = (
@@ -71,7 +70,7 @@ class SpecialDesk:
         self.lists = OrderLists(self)
         self.matching = SpecialMatch(self)
         self.replacing = SpecialReplace(self)
-        self.due: deque[dict[int, Order]] = deque()
+        self.due: dict[PriceWatch, None] = {}
         self.stirred: dict[int, Book] = {}
         self.trims: dict[int, None] = {}
         self.reducing: dict[int, dict[int, Order]] = {}
@@ -87,6 +86,9 @@ class SpecialDesk:
         terms = command.terms
         if terms is not None and (terms.take_profit or terms.stop_loss):
             self.lists.enter_bracket(command, terms, book, time_ns, out)
+            return
+        if terms is not None and terms.link_id:
+            self.lists.enter_linked(command, terms, book, time_ns, out)
             return
         order = self.entry.take(command, book, time_ns, out)
         if order is not None:
@@ -109,7 +111,7 @@ class SpecialDesk:
 
     def blocked_by_triggers(self, book: Book) -> Refusal:
         """Return the refusal of a new order or replace while triggered orders of the book are still to enter."""
-        left = sum(len(group) for group in self.due if group and self._book_of(group) is book)
+        left = book.on_last.due_count + book.on_mark.due_count
         return refusals.BEING_TRIGGERED, f"triggered orders of {book.instrument.symbol} are entering, {left} are left"
 
     def take_terms(self, order: Order, terms: Terms) -> None:
@@ -260,6 +262,9 @@ class SpecialDesk:
             return
         self.expiries.discard(order)
         self.links.close(order, order.extra)
+        link_id = order.extra.terms.link_id
+        if link_id and self.links.singles.get((order.session.comp_id, link_id)) is order:
+            del self.links.singles[order.session.comp_id, link_id]
         book = self.desk.books[order.instrument_id]
         if book.pegs.pop(order.order_id, None) is not None:
             book.renew()
@@ -275,7 +280,9 @@ class SpecialDesk:
         for price in (first, last) if first != last else (last,):
             watch.price = price
             if not watch.low < price < watch.high:
-                self.due.extend(watch.reach(price))
+                watch.reach(price)
+                if watch.due_count:
+                    self.due[watch] = None
                 if watch.trails:
                     watch.follow(price)
 
@@ -304,7 +311,7 @@ class SpecialDesk:
 
     def left(self) -> int:
         """Return how many orders of unfinished triggers and expiries can go on now."""
-        due = sum(len(group) for group in self.due if group and self._book_of(group).instrument.is_matching)
+        due = sum(watch.due_count for watch in self.due if watch.instrument.is_matching)
         expiring = self.expiries.count_until(self.expiring_ns) if self.expiring_ns else 0
         return due + expiring + len(self.trims) + len(self.stirred) + len(self.links.touched)
 
@@ -344,7 +351,7 @@ class SpecialDesk:
         if self.trims:
             return self._trim(out)
         if self.stirred:
-            _, book = self.stirred.popitem()
+            book = self.stirred.pop(next(iter(self.stirred)))
             return pegs.reprice(self, book, out) + 1
         order = self._next_due()
         if order is not None:
@@ -361,25 +368,21 @@ class SpecialDesk:
             book.has_due = False
             book.renew()
         self.flagged = []
-        for group in self.due:
-            if not group:
-                continue
-            book = self._book_of(group)
-            if book.instrument.is_matching:
+        for watch in tuple(self.due):
+            if not watch.due_count:
+                watch.due.clear()
+                del self.due[watch]
+            elif watch.instrument.is_matching:
+                book = self.desk.books[watch.instrument.instrument_id]
                 book.has_due = True
                 book.is_plain = False
                 self.flagged.append(book)
 
-    def _book_of(self, group: dict[int, Order]) -> Book:
-        return self.desk.books[next(iter(group.values())).instrument_id]
-
     def _next_due(self) -> Order | None:
         """Return the triggered order that enters next; those of a book that does not match wait."""
-        while self.due and not self.due[0]:
-            self.due.popleft()
-        for group in self.due:
-            if group and self._book_of(group).instrument.is_matching:
-                return next(iter(group.values()))
+        for watch in self.due:
+            if watch.due_count and watch.instrument.is_matching:
+                return watch.next_due()
         return None
 
     def _trigger(self, order: Order, book: Book, out: list[Event]) -> None:
@@ -413,7 +416,8 @@ class SpecialDesk:
 
     def _trim(self, out: list[Event]) -> int:
         """Cut the reduce-only orders of one exposure to its position."""
-        exposure, _ = self.trims.popitem()
+        exposure = next(iter(self.trims))
+        del self.trims[exposure]
         orders = self.reducing.get(exposure, {})
         for order_id in sorted(orders):
             self._is_within_position(orders[order_id], out)
@@ -477,7 +481,7 @@ class SpecialDesk:
     def check_invariants(self) -> int:
         """Assert that what waits stands where it belongs; return how many orders wait."""
         waiting = 0
-        in_groups = sum(len(group) for group in self.due)
+        in_groups = sum(watch.due_count for watch in self.due)
         for book in self.desk.books.values():
             for watch in (book.on_last, book.on_mark):
                 in_groups += sum(len(group) for queues in (watch.up, watch.down) for group in queues.values())

@@ -26,6 +26,10 @@ BookRecord: TypeAlias = tuple[int, int, int, list[list[int]], list[list[int]]]
 """Instrument id, last price, mark price, and the order ids of the queues of triggers on either, in their order."""
 
 
+DueRecord: TypeAlias = tuple[int, bool, list[list[int]]]
+"""Instrument id, whether it is about the mark price, and the order ids of the queues that are due, in their order."""
+
+
 class SpecialRecord(msgspec.Struct, array_like=True, gc=False):
     """`due` are the queues of triggered orders; `expiring_ns` is the time up to which orders are expiring; `trims` are
     (account id, instrument id) whose reduce-only orders are to be cut, `stirred` instruments whose pegs are to move.
@@ -33,11 +37,12 @@ class SpecialRecord(msgspec.Struct, array_like=True, gc=False):
 
     extras: list[ExtraRecord] = []
     books: list[BookRecord] = []
-    due: list[list[int]] = []
+    due: list[DueRecord] = []
     expiring_ns: int = 0
     trims: list[tuple[int, int]] = []
     stirred: list[int] = []
     links: list[LinkRecord] = []
+    singles: list[int] = []
 
 
 def dump_special(desk: "OrderDesk") -> SpecialRecord:
@@ -61,11 +66,12 @@ def dump_special(desk: "OrderDesk") -> SpecialRecord:
             (key, book.on_last.price, book.on_mark.price, _queues(book.on_last), _queues(book.on_mark))
             for key, book in sorted(desk.books.items())
         ],
-        [list(group) for group in special.due if group],
+        [_due(watch) for watch in special.due if watch.due_count],
         special.expiring_ns,
         [by_exposure[exposure] for exposure in special.trims],
         list(special.stirred),
         _links(desk),
+        [order.order_id for order in special.links.singles.values()],
     )
 
 
@@ -89,6 +95,13 @@ def _links(desk: "OrderDesk") -> list[LinkRecord]:
     ]
 
 
+def _due(watch: PriceWatch) -> DueRecord:
+    first = next(group for group in watch.due if group)
+    terms = next(iter(first.values())).terms
+    is_mark = terms is not None and terms.trigger == "mark"
+    return watch.instrument.instrument_id, is_mark, [list(group) for group in watch.due if group]
+
+
 def _queues(watch: PriceWatch) -> list[list[int]]:
     return [list(group) for queues in (watch.up, watch.down) for group in queues.values()]
 
@@ -109,8 +122,12 @@ def load_special(desk: "OrderDesk", record: SpecialRecord) -> None:
             desk.books[order.instrument_id].pegs[order_id] = order
         special.expiries.add(order)
     _load_links(desk, record)
-    for group in record.due:
-        special.due.append(_group(orders, group))
+    for instrument_id, is_mark, groups in record.due:
+        book = desk.books[instrument_id]
+        watch = book.on_mark if is_mark else book.on_last
+        watch.due.extend(_group(orders, group) for group in groups)
+        watch.due_count = sum(len(group) for group in groups)
+        special.due[watch] = None
     special.expiring_ns = record.expiring_ns
     for account_id, instrument_id in record.trims:
         special.trims[desk.risk.exposure(account_id, instrument_id)] = None
@@ -139,6 +156,10 @@ def _load_links(desk: "OrderDesk", record: SpecialRecord) -> None:
             order.extra.link = link
         if is_touched:
             desk.special.links.touched[link] = None
+    for order_id in record.singles:
+        order = orders[order_id]
+        assert order.extra is not None, "a linked order has terms"
+        desk.special.links.singles[order.session.comp_id, order.extra.terms.link_id] = order
 
 
 def _group(orders: dict[int, Order], order_ids: list[int]) -> dict[int, Order]:

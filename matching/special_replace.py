@@ -101,6 +101,7 @@ class SpecialReplace:
         for name, old, new in (
             ("reduce-only", present.reduce_only, wanted.reduce_only),
             ("peg", present.peg, wanted.peg),
+            ("link id", present.link_id, wanted.link_id),
             ("self-match id", order.extra is not None and present.self_match_id, wanted.self_match_id),
         ):
             if new and old is not False and new != old:

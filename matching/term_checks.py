@@ -10,7 +10,7 @@ from matching import refusals
 from matching.instrument import PRICE_TICKS_MAX, Instrument
 from matching.refusals import Refusal
 from matching.terms import Terms
-from matching.texts import decimal_text
+from matching.texts import decimal_text, time_text
 from matching.types import (
     E8,
     FILL_OR_KILL,
@@ -29,6 +29,8 @@ TRIGGERED_TYPES: Final = (STOP, STOP_LIMIT, MARKET_IF_TOUCHED)
 """Types that wait for a trigger before they enter."""
 TAKING_TYPES: Final = (MARKET, STOP, MARKET_IF_TOUCHED)
 """Types that enter as market orders, and never rest in continuous trading."""
+PARTS_MAX: Final = 100
+"""An iceberg displays at least this part of its quantity, so that no aggressor meets more refills than that of it."""
 
 
 def terms_fault(
@@ -98,6 +100,12 @@ def _display_fault(
     if terms.display_qty > qty:
         found, bound = (decimal_text(each * instrument.lot_e8, E8) for each in (terms.display_qty, qty))
         return refusals.DISPLAY_QTY_OVER_QTY, f"the displayed quantity {found} is above OrderQty(38) {bound}"
+    if qty > terms.display_qty * PARTS_MAX:
+        found, bound = (
+            decimal_text(each * instrument.lot_e8, E8) for each in (terms.display_qty, -(-qty // PARTS_MAX))
+        )
+        text = f"the displayed quantity {found} is below {bound}, 1/{PARTS_MAX} of OrderQty(38)"
+        return refusals.DISPLAY_QTY_TOO_SMALL, text
     return None
 
 
@@ -110,7 +118,7 @@ def _expiry_fault(terms: Terms, time_in_force: TimeInForce, time_ns: int) -> Ref
     if not terms.expire_ns:
         return refusals.EXPIRE_TIME_ABSENT, f"TimeInForce(59) {GOOD_TILL_DATE} needs ExpireTime(126)"
     if terms.expire_ns <= time_ns:
-        text = f"ExpireTime(126) {terms.expire_ns} is not after the order's time {time_ns}, in nanoseconds since 1970"
+        text = f"ExpireTime(126) {time_text(terms.expire_ns)} is not after the order's time {time_text(time_ns)}"
         return refusals.EXPIRE_TIME_PASSED, text
     return None
 

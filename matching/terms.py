@@ -18,7 +18,8 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     price, or, for a trailing stop, the last price at the distance `offset`; `offset` is added to the price followed. A
     peg's `cap` is its Price(44), set by the engine, because the order's own price is where it stands now; so is
     `stop_price` of a trailing stop each time that it moves. `take_profit` is the limit and `stop_loss` the trigger
-    price (on what `trigger` names) of the legs that an entry brings with it.
+    price (on what `trigger` names) of the legs that an entry brings with it. `link_id` is
+    ClOrdLinkID(583): two orders of a member with the same one end each other.
     `display_qty` is DisplayQty(1138), MaxFloor(111) before FIX.5.0: what of an iceberg is shown. `expire_ns` is
     ExpireTime(126) of a Good Till Date order, in nanoseconds since the epoch. `reduce_only`: it never opens or
     enlarges a position. `self_match_id` is SelfMatchPreventionID(2362): two orders of the same id never trade;
@@ -37,6 +38,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cap: int = 0
     take_profit: int = 0
     stop_loss: int = 0
+    link_id: str = ""
 
 
 PLAIN: Final = Terms()

@@ -82,6 +82,9 @@ def merged(base: dict[str, Any], given: dict[int, Any] | None = None, **changed:
         (merged({}, {2362: "desk"}), Terms(self_match_id="desk", self_match_mode="newest")),
         (merged({}, {2362: "desk", 2964: "3"}), Terms(self_match_id="desk", self_match_mode="both")),
         (merged({}, {2362: "desk", 2964: "4"}), Terms(self_match_id="desk", self_match_mode="decrement")),
+        (merged({}, {5952: 600 * E8, 5953: 570 * E8}), Terms(take_profit=60_000, stop_loss=57_000)),
+        (merged({}, {5953: 570 * E8, 5951: "M"}), Terms(stop_loss=57_000, trigger="mark")),
+        (merged({}, {583: "pair"}), Terms(link_id="pair")),
         (merged({"tif": "2"}), None),
         (merged({"tif": "7", "ord_type": "1", "price": None}), None),
         (merged({}, {15: "USD", 63: "0", 423: "2", 854: "0"}), None),
@@ -154,6 +157,12 @@ REFUSED: list[tuple[tuple[Any, ...], int, str]] = [
     (merged(TRAIL, {211: 0}), refusals.TRAIL_OFFSET_NOT_POSITIVE, "PegOffsetValue(211) 0"),
     (merged(TRAIL, {211: 500_000}), refusals.PEG_OFFSET_OFF_TICK, "0.005 is not a multiple of the tick"),
     (merged(BEST, {211: "9" * 40}), refusals.PEG_OFFSET_NO_NUMBER, "is not a number"),
+    (merged({}, {5952: 0}), refusals.BRACKET_PRICE_NOT_POSITIVE, "TakeProfitPx(5952) 0 is not positive"),
+    (merged({}, {5953: 500_000}), refusals.BRACKET_PRICE_OFF_TICK, "StopLossPx(5953) 0.005 is not a multiple"),
+    (merged({}, {5953: "x"}), refusals.BRACKET_PRICE_NO_NUMBER, "StopLossPx(5953) x is not a number"),
+    (merged({}, {5952: 600 * E8, 5951: "M"}), refusals.STOP_PRICE_WITHOUT_STOP, "TriggerBasis(5951) M"),
+    (merged({}, {583: "x" * 65}), refusals.CL_ORD_ID_TOO_LONG, "ClOrdLinkID(583) has 65 characters, allowed: 64"),
+    (merged({}, {583: "x", 5952: 600 * E8}), refusals.LIST_NOT_EXPRESSIBLE, "ClOrdLinkID(583) x"),
     (merged({}, {2964: "1"}), refusals.SELF_MATCH_ID_ABSENT, "without SelfMatchPreventionID(2362)"),
     (merged({}, {2362: "x" * 65}), refusals.SELF_MATCH_ID_TOO_LONG, "has 65 characters, allowed: 64"),
     (merged({}, {2362: "x", 2964: "9"}), refusals.SELF_MATCH_INSTRUCTION_NOT_OFFERED, "allowed: 1, 2, 3, 4"),
@@ -181,6 +190,13 @@ def test_a_replace_refuses_what_an_order_refuses(
     assert isinstance(command, RefuseCancel), command
     assert command.code == code
     assert text in command.text
+
+
+def test_a_replace_brings_no_legs(translator: Translator) -> None:
+    values = ("c", "a", None, "AAPL", "1", "2", 586 * E8, 50 * E8, "0", None, None, terms({5952: 600 * E8}))
+    command = translator.replace_order(session_with(), 6, False, values)
+    assert isinstance(command, RefuseCancel)
+    assert command.code == refusals.TERM_NOT_REPLACEABLE
 
 
 def test_a_replace_takes_the_terms_of_an_order(translator: Translator) -> None:

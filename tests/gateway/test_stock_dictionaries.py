@@ -38,6 +38,7 @@ TERMS: list[tuple[str, Terms | None]] = [
     ("2", Terms(display_qty=10)),
     ("2", Terms(expire_ns=TIME_NS)),
     ("2", Terms(reduce_only=True)),
+    ("2", Terms(link_id="pair")),
     *(("2", Terms(self_match_id="desk", self_match_mode=mode)) for mode in ("newest", "oldest", "both", "decrement")),
     ("3", Terms(stop_price=59_000)),
     ("3", Terms(stop_price=59_000, peg="trail", offset=500)),

@@ -9,7 +9,7 @@ from matching.terms import Terms
 from tests.gateway.test_reports import TIME_NS, execution, fields
 from tests.gateway.test_translation import AAPL
 
-KIND_TAGS = "18 40 44 59 99 111 126 211 839 1094 1102 1107 1138 2362 2964 5951".split()
+KIND_TAGS = "18 40 44 59 99 111 126 211 583 839 1094 1102 1107 1138 2362 2964 5951".split()
 STOP = Terms(stop_price=59_000)
 MARK = Terms(stop_price=59_000, trigger="mark")
 TRAIL = Terms(stop_price=59_000, peg="trail", offset=500, reduce_only=True)
@@ -51,6 +51,9 @@ def reports() -> ReportWriter:
         (FIX44, "2", "0", Terms(display_qty=20), "40=2 44=585.00 59=0 111=20"),
         (FIX50SP2, "2", "0", Terms(display_qty=20), "40=2 44=585.00 59=0 1138=20"),
         (FIX42, "2", "6", Terms(expire_ns=TIME_NS), "40=2 44=585.00 59=6 126=20231114-22:13:20.123"),
+        (FIX42, "2", "0", Terms(link_id="pair"), "40=2 44=585.00 59=0"),
+        (FIX44, "2", "0", Terms(link_id="pair"), "40=2 44=585.00 59=0 583=pair"),
+        (FIX50SP2, "2", "0", Terms(link_id="pair"), "40=2 44=585.00 59=0 583=pair"),
         (FIX44, "2", "0", SMP, "40=2 44=585.00 59=0"),
         (FIX50SP2, "2", "0", SMP, "40=2 44=585.00 59=0 2362=desk 2964=2"),
         (FIX50SP2, "2", "0", DECREMENT, "40=2 44=585.00 59=0 2362=desk"),

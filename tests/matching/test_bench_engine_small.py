@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench.bench_engine import run
 
-HASH = "cebe467bd5f4489235393fc5d3b61343"
+HASH = "8d0c53a7b42b91f9a95bf8ccb4d509ab"
 """Of all events and the state: changes with their formats and with the rules of matching, and with nothing else."""
 
 

@@ -87,6 +87,14 @@ def test_display_that_contradicts_the_order_is_refused(
     assert special.book() == ([], [])
 
 
+def test_an_iceberg_displays_a_hundredth_at_least(special: Harness) -> None:
+    events = special.apply(sell("a", 1_001, 10_000, terms=SHOWS_10), sell("b", 1_000, 10_000, terms=SHOWS_10))
+    assert isinstance(events[0], Execution)
+    assert events[0].code == refusals.DISPLAY_QTY_TOO_SMALL
+    assert text_of(events[:1]) == "the displayed quantity 10 is below 11, 1/100 of OrderQty(38)"
+    assert special.book() == ([], [(10_000, 10, 1)])
+
+
 def test_quantity_down_keeps_the_place_and_takes_from_what_is_hidden(special: Harness) -> None:
     special.apply(sell("ice", 30, 10_000, terms=SHOWS_10), sell("other", 5, 10_000))
     special.apply(replace("r", "ice", 22, 10_000, "2", session_id=3, terms=SHOWS_10))

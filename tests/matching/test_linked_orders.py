@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from matching import refusals
-from matching.commands import NewOrder, NewOrderList
-from matching.events import Execution, OrderListAnswered
+from matching import codec, refusals
+from matching.commands import Command, ExpireOrders, NewOrder, NewOrderList, SetMarkPrice
+from matching.events import Event, Execution, MarkPriceSet, OrderListAnswered
 from matching.terms import Terms
 from matching.types import FILL_OR_KILL, MARKET, STOP, ListKind
 from tests.matching.harness import Harness, brief, buy, cancel, replace, sell, status, text_of
@@ -33,6 +33,13 @@ def print_at(exchange: Harness, price: int, name: str) -> list[Any]:
     """One lot trades at a price between others; return what came after the trade."""
     other: dict[str, Any] = {"session_id": 3, "account_id": 3}
     return brief(exchange.apply(sell(f"{name}s", 1, price, **other), buy(f"{name}b", 1, price, **other)))[4:]
+
+
+def test_records_of_lists_marks_and_times_are_read_as_they_were_written() -> None:
+    commands: list[Command] = [order_list("oco", profit(), loss()), SetMarkPrice(1, 5, "x"), ExpireOrders(7)]
+    assert codec.decode_commands(codec.encode_commands(commands)) == commands
+    events: list[Event] = [OrderListAnswered(1, 7, "L1", (1, 2)), MarkPriceSet(1, 5)]
+    assert codec.decode_events(codec.encode_events(events)) == events
 
 
 def held_shares(exchange: Harness) -> int:
@@ -94,6 +101,57 @@ def test_sweep_over_both_legs_takes_one_of_them(special: Harness) -> None:
     rows = brief(special.apply(buy("t", 30, 10_200, account_id=2)))
     assert [row[:2] for row in rows] == [("t", "0"), ("a", "F"), ("t", "F"), ("b", "4")]
     assert held_shares(special) == 0
+
+
+LINKED = Terms(link_id="K")
+LINKED_STOP = Terms(link_id="K", stop_price=9_900)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_orders_with_one_link_id_end_each_other_and_hold_once(special: Harness, first: int) -> None:
+    pair = [profit(terms=LINKED), sell("sl", 10, 0, ord_type=STOP, terms=LINKED_STOP, **ENTRY)]
+    special.apply(pair[first])
+    assert held_shares(special) == 10
+    special.apply(pair[1 - first])
+    assert held_shares(special) == 10
+    rows = brief(special.apply(buy("b", 4, 10_100, account_id=2)))
+    assert rows[-1] == ("sl", "D", "0", 6, 0)
+    assert brief(special.apply(cancel("c", "sl", "2")))[-1] == ("tp", "4", "4", 0, 4)
+    assert held_shares(special) == 0
+
+
+def test_link_id_is_free_again_after_its_order_or_its_pair(special: Harness) -> None:
+    special.apply(profit("a", terms=LINKED), cancel("c", "a", "2"))
+    special.apply(profit("b", terms=LINKED), profit("d", price=10_200, terms=LINKED), profit("e", terms=LINKED))
+    rows = brief(special.apply(cancel("c2", "b", "2")))
+    assert [row[0] for row in rows] == ["c2", "d"]
+    assert brief(special.apply(cancel("c3", "e", "2"))) == [("c3", "4", "4", 0, 0)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        profit("b", qty=9, terms=LINKED),
+        profit("b", account_id=2, terms=LINKED),
+        profit("b", instrument_id=2, terms=LINKED),
+        buy("b", 10, 9_000, terms=LINKED),
+        profit("b", time_in_force=FILL_OR_KILL, terms=LINKED),
+    ],
+)
+def test_counterpart_of_another_kind_is_refused_and_the_first_stays(special: Harness, other: NewOrder) -> None:
+    special.apply(profit("a", terms=LINKED))
+    events = special.apply(other)
+    assert isinstance(events[0], Execution)
+    assert (len(events), events[0].code) == (1, refusals.LIST_NOT_EXPRESSIBLE)
+    assert brief(special.apply(cancel("c", "a", "2"))) == [("c", "4", "4", 0, 0)]
+
+
+def test_counterpart_that_needs_too_much_leaves_the_first_with_its_hold(special: Harness) -> None:
+    special.apply(sell("sl", 10, 0, ord_type=STOP, terms=LINKED_STOP, **ENTRY))
+    events = special.apply(profit(price=99_999, terms=LINKED))
+    assert isinstance(events[0], Execution)
+    assert events[0].code == refusals.PRICE_BAND
+    assert held_shares(special) == 10
 
 
 # -- brackets ---------------------------------------------------------------------------------------------------------
@@ -174,6 +232,21 @@ def test_market_entry_that_finds_nothing_takes_its_legs_with_it(special: Harness
     terms = Terms(take_profit=10_100, stop_loss=9_900)
     rows = brief(special.apply(buy("in", 10, 0, ord_type=MARKET, terms=terms)))
     assert [row[:2] for row in rows[3:]] == [("in", "C"), ("in-TP", "4"), ("in-SL", "4")]
+
+
+def test_entry_with_a_trigger_keeps_its_legs(special: Harness) -> None:
+    terms = Terms(stop_price=10_010, take_profit=10_100, stop_loss=9_900)
+    special.apply(buy("in", 10, 0, ord_type=STOP, terms=terms), sell("s", 4, 10_020))
+    rows = print_at(special, 10_010, "p")
+    assert rows == [
+        ("in", "L", "0", 10, 0),
+        ("s", "F", "2", 0, 4, (4, 10_020)),
+        ("in", "F", "1", 6, 4, (4, 10_020)),
+        ("in", "C", "C", 0, 4),
+        ("in-TP", "D", "0", 4, 0),
+        ("in-SL", "D", "0", 4, 0),
+    ]
+    assert special.book() == ([], [(10_100, 4, 1)])
 
 
 def test_bracket_with_one_leg_only(special: Harness) -> None:

@@ -151,7 +151,7 @@ class ReferenceRisk:
         total = 0
         for order in self.orders:
             instrument = self.instruments[order.instrument_id]
-            if order.account_id == account_id:
+            if order.account_id == account_id and getattr(order, "holds", True):
                 if order.side == "2" and instrument.kind == "spot":
                     total += order.leaves if asset == instrument.symbol else 0
                 elif asset == instrument.currency:
@@ -227,6 +227,7 @@ class ReferenceRisk:
         if value_max and order.price * order.qty * instrument.tick_lot_value > value_max:
             return 3
         others = [each for each in self.orders if each.account_id == account_id and each.leaves and each is not prior]
+        others = [each for each in others if getattr(each, "holds", True)]
         here = [each for each in others if each.instrument_id == instrument_id]
         if prior is None:
             for count, key in ((len(here), instrument_id), (len(others), 0)):

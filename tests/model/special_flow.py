@@ -22,6 +22,7 @@ KINDS = (
     "reduce",
     "wrong",
     "bracket",
+    "linked",
 )
 
 
@@ -103,12 +104,27 @@ class SpecialFlow(Flow):
         if kind == "time":
             expire_ns = self.time_ns + rng.choice((-1, 1_000_000_000, 100_000_000, 10_000_000))
             return {**resting, "time_in_force": "6", "terms": Terms(expire_ns=expire_ns, **own)}
+        if kind == "linked":
+            link_id = rng.choice(("K", "L"))
+            if rng.random() < 0.5:
+                return {**resting, "qty": 5, "side": "2", "terms": Terms(link_id=link_id), "post_only": False}
+            terms = Terms(link_id=link_id, stop_price=stop, trigger=trigger)
+            return {"ord_type": "3", "price": 0, "qty": 5, "side": "2", "terms": terms, "post_only": False}
         if kind == "bracket":
             away = rng.randint(1, 4) * (1 if order.side == "1" else -1)
             profit, loss = price + away, price - rng.randint(1, 4) * (1 if away > 0 else -1)
             both = rng.random()
-            terms = Terms(take_profit=profit if both < 0.9 else 0, stop_loss=loss if both > 0.1 else 0, **own)
-            return {**resting, "terms": terms, "post_only": False}
+            legs: dict[str, Any] = {"take_profit": profit if both < 0.9 else 0, "stop_loss": loss if both > 0.1 else 0}
+            entry: dict[str, Any] = rng.choice(
+                (
+                    {**resting, "terms": Terms(**legs, **own)},
+                    {**resting, "terms": Terms(**legs, **own)},
+                    {"terms": Terms(**legs, **own)},
+                    {"ord_type": "3", "price": 0, "terms": Terms(stop_price=stop, trigger=trigger, **legs)},
+                    {**resting, "terms": Terms(display_qty=3, **legs)},
+                )
+            )
+            return {**entry, "post_only": False}
         if kind == "reduce":
             return {"instrument_id": rng.choice((3, 3, 3, 1)), "terms": Terms(reduce_only=True, **own)}
         return {"terms": rng.choice((Terms(stop_price=3), Terms(display_qty=99), Terms(offset=1), Terms(expire_ns=5)))}
