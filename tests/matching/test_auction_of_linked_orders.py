@@ -1,4 +1,4 @@
-"""Linked orders in an auction: one leg trades at most once, and what follows from a fill waits for the auction's end."""
+"""Linked orders in an auction: one leg trades at most once; what follows from a fill waits until it is over."""
 
 from typing import Any
 
