@@ -409,13 +409,8 @@ class Exchange:
         shards = market.concerned(instruction)
         if not shards:
             return [CommandRefused(type(instruction).__name__, "no shard has this instrument")]
-        batch_seq = self._pipeline.next_batch_seq
         own = [instruction] if isinstance(instruction, EndTradingDay) else []
-        events = self._apply_commands([InstructShards(shards, instruction), *own])
-        for event in events:
-            if isinstance(event, ShardsInstructed):
-                market.instruct(event.instruction_id, shards, instruction, batch_seq)
-        return events
+        return self._apply_commands([InstructShards(shards, instruction), *own])
 
     def instruction_state(self, instruction_id: int) -> tuple[bool, list[str], str]:
         """Return whether an instruction is committed, the shards that have not confirmed it, and what was refused."""
@@ -584,7 +579,11 @@ class Exchange:
             elif isinstance(event, KillSwitchSet) and event.by == REPEATED_EXECUTIONS and self._market is not None:
                 # One shard has counted; the session is stopped on all. The others say so by another name: once.
                 by = f"{REPEATED_EXECUTIONS} of another shard"
-                self._commands.append(SetKillSwitch(event.scope, event.target_id, True, by, event.reason))
+                stop = SetKillSwitch(event.scope, event.target_id, True, by, event.reason)
+                self._commands.append(InstructShards(self._market.concerned(stop), stop))
+            return
+        if isinstance(event, ShardsInstructed) and self._market is not None:
+            self._market.instruct(event.instruction_id, self._pipeline.next_batch_seq)
             return
         session = self._sessions.by_id.get(getattr(event, "session_id", 0))
         message = None if session is None else self.reports.message(event, session)

@@ -235,7 +235,7 @@ class Operations:
         events = await self._events(SetKillSwitch(kill_scope, target_id, engaged, by, reason, firm))
         canceled = sum(1 for event in events if isinstance(event, Execution) and event.exec_type == EXEC_CANCELED)
         left = sum(event.left for event in events if isinstance(event, WorkLeft))
-        return {"events": len(events), "canceled": canceled, "left": left}
+        return {**await self._answer(events), "canceled": canceled, "left": left}
 
     async def transfer(
         self,

@@ -287,9 +287,10 @@ class ShardMarket:
             return (link.name,) if link is not None else ()
         return tuple(self.links)
 
-    def instruct(self, instruction_id: int, shards: Sequence[str], instruction: Instruction, batch_seq: int) -> None:
-        """Send an instruction to shards when its batch is committed; to one that is down, when it is back."""
-        self._instructed.append((batch_seq, instruction_id, instruction, shards))
+    def instruct(self, instruction_id: int, batch_seq: int) -> None:
+        """Send an instruction to its shards when its batch is committed; to one that is down, when it is back."""
+        kept = self._relay.instructions.waiting[instruction_id]
+        self._instructed.append((batch_seq, instruction_id, kept.instruction, tuple(kept.shards)))
 
     def is_committed(self, instruction_id: int) -> bool:
         """Whether an instruction is in the journal, and under way."""

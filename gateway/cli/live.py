@@ -37,8 +37,14 @@ def _steer(
     if as_json:
         print_json({"ok": True, "result": result})
     else:
-        waiting = ", ".join(f"shard {name}" for name in result.get("unconfirmed", ()))
-        print(f"{done}; not confirmed yet, told when it answers: {waiting}" if waiting else done)
+        waiting = _waiting(result)
+        print(f"{done}; {waiting}" if waiting else done)
+
+
+def _waiting(result: dict[str, Any]) -> str:
+    """Return which shards have not confirmed what an operator said; nothing where all have."""
+    shards = ", ".join(f"shard {name}" for name in result.get("unconfirmed", ()))
+    return f"not confirmed yet, told when it answers: {shards}" if shards else ""
 
 
 def status(
@@ -80,6 +86,10 @@ def engage(
     result = call_exchange(data, socket, "kill_switch", arguments, as_json=as_json)
     if as_json:
         print_json({"ok": True, "result": result})
+        return
+    waiting = _waiting(result)
+    if waiting:
+        print(f"the kill switch is engaged; {waiting}")
         return
     print(f"the kill switch is engaged, {result.get('canceled', 0)} orders are canceled")
     if result.get("left"):

@@ -47,7 +47,7 @@ def instruct(gateway: GatewaySide, instruction: Instruction, *names: str) -> int
     """Journal an instruction as the exchange does; return its id."""
     [event] = gateway.apply([InstructShards(names, instruction)])
     assert isinstance(event, ShardsInstructed)
-    gateway.market.instruct(event.instruction_id, names, instruction, gateway.begun)
+    gateway.market.instruct(event.instruction_id, gateway.begun)
     return event.instruction_id
 
 

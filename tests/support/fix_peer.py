@@ -194,6 +194,7 @@ class FixPeer:
         self.next_out = next_out
         self.next_in = next_in
         self.gap_allowed = False
+        self.was_cut = False
         self.check_numbers = True
         self._tls = tls
         self._source = source
@@ -416,6 +417,7 @@ class FixPeer:
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._drop()
+            self.was_cut = True
 
     def close(self) -> None:
         """Close the connection, if there is one."""
