@@ -85,6 +85,8 @@ from matching.work import REPEATED_EXECUTIONS, RESTATED_OTHER
 POLL_TIMEOUT_MS: Final = 200
 """Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
 OPERATIONS_PER_TURN_MAX: Final = 64
+STEP_BATCHES_MAX: Final = 2
+"""Batches that may wait for their commit when a step of work over a whole scope is begun."""
 PHASES_PER_BATCH_MAX: Final = 100
 """Commands of the phase keeper in one batch."""
 SHARD_ANSWER_SECONDS: Final = 5.0
@@ -213,7 +215,7 @@ class Exchange:
         self._run_operations()
         for item in inbound:
             self._take(item)
-        if self._engine.has_work:
+        if self._may_continue():
             self._commands.append(ContinueWork())
         now_ns = self._clock.now_ns()
         self._commands += self._disconnects.due(now_ns)
@@ -235,10 +237,14 @@ class Exchange:
         self._commands = market.distribute(self._commands, self._targets, begun=begun, committed=committed)
         self._targets = market.answers.targets()
 
+    def _may_continue(self) -> bool:
+        """Whether work goes on with a step: its batches may not pile up, or the orders of others wait for all."""
+        return self._engine.has_work and len(self._pipeline.pending) < STEP_BATCHES_MAX
+
     def _has_own_work(self) -> bool:
         return (
             bool(self._commands)
-            or self._engine.has_work
+            or self._may_continue()
             or not self._operations.empty()
             or self.drop_copies.has_backlog()
             or self.market_data.has_work(self._storage.journal.last.batch_seq)
