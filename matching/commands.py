@@ -394,6 +394,7 @@ class SetMarkPrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4
     instrument_id: int
     price: int
     by: str
+    reason: str = ""
 
 
 class ExpireOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=41):
