@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from gateway.decimals import average_text
-from gateway.rejects import ERROR_CODE_TAG, SOH_FREE
-from gateway.sessions import FIX44_EXTENDED, FIX50SP2, Version
+from gateway.rejects import SOH_FREE
+from gateway.sessions import FIX50SP2, Version
 from matching.events import ListedOrder, OrderListAnswered
 from matching.refusals import ord_rej_reason
 from matching.types import STATUS_NEW, STATUS_PARTIALLY_FILLED, STATUS_REJECTED
@@ -35,13 +35,12 @@ def list_status(event: OrderListAnswered, version: Version, clock: str, texts_of
         newer = f"1385={CONTINGENCIES[event.kind]}\x01" if event.kind else ""
         newer += f"1386={_reject_reason(event.code)}\x01" if event.code else ""
     text = f"444={event.code}: {event.text.translate(SOH_FREE)}\x01" if event.code else ""
-    own = f"{ERROR_CODE_TAG}={event.code}\x01" if event.code and version == FIX44_EXTENDED else ""
     count = len(event.orders)
     orders = "".join(_order(order, texts_of) for order in event.orders)
     group = f"73={count}\x01{orders}" if count or version != FIX50SP2 else ""
     return (
         f"66={event.list_id}\x01429={status_type}\x0182=1\x01431={_list_order_status(event)}\x01{newer}83=1\x01"
-        f"{text}{own}{clock}68={count}\x01{group}"
+        f"{text}{clock}68={count}\x01{group}"
     )
 
 
