@@ -20,6 +20,8 @@ LINK_OF_CONTINGENCY: Final = {"1": "OCO", "2": "OTO"}
 """ContingencyType(1385), which FIX.5.0SP2 alone has."""
 BRACKET_FROM: Final = 3
 """From so many orders on, an entry that triggers others is that of a bracket."""
+ORDERS_MAX: Final = 16
+"""No list has more than three; of a longer one only so many are read and answered, as it counts as one message."""
 ECHO_CHARS_MAX: Final = 64
 
 
@@ -63,7 +65,8 @@ def new_order_list(
 
 def _read(values: tuple[Any, ...]) -> _Read:
     list_id, exec_inst, contingency, total = values[:4]
-    entries = values[-1] or ()
+    found = len(values[-1] or ())
+    entries = (values[-1] or ())[:ORDERS_MAX]
     orders = [(*entry[1:10], entry[10:] if any(each is not None for each in entry[10:]) else None) for entry in entries]
     for order in orders:
         assert order[9] is None or len(order[9]) == len(TERM_TAGS), "the terms of an order in a list are those of a D"
@@ -74,6 +77,9 @@ def _read(values: tuple[Any, ...]) -> _Read:
         text = f"ListID(66) has {len(list_id)} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
         fault = refusals.LIST_ID_TOO_LONG, text
     places, count_fault = _places(total, [entry[0] for entry in entries])
+    if found > ORDERS_MAX:
+        text = f"{found} orders found, no list has more than 3; those behind the first {ORDERS_MAX} are not read"
+        count_fault = refusals.LIST_NOT_EXPRESSIBLE, text
     fault = fault or _term_fault(values[4:-1]) or count_fault
     return _Read(list_id or "", _kind(link, len(orders)), [orders[place] for place in places], fault)
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from gateway.inbound import LIST_TERMS, TERM_TAGS
-from gateway.list_translation import new_order_list
+from gateway.list_translation import ORDERS_MAX, new_order_list
 from gateway.sessions import GatewaySession
 from gateway.translation import Translator
 from matching import codec, refusals
@@ -122,6 +122,13 @@ def test_fault_refuses_every_order_and_the_list_says_the_code(said: dict[str, An
     assert len(command.orders) == len(said.get("orders", OCO))
     assert {order.code for order in command.orders} <= {code, refusals.LIST_REFUSED}
     assert codec.decode_commands(codec.encode_commands([command])) == [command]
+
+
+def test_list_that_is_far_too_long_is_not_read_to_its_end() -> None:
+    command = read(tuple(entry(str(number), f"o{number}") for number in range(1, 1_000)))
+    assert isinstance(command, RefuseOrderList)
+    assert (command.code, len(command.orders)) == (refusals.LIST_NOT_EXPRESSIBLE, ORDERS_MAX)
+    assert "999 orders found" in command.text
 
 
 def test_terms_that_hold_anyway_are_taken() -> None:
