@@ -20,6 +20,7 @@ from gateway.drop_copy import DropCopies
 from gateway.inbound import (
     ALSO_FOR,
     MARKET_DATA_REQUEST,
+    NEW_ORDER_LIST,
     NEW_ORDER_SINGLE,
     ORDER_CANCEL_REPLACE_REQUEST,
     ORDER_CANCEL_REQUEST,
@@ -30,6 +31,7 @@ from gateway.inbound import (
     SECURITY_STATUS_REQUEST,
     TRADING_SESSION_STATUS_REQUEST,
 )
+from gateway.list_translation import new_order_list
 from gateway.market_data import MarketData
 from gateway.mass_translation import mass_cancel, mass_status
 from gateway.order_terms import DayEnd
@@ -339,6 +341,8 @@ class Exchange:
             self._not_authorized(session, msg_seq_num, msg_type, values[0] or "")
         elif msg_type == NEW_ORDER_SINGLE:
             self._commands.append(self._translator.new_order(session, msg_seq_num, poss_resend, values))
+        elif msg_type == NEW_ORDER_LIST:
+            self._commands.append(new_order_list(self._translator, session, msg_seq_num, poss_resend, values))
         elif msg_type == ORDER_CANCEL_REQUEST:
             self._commands.append(self._translator.cancel_order(session, msg_seq_num, poss_resend, values))
         elif msg_type == ORDER_CANCEL_REPLACE_REQUEST:

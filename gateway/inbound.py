@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from gateway.wire import FieldSpec
 
 NEW_ORDER_SINGLE: Final = "D"
+NEW_ORDER_LIST: Final = "E"
 ORDER_CANCEL_REQUEST: Final = "F"
 ORDER_CANCEL_REPLACE_REQUEST: Final = "G"
 ORDER_STATUS_REQUEST: Final = "H"
@@ -147,6 +148,33 @@ NO_TERMS: Final = None
 """What the wire gives for the terms of a message that has none of them."""
 _TERM_FIELDS: Final[FieldSpec] = (0, tuple((term.tag, term.kind or "t") for term in TERMS))
 
+_PLAIN_FIELDS: Final[Sequence[FieldSpec]] = (
+    (11, "t"),
+    (1, "t"),
+    (55, "t"),
+    (54, "t"),
+    (40, "t"),
+    (44, "d"),
+    (38, "d"),
+    (59, "t"),
+    (18, "t"),
+)
+
+# Fields of a list that say how it is to be executed: one that is not offered is refused, as that of an order.
+LIST_TERMS: Final = (
+    Term(390, "BidID"),
+    Term(394, "BidType", harmless="3"),
+    Term(414, "ProgRptReqs", harmless="1"),
+    Term(415, "ProgPeriodInterval"),
+    Term(433, "ListExecInstType", harmless="1"),
+    Term(480, "CancellationRights", harmless="N"),
+    Term(765, "AllowableOneSidednessPct"),
+    Term(766, "AllowableOneSidednessValue"),
+    Term(893, "LastFragment", harmless="Y"),
+    Term(1685, "ThrottleInst"),
+    *(term for term in TERMS if term.tag in (TRIGGER_BASIS, TAKE_PROFIT_PX, STOP_LOSS_PX)),
+)
+
 # Fields that would narrow a mass request and are not offered, groups by their counter: a request that has one is
 # refused, not obeyed for more than its sender meant.
 SCOPE_NOT_OFFERED: Final[Mapping[int, str]] = {
@@ -180,17 +208,15 @@ SCOPE: Final[Sequence[FieldSpec]] = (
 
 SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
     # ClOrdID Account Symbol Side OrdType Price OrderQty TimeInForce ExecInst, then None or the values of TERMS
-    NEW_ORDER_SINGLE: (
-        (11, "t"),
-        (1, "t"),
-        (55, "t"),
-        (54, "t"),
-        (40, "t"),
-        (44, "d"),
-        (38, "d"),
-        (59, "t"),
-        (18, "t"),
-        _TERM_FIELDS,
+    NEW_ORDER_SINGLE: (*_PLAIN_FIELDS, _TERM_FIELDS),
+    # ListID ListExecInst ContingencyType TotNoOrders, LIST_TERMS, then of each order: ListSeqNo, fields as in D, TERMS
+    NEW_ORDER_LIST: (
+        (66, "t"),
+        (69, "t"),
+        (1385, "t"),
+        (68, "t"),
+        *((term.tag, "t") for term in LIST_TERMS),
+        (73, ((67, "t"), *_PLAIN_FIELDS, *((term.tag, term.kind or "t") for term in TERMS))),
     ),
     # ClOrdID OrigClOrdID OrderID Symbol Side
     ORDER_CANCEL_REQUEST: ((11, "t"), (41, "t"), (37, "t"), (55, "t"), (54, "t")),
@@ -233,6 +259,7 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
 
 ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
     NEW_ORDER_SINGLE: "order_entry",
+    NEW_ORDER_LIST: "order_entry",
     ORDER_CANCEL_REQUEST: "order_entry",
     ORDER_CANCEL_REPLACE_REQUEST: "order_entry",
     ORDER_STATUS_REQUEST: "order_entry",

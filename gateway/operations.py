@@ -20,6 +20,7 @@ from config.settings import Settings, load
 from gateway.admin import AdminError, Operation
 from gateway.exchange import Exchange
 from gateway.limit_operations import LimitOperations
+from gateway.price_operations import PriceOperations
 from gateway.relay import RelayEngine
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_transfers import FAILED_STATES, OPEN_STATES, STUCK
@@ -78,6 +79,7 @@ class Operations:
         self._limits = LimitOperations(
             engine=started.engine, clock=clock, command=self._command, read=self._on_matching_thread
         )
+        self._prices = PriceOperations(engine=started.engine, command=self._command)
 
     def table(self) -> dict[str, Operation]:
         """Return the operations by command name."""
@@ -97,6 +99,7 @@ class Operations:
             "snapshot": self.snapshot,
             "stop": self.stop,
             **self._limits.table(),
+            **self._prices.table(),
         }
 
     async def _on_matching_thread(self, operation: Callable[[], Any]) -> Any:

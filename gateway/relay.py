@@ -29,6 +29,7 @@ from matching.commands import (
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
+    RefuseOrderList,
     RelayBatch,
     ReplaceOrder,
     RequestMassStatus,
@@ -62,6 +63,7 @@ REFUSED_NUMBERS_LOOK: Final = 4_096
 """From so many numbers of a session on it is looked at which of them cannot come again."""
 NUMBERED: Final = (
     RefuseOrder,
+    RefuseOrderList,
     RefuseCancel,
     CancelOrder,
     ReplaceOrder,
@@ -191,6 +193,7 @@ class RelayEngine:
     def _answered_here(
         self,
         command: RefuseOrder
+        | RefuseOrderList
         | RefuseCancel
         | RefuseMessage
         | CancelOrder

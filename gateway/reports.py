@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.decimals import ScaledTexts, average_text
 from gateway.fix_times import transact_time
+from gateway.list_reports import LIST_STATUS, list_status
 from gateway.mass_reports import (
     ORDER_MASS_CANCEL_REPORT,
     mass_cancel_report,
@@ -31,6 +32,7 @@ from matching.events import (
     MassStatusReported,
     MessageThrottled,
     MessageUnavailable,
+    OrderListAnswered,
     OrderRefused,
 )
 from matching.instrument import Instrument
@@ -208,6 +210,8 @@ class ReportWriter:
             return EXECUTION_REPORT, self.refused(event, version)
         if type(event) is CancelRejected:
             return ORDER_CANCEL_REJECT, self.cancel_rejected(event, version)
+        if isinstance(event, OrderListAnswered):
+            return LIST_STATUS, list_status(event, version, self._clock, self.texts)
         if isinstance(event, MassCancelReported):
             return ORDER_MASS_CANCEL_REPORT, mass_cancel_report(event, version, self._clock)
         if isinstance(event, MassStatusReported):

@@ -20,7 +20,7 @@ from gateway.sessions import SessionBook
 from gateway.shard_frames import Hello
 from gateway.shard_link import Connection, ShardLink
 from gateway.shard_numbers import EpochGate, Repeats
-from gateway.shard_refusals import ROUTED, Routed, refused_order, unavailable
+from gateway.shard_refusals import NAMING, ROUTED, Routed, cl_ord_ids, refused_list, refused_order, unavailable
 from gateway.shard_watch import ShardWatch
 from matching import refusals
 from matching.commands import (
@@ -32,10 +32,12 @@ from matching.commands import (
     Instruction,
     MassCancel,
     NewOrder,
+    NewOrderList,
     OverrideLimits,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
+    RefuseOrderList,
     ReplaceOrder,
     RequestMassStatus,
     RequestStatus,
@@ -319,6 +321,8 @@ class ShardMarket:
             self._held[link.name].append(command)
         elif isinstance(command, NewOrder) and not self._relay.accepting:
             own.append(refused_order(self._relay, command, "new orders are not accepted at the moment"))
+        elif isinstance(command, NewOrderList) and not self._relay.accepting:
+            own.append(refused_list(self._relay, command, "new orders are not accepted at the moment"))
         elif cause := self._fault(link):
             own.append(unavailable(self._relay, command, cause))
         else:
@@ -329,7 +333,8 @@ class ShardMarket:
         """Note that a message is the shard's to answer."""
         self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
         if self._asked is not None and not isinstance(command, RequestMassStatus):
-            self._asked[self._member(command), command.cl_ord_id] = link
+            for cl_ord_id in cl_ord_ids(command):
+                self._asked[self._member(command), cl_ord_id] = link
 
     def _has_room(self, link: ShardLink) -> bool:
         return len(self._held[link.name]) < UNANSWERED_MAX
@@ -367,6 +372,11 @@ class ShardMarket:
         """Return the shard that knows what a command is about; None where none can."""
         if isinstance(command, RefuseOrder):
             return self._by_symbol.get(command.symbol)
+        if isinstance(command, RefuseOrderList):
+            return self._by_symbol.get(command.orders[0].symbol) if command.orders else None
+        if isinstance(command, NewOrderList):
+            # Its orders are of one instrument, and there is at least one: see `gateway.list_translation`.
+            return self._by_instrument.get(command.orders[0].instrument_id)
         if isinstance(command, NewOrder):
             return self._by_instrument.get(command.instrument_id)
         if isinstance(command, MassCancel | RequestMassStatus):
@@ -399,11 +409,12 @@ class ShardMarket:
     def _all_asked(self) -> dict[tuple[str, str], ShardLink]:
         """Return the shard of every message that is not answered yet, by member and ClOrdID."""
         return {
-            (self._member(command), command.cl_ord_id): link
+            (self._member(command), cl_ord_id): link
             for link in self.links.values()
             for commands in (link.unanswered, self._held.get(link.name, ()))
             for command in commands
-            if isinstance(command, NewOrder | CancelOrder | ReplaceOrder | RefuseOrder)
+            if isinstance(command, NAMING)
+            for cl_ord_id in cl_ord_ids(command)
         }
 
     # -- reading ------------------------------------------------------------------------------------------------------

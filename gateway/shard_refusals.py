@@ -1,9 +1,11 @@
 """What a member is told of a message that no shard can be given: an answer in the gateway's own words."""
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from gateway.decimals import e8_text
 from gateway.inbound import (
+    NEW_ORDER_LIST,
     NEW_ORDER_SINGLE,
     ORDER_CANCEL_REPLACE_REQUEST,
     ORDER_CANCEL_REQUEST,
@@ -18,9 +20,11 @@ from matching.commands import (
     Command,
     MassCancel,
     NewOrder,
+    NewOrderList,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
+    RefuseOrderList,
     ReplaceOrder,
     RequestMassStatus,
     RequestStatus,
@@ -28,19 +32,32 @@ from matching.commands import (
 from matching.types import RESPONSE_TO_CANCEL
 
 Routed: TypeAlias = (
-    NewOrder | CancelOrder | ReplaceOrder | RequestStatus | RefuseOrder | RefuseCancel | MassCancel | RequestMassStatus
+    NewOrder
+    | NewOrderList
+    | CancelOrder
+    | ReplaceOrder
+    | RequestStatus
+    | RefuseOrder
+    | RefuseOrderList
+    | RefuseCancel
+    | MassCancel
+    | RequestMassStatus
 )
 """What a member's message becomes, and what a shard answers."""
 ROUTED: Final = (
     NewOrder,
+    NewOrderList,
     CancelOrder,
     ReplaceOrder,
     RequestStatus,
     RefuseOrder,
+    RefuseOrderList,
     RefuseCancel,
     MassCancel,
     RequestMassStatus,
 )
+NAMING: Final = (NewOrder, NewOrderList, CancelOrder, ReplaceOrder, RefuseOrder, RefuseOrderList)
+"""Those whose ClOrdIDs name orders that the shard knows from then on."""
 MSG_TYPES: Final = {
     CancelOrder: ORDER_CANCEL_REQUEST,
     ReplaceOrder: ORDER_CANCEL_REPLACE_REQUEST,
@@ -48,6 +65,14 @@ MSG_TYPES: Final = {
     MassCancel: ORDER_MASS_CANCEL_REQUEST,
     RequestMassStatus: ORDER_MASS_STATUS_REQUEST,
 }
+
+
+def cl_ord_ids(command: Command) -> Sequence[str]:
+    """Return the ClOrdIDs of a command: of a list, those of its orders."""
+    if isinstance(command, NewOrderList | RefuseOrderList):
+        return [order.cl_ord_id for order in command.orders]
+    cl_ord_id: str = getattr(command, "cl_ord_id", "")
+    return [cl_ord_id]
 
 
 def unavailable(relay: RelayEngine, command: Routed, cause: str) -> Command:
@@ -59,6 +84,11 @@ def unavailable(relay: RelayEngine, command: Routed, cause: str) -> Command:
             ids = (command.session_id, command.epoch, command.msg_seq_num)
             return RefuseMessage(*ids, NEW_ORDER_SINGLE, command.cl_ord_id, text, refusals.SHARD_NOT_AVAILABLE)
         return command if isinstance(command, RefuseOrder) else refused_order(relay, command, text)
+    if isinstance(command, NewOrderList | RefuseOrderList):
+        if command.poss_resend:
+            ids = (command.session_id, command.epoch, command.msg_seq_num)
+            return RefuseMessage(*ids, NEW_ORDER_LIST, command.list_id, text, refusals.SHARD_NOT_AVAILABLE)
+        return command if isinstance(command, RefuseOrderList) else refused_list(relay, command, text)
     ref_id = command.request_id if isinstance(command, RequestMassStatus) else command.cl_ord_id
     if isinstance(command, RequestStatus):
         ref_id = command.ord_status_req_id or ref_id
@@ -88,6 +118,21 @@ def refused_order(relay: RelayEngine, command: NewOrder, text: str) -> RefuseOrd
         e8_text(command.price * instrument.tick_e8) if command.price else "",
         e8_text(command.qty * instrument.lot_e8),
         refusals.ord_rej_reason(refusals.MARKET_NOT_AVAILABLE),
+        text,
+        refusals.MARKET_NOT_AVAILABLE,
+    )
+
+
+def refused_list(relay: RelayEngine, command: NewOrderList, text: str) -> RefuseOrderList:
+    """Return the refusal of a list of orders, and of each of them."""
+    return RefuseOrderList(
+        command.session_id,
+        command.epoch,
+        command.msg_seq_num,
+        command.poss_resend,
+        command.list_id,
+        command.kind,
+        tuple(refused_order(relay, order, text) for order in command.orders),
         text,
         refusals.MARKET_NOT_AVAILABLE,
     )

@@ -150,7 +150,7 @@ class Translator:
         try:
             terms = self._terms(session, (cl_ord_id, account, symbol), values[3:])
         except Refused as refused:
-            return _refuse_order(session, msg_seq_num, poss_resend, values, refused.refusal)
+            return refuse_order(session, msg_seq_num, poss_resend, values, refused.refusal)
         instrument = self._instruments[symbol]
         return NewOrder(
             session.session_id,
@@ -314,9 +314,10 @@ class Translator:
         )
 
 
-def _refuse_order(
+def refuse_order(
     session: GatewaySession, msg_seq_num: int, poss_resend: bool, values: tuple[Any, ...], refusal: Refusal
 ) -> RefuseOrder:
+    """Return the refusal of an order that cannot be expressed, or whose list cannot."""
     cl_ord_id, account, symbol, side, ord_type, price, qty, tif = values[:8]
     code, text = refusal
     return RefuseOrder(

@@ -5,7 +5,7 @@ The record layout is the journal's format: fields are only ever appended, with a
 Prices are ticks, quantities lots, amounts 10^-6 of a currency or whole lots of a share.
 """
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -369,6 +369,23 @@ class NewOrderList(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4
     list_id: str
     kind: ListKind
     orders: tuple[NewOrder, ...]
+    poss_resend: bool = False
+
+
+class RefuseOrderList(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=43):
+    """A NewOrderList(E) that translation could not express. Every order of it is refused for what it says itself, the
+    list for `text` and `code`. `kind` is empty where the list has none.
+    """
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    poss_resend: bool
+    list_id: str
+    kind: ListKind | Literal[""]
+    orders: tuple[RefuseOrder, ...]
+    text: str
+    code: int
 
 
 class SetMarkPrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=40):
@@ -377,6 +394,7 @@ class SetMarkPrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4
     instrument_id: int
     price: int
     by: str
+    reason: str = ""
 
 
 class ExpireOrders(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=41):
@@ -566,4 +584,5 @@ Command: TypeAlias = (
     | TellIndicativePrice
     | DelistInstrument
     | NewOrderList
+    | RefuseOrderList
 )

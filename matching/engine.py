@@ -33,6 +33,7 @@ from matching.commands import (
     OverrideLimits,
     RefuseCancel,
     RefuseOrder,
+    RefuseOrderList,
     ReplaceOrder,
     RequestMassStatus,
     RequestStatus,
@@ -163,6 +164,8 @@ class Engine:
             self.desk.special.lists.enter_list(command, time_ns, out)
             if self.risk.watches_executions:
                 self._watch(place, time_ns, out)
+        elif isinstance(command, RefuseOrderList):
+            self.requests.refuse_list(command, time_ns, out)
         elif isinstance(command, ExpireOrders):
             self.operations.expire_orders(command, time_ns, out)
         elif isinstance(command, EndTradingDay):

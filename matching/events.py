@@ -4,12 +4,12 @@ Each event holds all that a report of it needs, so that order entry, drop copy, 
 same report from it. The layout is the journal's format: fields are only ever appended, with a default.
 """
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from matching.terms import Terms
-from matching.types import ExecType, KillScope, OrdStatus, OrdType, Response, Side, TimeInForce, TradingPhase
+from matching.types import ExecType, KillScope, ListKind, OrdStatus, OrdType, Response, Side, TimeInForce, TradingPhase
 
 
 class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
@@ -363,10 +363,25 @@ class AuctionEnded(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=5
     trade_id: int
 
 
+class ListedOrder(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How one order of a list stands, in lots; `cum_value` is the sum of price times quantity of its fills.
+    A refused order has no instrument.
+    """
+
+    cl_ord_id: str
+    ord_status: OrdStatus
+    cum_qty: int = 0
+    leaves_qty: int = 0
+    canceled_qty: int = 0
+    cum_value: int = 0
+    instrument_id: int = 0
+
+
 class OrderListAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=41):
     """A list of orders was taken, or refused as a whole; its orders have reports of their own before this.
 
-    `order_ids` in the order of the list; none where it was refused, for what `text` and `code` say.
+    `order_ids` in the order of the list; none where it was refused, for what `text` and `code` say. `is_status`: it was
+    taken or refused before, and was sent again. `kind` is empty where the list has none.
     """
 
     session_id: int
@@ -375,6 +390,9 @@ class OrderListAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, 
     order_ids: tuple[int, ...]
     text: str = ""
     code: int = 0
+    kind: ListKind | Literal[""] = ""
+    orders: tuple[ListedOrder, ...] = ()
+    is_status: bool = False
 
 
 Event: TypeAlias = (

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from matching import refusals
+from matching import list_answers, refusals
 from matching.book import Book
 from matching.commands import NewOrder, NewOrderList
-from matching.events import Event, MessageThrottled, OrderListAnswered
+from matching.events import Event
 from matching.links import Link
 from matching.order import Order
 from matching.refusals import Refusal
@@ -57,8 +57,12 @@ class OrderLists:
             exposure = desk.exposure_of(desk.books[first.instrument_id], first.account_id)
         throttled = desk.risk.admit(command.session_id, exposure, time_ns) if desk.risk.has_throttles else None
         if throttled is not None:
-            code, text = throttled
-            out.append(MessageThrottled(command.session_id, command.msg_seq_num, "E", command.list_id, text, code))
+            ids = command.session_id, command.msg_seq_num
+            desk.refuse_throttled(*ids, "E", command.list_id, throttled, time_ns, out)
+            return
+        names = [each.cl_ord_id for each in command.orders]
+        if command.poss_resend and list_answers.are_known(session, names):
+            list_answers.tell(desk, command, names, out)
             return
         fault = self._list_fault(command)
         if fault is None:
@@ -71,8 +75,7 @@ class OrderLists:
             self._refuse(command, faults, first_fault, out)
             return
         orders = self._accept_all(command.orders, command.kind, out)
-        ids = tuple(order.order_id for order in orders)
-        out.append(OrderListAnswered(command.session_id, command.msg_seq_num, command.list_id, ids))
+        out.append(list_answers.acceptance(command, orders))
         self._go(orders, out)
 
     def enter_bracket(self, command: NewOrder, terms: Terms, book: Book, time_ns: int, out: list[Event]) -> None:
@@ -219,7 +222,7 @@ class OrderLists:
             if order.cl_ord_id not in session.member.used and order.cl_ord_id not in session.member.refused:
                 session.member.refused[order.cl_ord_id] = event
             out.append(event)
-        out.append(OrderListAnswered(command.session_id, command.msg_seq_num, command.list_id, (), first[1], first[0]))
+        out.append(list_answers.refusal(command, [each.cl_ord_id for each in command.orders], first))
 
     # -- accepting ----------------------------------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ EXPIRE_TIME_ABSENT: Final = 11114
 EXPIRE_TIME_WITHOUT_GTD: Final = 11115
 LIST_NOT_EXPRESSIBLE: Final = 11116
 BRACKET_ON_WRONG_SIDE: Final = 11117
+CONTINGENCY_NOT_OFFERED: Final = 11118
 STOP_PRICES_DIFFER: Final = 11130
 TRIGGER_NOT_OFFERED: Final = 11131
 TIME_IN_FORCE_NOT_WITH_ORD_TYPE: Final = 11132
@@ -62,6 +63,7 @@ DISPLAY_QTYS_DIFFER: Final = 11137
 SELF_MATCH_ID_ABSENT: Final = 11138
 SELF_MATCH_ID_TOO_LONG: Final = 11139
 SELF_MATCH_INSTRUCTION_NOT_OFFERED: Final = 11140
+LIST_COUNTS_DIFFER: Final = 11141
 QTY_ABSENT: Final = 11301
 QTY_NO_NUMBER: Final = 11302
 QTY_NOT_POSITIVE: Final = 11303
@@ -98,6 +100,8 @@ TOO_MANY_PEGS: Final = 19908
 TOO_MANY_TRAILING_STOPS: Final = 19909
 EXPIRE_TIME_PASSED: Final = 19910
 LIST_REFUSED: Final = 19911
+LIST_ID_ABSENT: Final = 19912
+LIST_ID_TOO_LONG: Final = 19913
 
 CLOSED_ORDER: Final = 20001
 QTY_NOT_ABOVE_FILLED: Final = 20002
@@ -181,6 +185,10 @@ TABLE: Final[dict[int, Row]] = {
         "the orders cannot be linked as the list says", "compare it with the rules of engagement"
     ),
     BRACKET_ON_WRONG_SIDE: Row("take-profit or stop-loss on the wrong side", "put one on either side of the entry"),
+    CONTINGENCY_NOT_OFFERED: Row(
+        "the list says not, or not clearly, how its orders are linked",
+        "send ListExecInst(69)=OCO or OTO, or ContingencyType(1385)=1 or 2",
+    ),
     STOP_PRICES_DIFFER: Row("StopPx(99) and TriggerPrice(1102) differ", "send one of them"),
     TRIGGER_NOT_OFFERED: Row("no such trigger is offered", "trigger on last or mark, in the order's own direction"),
     TIME_IN_FORCE_NOT_WITH_ORD_TYPE: Row("TimeInForce(59) is not offered with this OrdType(40)", "use another one"),
@@ -192,6 +200,7 @@ TABLE: Final[dict[int, Row]] = {
     SELF_MATCH_ID_ABSENT: Row("SelfMatchPreventionInstruction(2964) without an id to apply it to", "send one in 2362"),
     SELF_MATCH_ID_TOO_LONG: Row("SelfMatchPreventionID(2362) is too long", "use at most 64 characters"),
     SELF_MATCH_INSTRUCTION_NOT_OFFERED: Row("SelfMatchPreventionInstruction(2964) is not offered", "use 1, 2, 3 or 4"),
+    LIST_COUNTS_DIFFER: Row("the orders of the list are not those that it counts", "send the whole list at once"),
     QTY_ABSENT: Row("OrderQty(38) is absent", "send it"),
     QTY_NO_NUMBER: Row("OrderQty(38) is no number that can be traded", "send a plain decimal"),
     QTY_NOT_POSITIVE: Row("OrderQty(38) is not positive", "send at least one lot"),
@@ -230,6 +239,8 @@ TABLE: Final[dict[int, Row]] = {
     TOO_MANY_TRAILING_STOPS: Row("the instrument has as many trailing stops as it may", "send a stop order"),
     EXPIRE_TIME_PASSED: Row("ExpireTime(126) has passed", "send a later one"),
     LIST_REFUSED: Row("another order of the list was refused", "mend that order, and send the list again"),
+    LIST_ID_ABSENT: Row("ListID(66) is absent", "send one"),
+    LIST_ID_TOO_LONG: Row("ListID(66) is too long", "use at most 64 characters"),
     CLOSED_ORDER: Row("the order is closed; OrdStatus(39) says how", "nothing is left to do"),
     QTY_NOT_ABOVE_FILLED: Row("the new OrderQty(38) is not above what is filled", "cancel instead"),
     CANCEL_UNKNOWN_ORDER: Row("no such order of this CompID on this trading day", "name its ClOrdID or OrderID"),

@@ -6,9 +6,17 @@ precedence of refusals is the order of the code in `_request_fault` and `_replac
 
 from typing import TypeAlias
 
-from matching import refusals
+from matching import list_answers, refusals
 from matching.book import BookSide
-from matching.commands import CancelOrder, MassCancel, RefuseCancel, RefuseOrder, ReplaceOrder, RequestStatus
+from matching.commands import (
+    CancelOrder,
+    MassCancel,
+    RefuseCancel,
+    RefuseOrder,
+    RefuseOrderList,
+    ReplaceOrder,
+    RequestStatus,
+)
 from matching.desk import NO_ACCOUNT, OrderDesk, used_before
 from matching.events import CancelRejected, Event, OrderRefused
 from matching.order import Member, Order, Session
@@ -312,6 +320,24 @@ class Requests:
         session = self.desk.sessions[command.session_id]
         if self.is_throttled(command.session_id, command.msg_seq_num, "D", command.cl_ord_id, time_ns, out):
             return
+        self._refuse_one(command, session, out)
+
+    def refuse_list(self, command: RefuseOrderList, time_ns: int, out: list[Event]) -> None:
+        """Refuse every order of a list that translation could not express, and the list; sent again, tell how it
+        stands.
+        """
+        session = self.desk.sessions[command.session_id]
+        if self.is_throttled(command.session_id, command.msg_seq_num, "E", command.list_id, time_ns, out):
+            return
+        names = [each.cl_ord_id for each in command.orders]
+        if command.poss_resend and list_answers.are_known(session, names):
+            list_answers.tell(self.desk, command, names, out)
+            return
+        for order in command.orders:
+            self._refuse_one(order, session, out)
+        out.append(list_answers.refusal(command, names, (command.code, command.text)))
+
+    def _refuse_one(self, command: RefuseOrder, session: Session, out: list[Event]) -> None:
         member = session.member
         cl_ord_id = command.cl_ord_id
         known = cl_ord_id in member.used or cl_ord_id in member.refused

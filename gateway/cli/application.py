@@ -25,6 +25,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ("halt", live.halt, ('outcry halt AAPL --reason "news pending"',)),
     ("resume", live.resume, ("outcry resume AAPL", "outcry resume AAPL --auction 300")),
     ("phase", live.phase, ("outcry phase AAPL 'opening auction'", "outcry phase AAPL continuous")),
+    ("mark", live.mark, ('outcry mark BTC-PERP 60100.5 --reason "index of 10:00"',)),
     ("transfer", live.transfer, ("outcry transfer ACC1 2500000 USD --from aapl --to msft",)),
     ("fix-log", live.fix_log, ("outcry fix-log on",)),
     ("snapshot", live.snapshot, ("outcry snapshot",)),

@@ -266,6 +266,22 @@ def phase(
     _steer(data, socket, "trading_phase", arguments, as_json=as_json, done=f"{symbol}: {wanted}")
 
 
+def mark(
+    symbol: SymbolArgument,
+    price: Annotated[str, typer.Argument(metavar="PRICE", help="The mark price, as 584.50.")],
+    reason: ReasonOption = "",
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set the mark price of an instrument.
+
+    Orders that wait for the mark price are triggered by it; no order is refused or repriced for it.
+    """
+    arguments = _because(reason, symbol=symbol, price=price)
+    _steer(data, socket, "mark", arguments, as_json=as_json, done=f"the mark price of {symbol} is {price}")
+
+
 def delist(
     symbol: SymbolArgument,
     reason: ReasonOption = "",

@@ -69,7 +69,7 @@ def test_the_example_runs_as_it_is_written(title: str, shared: SharedExchange, t
 
 def test_every_order_of_the_overview_has_its_section_and_example() -> None:
     rows = [match["name"] for match in _ROW.finditer(DOCUMENT.read_text(encoding="utf-8"))]
-    assert len(rows) == 14
+    assert len(rows) == 15
     assert sorted(name.capitalize() for name in rows) == sorted(set(EXAMPLES) - {"Replace"})
 
 

@@ -6,11 +6,14 @@ import pytest
 
 from matching import codec, refusals
 from matching.commands import Command, ExpireOrders, NewOrder, NewOrderList, SetMarkPrice
-from matching.events import Event, Execution, MarkPriceSet, OrderListAnswered
+from matching.events import Event, Execution, ListedOrder, MarkPriceSet, OrderListAnswered
 from matching.terms import Terms
 from matching.types import FILL_OR_KILL, MARKET, STOP, ListKind
 from tests.matching.harness import Harness, brief, buy, cancel, replace, sell, status, text_of
 
+LISTED = OrderListAnswered(
+    1, 7, "L1", (1, 2), kind="oco", orders=tuple(ListedOrder(name, "0", 0, 10, 0, 0, 1) for name in ("tp", "sl"))
+)
 ENTRY: dict[str, Any] = {"session_id": 1, "account_id": 1}
 
 
@@ -38,7 +41,7 @@ def print_at(exchange: Harness, price: int, name: str) -> list[Any]:
 def test_records_of_lists_marks_and_times_are_read_as_they_were_written() -> None:
     commands: list[Command] = [order_list("oco", profit(), loss()), SetMarkPrice(1, 5, "x"), ExpireOrders(7)]
     assert codec.decode_commands(codec.encode_commands(commands)) == commands
-    events: list[Event] = [OrderListAnswered(1, 7, "L1", (1, 2)), MarkPriceSet(1, 5)]
+    events: list[Event] = [OrderListAnswered(1, 7, "L1", (1, 2)), LISTED, MarkPriceSet(1, 5)]
     assert codec.decode_events(codec.encode_events(events)) == events
 
 
@@ -52,7 +55,7 @@ def held_shares(exchange: Harness) -> int:
 def test_oco_holds_once_and_answers_the_list(special: Harness) -> None:
     events = special.apply(order_list("oco", profit(), loss()))
     assert brief(events) == [("tp", "0", "0", 10, 0), ("sl", "0", "0", 10, 0), ("OrderListAnswered",)]
-    assert events[-1] == OrderListAnswered(1, 7, "L1", (1, 2))
+    assert events[-1] == LISTED
     assert held_shares(special) == 10
     assert special.book() == ([], [(10_100, 10, 1)])
 

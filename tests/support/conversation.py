@@ -20,13 +20,13 @@ from tests.support.fix_peer import FixPeer, Message, PeerClosedError, PeerError,
 from tests.support.fix_versions import adapted
 from tests.support.script import Expectation, FieldText, Script, Step
 
-DECIMAL_TAGS: Final = frozenset({6, 14, 31, 32, 38, 44, 99, 111, 151, 211, 270, 271, 839, 1138})
+DECIMAL_TAGS: Final = frozenset({6, 14, 31, 32, 38, 44, 84, 99, 111, 151, 211, 270, 271, 839, 1138})
 BARRIER: Final = "BARRIER"
 CUT_LOOKS: Final = 40
 CUT_LOOK_SECONDS: Final = 0.05
 """What the ids of the runner's own questions begin with; their answers may be copied to drop copies."""
 OPEN_STATUSES: Final = frozenset("015")
-GROUPS: Final = {"W": (268, 269), "X": (268, 279)}
+GROUPS: Final = {"W": (268, 269), "X": (268, 279), "N": (73, 11)}
 ORDER_ENTRY: Final = ("TRADER1", "TRADER2", "MAKER1")
 _VARIABLE: Final = re.compile(
     r"\$\{(?P<char>.)\*(?P<count>\d+)\}|\$(?P<name>[a-zA-Z]\w*(?:\.(?:in|out))?)(?P<shift>[+-]\d+(?:\.\d+)?s?)?"
