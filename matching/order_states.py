@@ -77,3 +77,14 @@ def as_markdown() -> str:
         cells = (NAMES.get(TABLE.get((status, event), "-"), "–") for event in events)
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def as_diagram() -> str:
+    """Return the table as a state diagram in Mermaid's language; events between two statuses share an arrow."""
+    names = {status: name.partition(" ")[2].replace(" ", "_") for status, name in NAMES.items()} | {BEFORE: "[*]"}
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for (status, event), following in TABLE.items():
+        arrows.setdefault((status, following), []).append(event)
+    lines = [f"    {names[one]} --> {names[other]}: {', '.join(events)}" for (one, other), events in arrows.items()]
+    ends = [f"    {names[status]} --> [*]" for status in NAMES if status and status not in OPEN]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, *ends, "```"]) + "\n"

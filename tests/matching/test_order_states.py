@@ -4,12 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from matching.order_states import ACCEPTED, AFTER_FILL, BEFORE, NAMES, OPEN, TABLE, as_markdown
+from matching.order_states import ACCEPTED, AFTER_FILL, BEFORE, NAMES, OPEN, TABLE, as_diagram, as_markdown
 
 
 def test_readme_shows_the_table_as_it_is() -> None:
     readme = Path(__file__).parents[2] / "matching" / "README.md"
     assert as_markdown() in readme.read_text(encoding="utf-8")
+
+
+def test_rules_of_engagement_show_the_diagram_as_it_is() -> None:
+    rules = Path(__file__).parents[2] / "docs" / "rules-of-engagement.md"
+    assert as_diagram() in rules.read_text(encoding="utf-8")
 
 
 def test_closed_orders_have_no_further_step() -> None:
