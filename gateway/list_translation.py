@@ -55,7 +55,7 @@ def new_order_list(
         return NewOrderList(*ids, read.list_id, read.kind, tuple(orders), poss_resend)
     assert fault is not None, "a list without a kind has a fault"
     code, text = fault
-    whole = refusals.LIST_REFUSED, f"refused with its list {read.list_id}: {text}"
+    whole = refusals.LIST_REFUSED, f"refused with its list {read.list_id[:ECHO_CHARS_MAX]}: {text}"
     refused = tuple(
         refuse_order(session, msg_seq_num, poss_resend, each, own or whole)
         for each, own in zip(read.values, faults, strict=True)

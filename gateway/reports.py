@@ -178,8 +178,9 @@ class ReportWriter:
         ord_type = f"40={event.ord_type}\x01" if event.ord_type in ORD_TYPES[version] else ""
         tif = f"59={event.time_in_force}\x01" if event.time_in_force in TIMES_IN_FORCE[version] else ""
         request = f"790={event.ord_status_req_id}\x01" if event.ord_status_req_id and version != FIX42 else ""
+        listed = f"66={event.list_id}\x01" if event.list_id else ""
         return (
-            f"37=NONE\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139=8\x01{cl_ord_id}{account}"
+            f"37=NONE\x0117=E{event.exec_id}\x01{trans_type}150={exec_type}\x0139=8\x01{cl_ord_id}{listed}{account}"
             f"{symbol}{side}{qty}{ord_type}{price}{tif}151=0\x0114=0\x016=0\x01"
             f"103={ord_rej_reason(event.reason, version)}\x01{explanation(event.code, event.text, version)}"
             f"{request}{self._clock}"

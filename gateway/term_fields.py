@@ -67,6 +67,8 @@ def kind_fields(event: "Execution", texts: "InstrumentTexts", version: Version) 
     terms = event.terms
     if terms is None:
         return fields
+    if terms.list_id:
+        fields += f"66={terms.list_id}\x01"
     if terms.stop_price:
         fields += f"99={texts.prices[terms.stop_price]}\x01"
     if terms.display_qty:

@@ -76,6 +76,7 @@ class OrderRefused(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2
     exec_type: ExecType = "8"
     ord_status_req_id: str = ""
     code: int = 0
+    list_id: str = ""
 
 
 class CancelRejected(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=3):

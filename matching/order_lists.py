@@ -64,6 +64,8 @@ class OrderLists:
         if command.poss_resend and list_answers.are_known(session, names):
             list_answers.tell(desk, command, names, out)
             return
+        orders_of_list = tuple(_of_list(each, command.list_id) for each in command.orders)
+        command = msgspec.structs.replace(command, orders=orders_of_list)
         fault = self._list_fault(command)
         if fault is None:
             fault = self._duplicate_fault(command.orders, session.member.used, session.member.refused)
@@ -240,9 +242,6 @@ class OrderLists:
             holds = is_entry or (kind == "oco" and command.ord_type not in TRIGGERED_TYPES)
             if command.terms is None:
                 command = msgspec.structs.replace(command, terms=PLAIN)
-            elif command.terms.link_id:
-                # The list links it.
-                command = msgspec.structs.replace(command, terms=msgspec.structs.replace(command.terms, link_id=""))
             price = entry.price_of(command, book)
             order = entry.accept(
                 command, book, session, exposure, price, out, holds=holds, for_entry=not is_entry and kind != "oco"
@@ -312,6 +311,12 @@ def _pair_fault(command: NewOrder, other: Order) -> Refusal | None:
         return None
     text = f"it is not of the symbol, account, side and open quantity of order O{other.order_id}, or that has traded"
     return refusals.LIST_NOT_EXPRESSIBLE, f"ClOrdLinkID(583) of order {command.cl_ord_id}: {text}"
+
+
+def _of_list(order: NewOrder, list_id: str) -> NewOrder:
+    """Return an order as its list has it: the list links it, and its reports name the list."""
+    terms = msgspec.structs.replace(order.terms or PLAIN, link_id="", list_id=list_id)
+    return msgspec.structs.replace(order, terms=terms)
 
 
 def _without_bracket(terms: Terms) -> Terms:

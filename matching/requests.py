@@ -333,11 +333,13 @@ class Requests:
         if command.poss_resend and list_answers.are_known(session, names):
             list_answers.tell(self.desk, command, names, out)
             return
+        # A longer one is not worth the memory of a day, as a longer ClOrdID is not.
+        list_id = command.list_id if len(command.list_id) <= CL_ORD_ID_CHARS_MAX else ""
         for order in command.orders:
-            self._refuse_one(order, session, out)
+            self._refuse_one(order, session, out, list_id)
         out.append(list_answers.refusal(command, names, (command.code, command.text)))
 
-    def _refuse_one(self, command: RefuseOrder, session: Session, out: list[Event]) -> None:
+    def _refuse_one(self, command: RefuseOrder, session: Session, out: list[Event], list_id: str = "") -> None:
         member = session.member
         cl_ord_id = command.cl_ord_id
         known = cl_ord_id in member.used or cl_ord_id in member.refused
@@ -360,6 +362,7 @@ class Requests:
             refusals.ord_rej_reason(code) if known else command.reason,
             used_before(cl_ord_id) if known else command.text,
             code=code,
+            list_id=list_id,
         )
         if not known and len(cl_ord_id) <= CL_ORD_ID_CHARS_MAX:
             # A longer one is refused each time for its length; it is not worth the memory of a day.

@@ -23,7 +23,8 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `display_qty` is DisplayQty(1138), MaxFloor(111) before FIX.5.0: what of an iceberg is shown. `expire_ns` is
     ExpireTime(126) of a Good Till Date order, in nanoseconds since the epoch. `reduce_only`: it never opens or
     enlarges a position. `self_match_id` is SelfMatchPreventionID(2362): two orders of the same id never trade;
-    `self_match_mode` says which of them gives way when this one is the aggressor.
+    `self_match_mode` says which of them gives way when this one is the aggressor. `list_id` is ListID(66) of the list
+    that brought the order, for its reports.
     """
 
     stop_price: int = 0
@@ -39,6 +40,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     take_profit: int = 0
     stop_loss: int = 0
     link_id: str = ""
+    list_id: str = ""
 
 
 PLAIN: Final = Terms()

@@ -39,6 +39,7 @@ TERMS: list[tuple[str, Terms | None]] = [
     ("2", Terms(expire_ns=TIME_NS)),
     ("2", Terms(reduce_only=True)),
     ("2", Terms(link_id="pair")),
+    ("2", Terms(list_id="L1")),
     *(("2", Terms(self_match_id="desk", self_match_mode=mode)) for mode in ("newest", "oldest", "both", "decrement")),
     ("3", Terms(stop_price=59_000)),
     ("3", Terms(stop_price=59_000, peg="trail", offset=500)),
@@ -106,7 +107,9 @@ def test_every_refusal_of_an_order_is_one_of_the_stock_dictionary(
     reason = refusals.ord_rej_reason(code)
     for kind in itertools.product(("", "1", "2", "J", "L", "P"), ("", "0", "6", "7"), "15G"):
         ord_type, tif, side = kind
-        event = OrderRefused(4, 1, "a", "ACC9", "X", side, ord_type, tif, "1.50", "1e5", reason, "why", code=code)
+        event = OrderRefused(
+            4, 1, "a", "ACC9", "X", side, ord_type, tif, "1.50", "1e5", reason, "why", code=code, list_id="L"
+        )
         assert JUDGES[version].faults("8", reports.refused(event, version)) in ([], ["54 is required"]), kind
         asked = msgspec.structs.replace(event, exec_type="I", ord_status_req_id="q")
         assert JUDGES[version].faults("8", reports.refused(asked, version)) in ([], ["54 is required"]), kind

@@ -9,7 +9,7 @@ from matching import refusals
 from matching.commands import NewOrder, NewOrderList, RefuseOrder, RefuseOrderList, SetProtection
 from matching.events import Event, Execution, ListedOrder, MessageThrottled, OrderListAnswered, OrderRefused, SessionCut
 from matching.types import EXEC_STATUS, SELL
-from tests.matching.harness import Harness, brief, buy, cancel
+from tests.matching.harness import Harness, brief, buy, cancel, replace
 from tests.matching.test_linked_orders import loss, order_list, profit
 
 SECOND = 1_000_000_000
@@ -106,6 +106,18 @@ def test_refused_list_that_is_sent_again_is_told_so(special: Harness) -> None:
     events = special.apply(refuse("a", "b", poss_resend=True))
     assert [event.exec_type for event in events if isinstance(event, OrderRefused)] == [EXEC_STATUS, EXEC_STATUS]
     assert answer_of(events).is_status
+
+
+def test_reports_of_a_list_name_it_unless_its_id_is_too_long(special: Harness) -> None:
+    taken = special.apply(order_list("oco", profit(), loss()))
+    assert [event.terms.list_id for event in taken if isinstance(event, Execution) and event.terms] == ["L1", "L1"]
+    replaced = special.apply(replace("tp2", "tp", 10, 10_200, SELL))[0]
+    assert isinstance(replaced, Execution)
+    assert replaced.terms is not None
+    assert (replaced.exec_type, replaced.terms.list_id) == ("5", "L1")
+    for list_id, said in (("L2", "L2"), ("L" * 65, "")):
+        events = special.apply(msgspec.structs.replace(refuse(f"in {list_id}"), list_id=list_id))
+        assert [event.list_id for event in events if isinstance(event, OrderRefused)] == [said]
 
 
 def test_name_that_stands_twice_in_a_refused_list_is_a_duplicate(special: Harness) -> None:
