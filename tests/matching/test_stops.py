@@ -1,6 +1,7 @@
 """Orders that wait for a trigger: stops, stop-limits, market-if-touched and trailing stops; holds, order, cascades."""
 
-from typing import Any
+import random
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -15,6 +16,7 @@ from matching.commands import (
     SetTradingPhase,
 )
 from matching.events import CommandRefused, Event, Execution, MarkPriceSet, WorkLeft
+from matching.price_watch import PriceWatch
 from matching.terms import Terms
 from matching.types import (
     BUY,
@@ -40,6 +42,9 @@ from tests.matching.harness import (
     status,
     text_of,
 )
+
+Queues: TypeAlias = dict[tuple[Side, int], list[int]]
+"""Order ids by the side of their orders and their trigger price."""
 
 
 def stop(
@@ -166,6 +171,66 @@ def test_trailing_buy_follows_the_mark_down(special: Harness) -> None:
     special.apply(stop("tr", BUY, 1, 0, peg="trail", offset=30, trigger="mark"))
     assert len(special.apply(SetMarkPrice(1, 9_950, "index"), SetMarkPrice(1, 9_979, "index"))) == 2
     assert brief(special.apply(SetMarkPrice(1, 9_980, "index")))[1] == ("tr", "L", "0", 1, 0)
+
+
+def test_new_extreme_draws_the_bounds_once_however_many_it_moves(
+    special: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_at(special, 10_000, "p")
+    special.apply(*(stop(f"tr{n}", SELL, 1, 0, peg="trail", offset=30 + n % 7) for n in range(20)))
+    renewals: list[int] = []
+    renew = PriceWatch.renew
+
+    def counted(watch: PriceWatch) -> None:
+        renewals.append(watch.price)
+        renew(watch)
+
+    monkeypatch.setattr(PriceWatch, "renew", counted)
+    watch = special.engine.desk.books[1].on_last
+    watch.follow(10_001)
+    watch.follow(10_001)
+    watch.follow(9_990)
+    assert len(renewals) == 1
+    assert (watch.low, watch.high) == (9_971, 10_002)
+    watch.check_invariants()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_trailing_stops_stand_where_moving_each_by_itself_puts_them(special: Harness, seed: int) -> None:
+    """The judge looks at every trailing stop at every price, and moves it by itself."""
+    draw = random.Random(seed)
+    sides: tuple[Side, ...] = (BUY, SELL)
+    known: dict[int, tuple[Side, int]] = {}
+    queues: Queues = {}
+    price = 10_000
+    print_at(special, price, "p")
+    for number in range(60):
+        side, offset = draw.choice(sides), draw.choice((0, 3, 5, 40))
+        trigger = price + draw.randint(2, 9) * (1 if side == BUY else -1)
+        more: dict[str, Any] = {"peg": "trail", "offset": offset} if offset else {}
+        (new,) = special.apply(stop(f"o{number}", side, 1, trigger, **more))
+        assert isinstance(new, Execution)
+        known[new.order_id] = (side, offset)
+        queues.setdefault((side, trigger), []).append(new.order_id)
+        price += draw.randint(-4, 4)
+        print_at(special, price, f"p{number}")
+        queues = {key: ids for key, ids in queues.items() if (key[1] > price if key[0] == BUY else key[1] < price)}
+        move_each(queues, known, price)
+        watch = special.engine.desk.books[1].on_last
+        found: Queues = {(BUY, key): list(group) for key, group in watch.up.items()}
+        found |= {(SELL, -key): list(group) for key, group in watch.down.items()}
+        assert found == {key: ids for key, ids in queues.items() if ids}
+
+
+def move_each(queues: Queues, known: dict[int, tuple[Side, int]], price: int) -> None:
+    """Move every trailing stop that a price draws to the end of the queue at its distance, in order of their ids."""
+    places = {order_id: key for key, ids in queues.items() for order_id in ids}
+    for order_id, (side, trigger) in sorted(places.items()):
+        offset = known[order_id][1]
+        wanted = price + offset if side == BUY else price - offset
+        if offset and (wanted < trigger if side == BUY else wanted > trigger):
+            queues[side, trigger].remove(order_id)
+            queues.setdefault((side, wanted), []).append(order_id)
 
 
 def test_cascade_runs_breadth_first(special: Harness) -> None:
