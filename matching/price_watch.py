@@ -41,11 +41,12 @@ class PriceWatch:
     from the price that is reached first. `due` are queues whose price was reached and that have not entered, with
     `due_count` orders. `trails` are trailing stops by order id; they wait in `up` or `down` as well, and stand in
     `rising` (those that sell) or `falling` by the extreme that they were drawn to, keys ascending from the one that is
-    passed first: a price asks one key of each whether it draws any, and touches those alone that it moves.
+    passed first: a price asks one key of each whether it draws any, and touches those alone that it moves. `moves`
+    counts those since the start, for the difference over a step alone: it is no state.
     """
 
     __slots__ = (
-        "down", "due", "due_count", "falling", "high", "instrument", "low", "price", "rising", "trails", "up",
+        "down", "due", "due_count", "falling", "high", "instrument", "low", "moves", "price", "rising", "trails", "up",
     )  # fmt: skip
 
     def __init__(self, instrument: Instrument) -> None:
@@ -53,6 +54,7 @@ class PriceWatch:
         self.due: deque[dict[int, Order]] = deque()
         self.due_count = 0
         self.price = 0
+        self.moves = 0
         self.low = 0
         self.high = NEVER_ABOVE
         self.up: SortedDict[int, dict[int, Order]] = SortedDict()
@@ -173,6 +175,7 @@ class PriceWatch:
                 drawn.update(extremes.popitem(0)[1])
         if not drawn:
             return
+        self.moves += len(drawn)
         for order_id in sorted(drawn):
             self._move(drawn[order_id], price)
         self.renew()

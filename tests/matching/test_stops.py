@@ -262,6 +262,27 @@ def test_cascade_is_bounded_and_blocks_its_instrument_until_it_is_done(
     assert brief(special.apply(buy("later", 1, 9_900)))[0][1] == "0"
 
 
+def test_trailing_stops_that_a_cascade_moves_count_in_its_steps(
+    special: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "ORDERS_PER_STEP_MAX", 5)
+    print_at(special, 10_000, "p")
+    special.apply(*(stop(f"tr{n}", SELL, 1, 0, peg="trail", offset=500) for n in range(4)))
+    special.apply(*(stop(f"st{n}", BUY, 1, 10_001) for n in range(3)))
+    special.apply(*(sell(f"s{n}", 1, 10_010 + n) for n in range(3)))
+    events = print_at(special, 10_001, "p2")
+    assert [row[0] for row in brief(events) if row[1:2] == ("L",)] == ["st0"]
+    assert events[-1] == WorkLeft(2)
+    for name, left in (("st1", [WorkLeft(1)]), ("st2", [])):
+        events = special.apply(ContinueWork())
+        assert [row[0] for row in brief(events) if row[1:2] == ("L",)] == [name]
+        assert [event for event in events if isinstance(event, WorkLeft)] == left
+    asked = special.apply(status("tr3"))[0]
+    assert isinstance(asked, Execution)
+    assert asked.terms is not None
+    assert asked.terms.stop_price == 9_512
+
+
 def test_replace_is_blocked_with_the_instrument(special: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work, "ORDERS_PER_STEP_MAX", 1)
     special.apply(buy("old", 1, 9_000), *(stop(f"st{n}", BUY, 1, 10_000) for n in range(3)))
