@@ -5,9 +5,15 @@ reference. Every tick is a candidate, not only prices of orders. No further rule
 in the first two are an unbroken range of ticks, of which exactly one is nearest to any reference.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import Final, NamedTuple, TypeAlias
 
+Block: TypeAlias = tuple[list[int], list[int]]
+"""The next prices of a side as keys that ascend from the best to the worst, which are negative prices for bids, and the
+quantity at each; both as long as each other, and not empty.
+"""
 PriceLevel: TypeAlias = tuple[int, int]
 """Price in ticks and quantity in lots of what is offered or asked for at it; both above 0."""
 NO_BUY: Final[PriceLevel] = (0, 0)
@@ -35,17 +41,72 @@ class _Rest(NamedTuple):
     behind: int | None
 
 
-def clear(bids: Iterable[PriceLevel], asks: Iterable[PriceLevel], *, reference: int) -> Clearing | None:
+class _Queue:
+    """One side, read block by block: `keys` of the block read last, and in `ends` the quantity of the side from its
+    best price up to each of them. `end` is the quantity of all that was read.
+    """
+
+    __slots__ = ("_blocks", "_sign", "end", "ends", "keys")
+
+    def __init__(self, blocks: Iterable[Block], sign: int) -> None:
+        self._blocks = iter(blocks)
+        self._sign = sign
+        self.keys: list[int] = []
+        self.ends: list[int] = []
+        self.end = 0
+        self.read()
+
+    def read(self) -> None:
+        """Go on to the next block; there may be none, and `end` stays what it was then."""
+        self.keys, quantities = next(self._blocks, ([], []))
+        self.ends = list(accumulate(quantities, initial=self.end))[1:]
+        self.end = self.ends[-1] if self.ends else self.end
+
+    def price_at(self, lot: int) -> int:
+        """Return the price of a lot of this block, counted from 0 at the best price of the side."""
+        return self.keys[bisect_right(self.ends, lot)] * self._sign
+
+    def levels_from(self, lot: int) -> Iterator[PriceLevel]:
+        """Yield what is left of the side when `lot` lots of it, up to some in this block or all of it, are taken."""
+        number = bisect_right(self.ends, lot)
+        for key, end in zip(self.keys[number:], self.ends[number:], strict=True):
+            yield key * self._sign, end - lot
+            lot = end
+        for keys, quantities in self._blocks:
+            for key, qty in zip(keys, quantities, strict=True):
+                yield key * self._sign, qty
+
+
+def _execute_blocks(buys: _Queue, sells: _Queue) -> tuple[int, int, int]:
+    """Execute whole blocks as long as their last lots can be; return the quantity, and the last price of both sides.
+
+    A lot that can be executed tells that all before it can. Most of the way nothing is done level by level, because
+    Python would take most of the time for that: a book of 60,000 prices is a step that others wait for.
+    """
+    qty = last_buy = last_sell = 0
+    while qty < (end := min(buys.end, sells.end)):
+        buy, sell = buys.price_at(end - 1), sells.price_at(end - 1)
+        if buy < sell:
+            break
+        qty, last_buy, last_sell = end, buy, sell
+        for side in (buys, sells):
+            if side.end == qty:
+                side.read()
+    return qty, last_buy, last_sell
+
+
+def clear(bids: Iterable[Block], asks: Iterable[Block], *, reference: int) -> Clearing | None:
     """Return price, quantity and surplus of an auction, or None where nothing can be executed.
 
-    Levels come best first; the same price may come more than once in a row. Reads no more of them than is executed,
-    and two prices behind: what does not trade costs nothing.
+    Levels come best first; the same price may come more than once in a row. Reads no more blocks than those of what is
+    executed and of two prices behind: what does not trade costs nothing.
     """
-    buys, sells = iter(bids), iter(asks)
+    buy_queue, sell_queue = _Queue(bids, -1), _Queue(asks, 1)
+    qty, last_buy, last_sell = _execute_blocks(buy_queue, sell_queue)
+    buys, sells = buy_queue.levels_from(qty), sell_queue.levels_from(qty)
     # A price that no level has ends each side.
     buy_price, buy_qty = next(buys, NO_BUY)
     sell_price, sell_qty = next(sells, NO_SELL)
-    qty = last_buy = last_sell = 0
     while buy_price >= sell_price:
         last_buy, last_sell = buy_price, sell_price
         if buy_qty < sell_qty:

@@ -5,13 +5,14 @@ Market orders that wait for an auction stand in levels of their own, before limi
 nothing of accounts, events or time; the order desk moves orders in and out.
 """
 
-import heapq
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
+from itertools import chain, islice
+from operator import add, attrgetter
 from typing import Final, TypeAlias
 
 from sortedcontainers import SortedDict
 
+from matching.auction import Block
 from matching.instrument import PRICE_TICKS_MAX, Instrument
 from matching.order import Order
 from matching.price_watch import PriceWatch
@@ -22,6 +23,8 @@ Depth: TypeAlias = list[tuple[int, int, int]]
 """(price, quantity, order count) of levels, best first."""
 KEY_MAX: Final = PRICE_TICKS_MAX
 """No key is above it."""
+BLOCK_LEVELS: Final = 256
+"""Levels that an auction's calculation reads at once: few enough that a small auction reads little in vain."""
 
 
 class Level:
@@ -145,8 +148,26 @@ class BookSide:
 
     def all_levels(self) -> Iterator[Level]:
         """Yield every level in the order in which an auction executes them."""
-        limits: Iterator[Level] = iter(self.levels.values())
-        return heapq.merge(self.market_levels.values(), limits, key=_key_of) if self.market_levels else limits
+        return chain.from_iterable(map(levels.__getitem__, keys) for levels, keys in self._runs())
+
+    def _runs(self) -> Iterator[tuple[SortedDict, Iterable[int]]]:
+        """Yield keys with the levels that they are of: limit orders up to a level of market orders, that level, and so
+        on.
+        """
+        start = None
+        for key in self.market_levels:
+            yield self.levels, self.levels.irange(start, key, (True, False))
+            yield self.market_levels, (key,)
+            start = key
+        yield self.levels, self.levels.irange(start)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield what the side offers at each key, hidden quantities counted in, in the order of `all_levels`."""
+        for levels, keys in self._runs():
+            left = iter(keys)
+            while block := list(islice(left, BLOCK_LEVELS)):
+                found = list(map(levels.__getitem__, block))
+                yield block, list(map(add, map(_qty_of, found), map(_hidden_qty_of, found)))
 
     def has_room_for(self, limit_key: int, qty: int) -> bool:
         """Tell whether at least `qty` can be taken at keys up to `limit_key`."""
@@ -282,7 +303,8 @@ class Book:
         self.bids.stop_key = -low
 
 
-_key_of = attrgetter("key")
+_qty_of = attrgetter("qty")
+_hidden_qty_of = attrgetter("hidden_qty")
 
 
 def _check_levels(side: BookSide, levels: SortedDict, *, is_market: bool) -> None:

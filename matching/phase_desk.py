@@ -5,10 +5,10 @@ cancels or replaces, and nothing takes orders away, so that what was determined 
 the steps.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from matching import work as bounds
-from matching.auction import Clearing, PriceLevel, clear
+from matching.auction import Clearing, clear
 from matching.book import Book, BookSide, Level
 from matching.commands import DelistInstrument, SetTradingPhase, TellIndicativePrice
 from matching.desk import OrderDesk
@@ -116,7 +116,7 @@ class PhaseDesk:
         """Return what the auction of the book as it stands would execute."""
         book = self.desk.books[instrument.instrument_id]
         reference = book.on_last.price or instrument.reference_price
-        return clear(_price_levels(book.bids), _price_levels(book.asks), reference=reference)
+        return clear(book.bids.blocks(), book.asks.blocks(), reference=reference)
 
     # -- a gateway's copy ---------------------------------------------------------------------------------------------
 
@@ -289,11 +289,6 @@ class PhaseDesk:
             self.desk.special.close(order)
         elif side.remove_filled_head(level, order) is None:
             side.remove_level(level)
-
-
-def _price_levels(side: BookSide) -> Iterator[PriceLevel]:
-    """Return what a side offers at each price, hidden quantities counted in."""
-    return ((level.price, level.qty + level.hidden_qty) for level in side.all_levels())
 
 
 def _expiring(book: Book, phase: TradingPhase) -> list[int]:

@@ -6,7 +6,7 @@ that is reached gives up whole queues, so that 100,000 orders at one price are d
 """
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 from sortedcontainers import SortedDict
@@ -16,9 +16,12 @@ from matching.types import BUY, MARKET_IF_TOUCHED, OrdType, Side
 
 if TYPE_CHECKING:
     from matching.order import Order
+    from matching.terms import Terms
+
+    Queues: TypeAlias = SortedDict[int, dict[int, Order]]
 
 TRAILS_MAX: Final = 500
-"""Trailing stops of one instrument on one price: a new extreme moves them all in one step."""
+"""Trailing stops of one instrument on one price: a new extreme moves all that it draws in one step."""
 NEVER_ABOVE: Final = 1 << 62
 """A price that is never reached from below; no price is below 1, so that 0 is never reached from above."""
 
@@ -36,21 +39,29 @@ def trailing_price(side: Side, price: int, offset: int) -> int:
 class PriceWatch:
     """`price` is the last one seen, 0 before the first. `up` and `down` are queues by trigger price, keys ascending
     from the price that is reached first. `due` are queues whose price was reached and that have not entered, with
-    `due_count` orders. `trails` are trailing stops by order id; they wait in `up` or `down` as well.
+    `due_count` orders. `trails` are trailing stops by order id; they wait in `up` or `down` as well, and stand in
+    `rising` (those that sell) or `falling` by the extreme that they were drawn to, keys ascending from the one that is
+    passed first: a price asks one key of each whether it draws any, and touches those alone that it moves. `moves`
+    counts those since the start, for the difference over a step alone: it is no state.
     """
 
-    __slots__ = ("down", "due", "due_count", "high", "instrument", "low", "price", "trails", "up")
+    __slots__ = (
+        "down", "due", "due_count", "falling", "high", "instrument", "low", "moves", "price", "rising", "trails", "up",
+    )  # fmt: skip
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self.due: deque[dict[int, Order]] = deque()
         self.due_count = 0
         self.price = 0
+        self.moves = 0
         self.low = 0
         self.high = NEVER_ABOVE
         self.up: SortedDict[int, dict[int, Order]] = SortedDict()
         self.down: SortedDict[int, dict[int, Order]] = SortedDict()
         self.trails: dict[int, Order] = {}
+        self.rising: SortedDict[int, dict[int, Order]] = SortedDict()
+        self.falling: SortedDict[int, dict[int, Order]] = SortedDict()
 
     def is_passed(self, order: "Order") -> bool:
         """Tell whether an order's trigger price is reached by the last price seen."""
@@ -67,15 +78,11 @@ class PriceWatch:
         extra = order.extra
         assert extra is not None, "an order with a trigger has terms"
         assert extra.group is None, f"order {order.order_id} waits once"
-        stop_price = extra.terms.stop_price
-        queues, key = (self.up, stop_price) if is_upward(order.side, order.ord_type) else (self.down, -stop_price)
-        group = queues.get(key)
-        if group is None:
-            group = queues[key] = {}
-        group[order.order_id] = order
-        extra.group = group
+        queues, key = self._place_of(order, extra.terms)
+        extra.group = _put(queues, key, order)
         if extra.terms.peg == "trail":
             self.trails[order.order_id] = order
+            _put(*self._extreme_of(order, extra.terms), order)
         self.renew()
 
     def remove(self, order: "Order") -> None:
@@ -86,42 +93,73 @@ class PriceWatch:
         group, extra.group = extra.group, None
         del group[order.order_id]
         was_trailing = self.trails.pop(order.order_id, None) is not None
-        stop_price = extra.terms.stop_price
-        queues, key = (self.up, stop_price) if is_upward(order.side, order.ord_type) else (self.down, -stop_price)
+        if was_trailing:
+            self._forget_extreme(order)
+        queues, key = self._place_of(order, extra.terms)
         if queues.get(key) is not group:
             self.due_count -= 1
-        elif not group:
+            return
+        if not group:
             del queues[key]
-            self.renew()
-        elif was_trailing:
+        if was_trailing or not group:
             self.renew()
 
     def renew(self) -> None:
         """Draw `low` and `high` from what waits: a trigger price, or a new extreme that a trailing stop follows."""
-        up, down = self.up, self.down
+        up, down, rising, falling = self.up, self.down, self.rising, self.falling
         self.high = up.keys()[0] if up else NEVER_ABOVE
         self.low = -down.keys()[0] if down else 0
-        for order in self.trails.values():
-            terms = order.terms
-            assert terms is not None, "a trailing stop has terms"
-            if order.side == BUY:
-                self.low = max(self.low, terms.stop_price - terms.offset - 1)
-            else:
-                self.high = min(self.high, terms.stop_price + terms.offset + 1)
+        if rising:
+            self.high = min(self.high, rising.keys()[0] + 1)
+        if falling:
+            self.low = max(self.low, -falling.keys()[0] - 1)
+
+    def _place_of(self, order: "Order", terms: "Terms") -> "tuple[Queues, int]":
+        """Return where an order with these terms waits."""
+        if is_upward(order.side, order.ord_type):
+            return self.up, terms.stop_price
+        return self.down, -terms.stop_price
+
+    def _extreme_of(self, order: "Order", terms: "Terms") -> "tuple[Queues, int]":
+        """Return where a trailing stop stands by the price beyond which it moves."""
+        if order.side == BUY:
+            return self.falling, terms.offset - terms.stop_price
+        return self.rising, terms.offset + terms.stop_price
+
+    def _forget_extreme(self, order: "Order") -> None:
+        terms = order.terms
+        assert terms is not None, "a trailing stop has terms"
+        extremes, key = self._extreme_of(order, terms)
+        del extremes[key][order.order_id]
+        if not extremes[key]:
+            del extremes[key]
 
     def reach(self, price: int) -> None:
         """Make due the queues whose trigger price is reached, nearest first. Trailing stops do not move."""
-        before = len(self.due)
+        if not self._pop_reached(price):
+            return
+        self.renew()
+
+    def _pop_reached(self, price: int) -> bool:
+        is_any = False
         for queues, key in ((self.up, price), (self.down, -price)):
             while queues and queues.keys()[0] <= key:
                 group = queues.popitem(0)[1]
                 self.due.append(group)
                 self.due_count += len(group)
-        if len(self.due) == before:
-            return
-        if self.trails:
-            self.trails = {key: order for key, order in self.trails.items() if self._still_waits(order)}
-        self.renew()
+                self._stop_trailing(group)
+                is_any = True
+        return is_any
+
+    def _stop_trailing(self, group: "dict[int, Order]") -> None:
+        """Let the trailing stops of a queue that is due follow no more; looks at the shorter of the two lists."""
+        trails = self.trails
+        if len(group) <= len(trails):
+            found = [order_id for order_id in group if order_id in trails]
+        else:
+            found = [order_id for order_id in trails if order_id in group]
+        for order_id in found:
+            self._forget_extreme(trails.pop(order_id))
 
     def next_due(self) -> "Order":
         """Return the triggered order that enters next; there is one."""
@@ -129,31 +167,50 @@ class PriceWatch:
             self.due.popleft()
         return next(iter(self.due[0].values()))
 
-    def _still_waits(self, order: "Order") -> bool:
-        extra = order.extra
-        assert extra is not None, "a trailing stop has terms"
-        stop_price = extra.terms.stop_price
-        queues, key = (self.up, stop_price) if is_upward(order.side, order.ord_type) else (self.down, -stop_price)
-        return queues.get(key) is extra.group
-
     def follow(self, price: int) -> None:
         """Move the trailing stops that a new extreme draws after it, in order of their ids. At most TRAILS_MAX."""
-        for order_id in sorted(self.trails):
-            order = self.trails[order_id]
-            extra = order.extra
-            assert extra is not None, "a trailing stop has terms"
-            terms = extra.terms
-            wanted = trailing_price(order.side, price, terms.offset)
-            if (wanted < terms.stop_price) if order.side == BUY else (wanted > terms.stop_price):
-                self.remove(order)
-                extra.terms = msgspec.structs.replace(terms, stop_price=wanted)
-                self.add(order)
+        drawn: dict[int, Order] = {}
+        for extremes, key in ((self.rising, price), (self.falling, -price)):
+            while extremes and extremes.keys()[0] < key:
+                drawn.update(extremes.popitem(0)[1])
+        if not drawn:
+            return
+        self.moves += len(drawn)
+        for order_id in sorted(drawn):
+            self._move(drawn[order_id], price)
+        self.renew()
+
+    def _move(self, order: "Order", price: int) -> None:
+        """Let a trailing stop wait at its distance from a new extreme, last in its queue."""
+        extra = order.extra
+        assert extra is not None, "a trailing stop has terms"
+        group, terms = extra.group, extra.terms
+        assert group is not None, f"order {order.order_id} waits"
+        del group[order.order_id]
+        if not group:
+            queues, key = self._place_of(order, terms)
+            del queues[key]
+        extra.terms = terms = msgspec.structs.replace(terms, stop_price=trailing_price(order.side, price, terms.offset))
+        extra.group = _put(*self._place_of(order, terms), order)
+        _put(*self._extreme_of(order, terms), order)
 
     def check_invariants(self) -> None:
         """Assert that every queue has orders that know it, stand at their price, and are in nothing else."""
         low, high = self.low, self.high
         self.renew()
         assert (low, high) == (self.low, self.high), "the bounds are those of what waits"
+        trails = 0
+        for extremes in (self.rising, self.falling):
+            for key, group in extremes.items():
+                assert group, "no empty extreme stays"
+                for order_id, order in group.items():
+                    assert self.trails[order_id] is order, f"order {order_id} trails"
+                    assert order.terms is not None, "a trailing stop has terms"
+                    found, wanted = self._extreme_of(order, order.terms)
+                    assert found is extremes, f"order {order_id} follows its side's extremes"
+                    assert wanted == key, f"order {order_id} stands at its extreme"
+                    trails += 1
+        assert trails == len(self.trails), "trailing stops stand at their extremes"
         trails = 0
         for queues, sign in ((self.up, 1), (self.down, -1)):
             for key, group in queues.items():
@@ -169,3 +226,12 @@ class PriceWatch:
                     trails += extra.terms.peg == "trail"
         assert trails == len(self.trails), "trailing stops are listed"
         assert self.due_count == sum(len(group) for group in self.due), "orders that are due are counted"
+
+
+def _put(queues: "Queues", key: int, order: "Order") -> "dict[int, Order]":
+    """Put an order at the end of a queue, a new one where there is none; return the queue."""
+    group: dict[int, Order] | None = queues.get(key)
+    if group is None:
+        group = queues[key] = {}
+    group[order.order_id] = order
+    return group

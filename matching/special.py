@@ -388,8 +388,10 @@ class SpecialDesk:
             return pegs.reprice(self, book, out) + 1
         order = self._next_due()
         if order is not None:
-            self._trigger(order, self.desk.books[order.instrument_id], out)
-            return 1
+            book = self.desk.books[order.instrument_id]
+            moves = book.on_last.moves
+            self._trigger(order, book, out)
+            return 1 + book.on_last.moves - moves
         return self._expire_next(out) if self.expiring_ns and not is_auctioning else 0
 
     def renew(self) -> None:

@@ -92,7 +92,7 @@ class SpecialEntry:
         if command.ord_type == PEGGED and len(book.pegs) >= pegs.PEGS_MAX:
             return (
                 refusals.TOO_MANY_PEGS,
-                f"{book.instrument.symbol} has {pegs.PEGS_MAX} pegged orders, the most it may",
+                f"{book.instrument.symbol} has {pegs.PEGS_MAX} pegged orders, the most that may move in one step",
             )
         if terms.peg == "trail" and len(book.watch_of(terms).trails) >= TRAILS_MAX:
             text = f"{book.instrument.symbol} has {TRAILS_MAX} trailing stops, the most it may"

@@ -2,12 +2,13 @@
 
 import pytest
 
-from matching import refusals
+from matching import pegs, refusals
+from matching.book import Book, BookSide
 from matching.commands import NewOrder, SetTradingPhase
 from matching.events import Execution
 from matching.terms import Peg, Terms
 from matching.types import BUY, FILL_OR_KILL, PEGGED, SELL, Side
-from tests.matching.harness import MAKER, Harness, brief, buy, cancel, order, replace, sell
+from tests.matching.harness import MAKER, Harness, brief, buy, cancel, order, replace, sell, text_of
 
 
 def peg(cl_ord_id: str, side: Side, kind: Peg, *, offset: int = 0, cap: int = 0, qty: int = 5) -> NewOrder:
@@ -142,6 +143,22 @@ def test_immediate_pegs_and_more_than_the_bound_are_refused(book: Harness, monke
     events = book.apply(peg("q", BUY, "best"), peg("r", BUY, "best"))
     assert isinstance(events[1], Execution)
     assert events[1].code == refusals.TOO_MANY_PEGS
+    assert text_of(events[1:]) == "AAPL has 1 pegged orders, the most that may move in one step"
+
+
+def test_what_pegs_follow_is_looked_for_once_for_all(book: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    book.apply(*(peg(f"p{n}", BUY, "mid") for n in range(20)))
+    looks: list[Side] = []
+    unpegged_best = pegs._unpegged_best
+
+    def counted(side: BookSide, of: Book) -> int:
+        looks.append(side.side)
+        return unpegged_best(side, of)
+
+    monkeypatch.setattr(pegs, "_unpegged_best", counted)
+    moved = brief(book.apply(buy("better", 1, 9_960)))[1:]
+    assert [row[:2] for row in moved] == [(f"p{n}", "D") for n in range(20)]
+    assert looks == [BUY, SELL]
 
 
 def test_iceberg_on_a_peg_shows_its_display_after_a_move(book: Harness) -> None:

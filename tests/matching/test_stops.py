@@ -1,6 +1,7 @@
 """Orders that wait for a trigger: stops, stop-limits, market-if-touched and trailing stops; holds, order, cascades."""
 
-from typing import Any
+import random
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -15,6 +16,7 @@ from matching.commands import (
     SetTradingPhase,
 )
 from matching.events import CommandRefused, Event, Execution, MarkPriceSet, WorkLeft
+from matching.price_watch import PriceWatch
 from matching.terms import Terms
 from matching.types import (
     BUY,
@@ -40,6 +42,9 @@ from tests.matching.harness import (
     status,
     text_of,
 )
+
+Queues: TypeAlias = dict[tuple[Side, int], list[int]]
+"""Order ids by the side of their orders and their trigger price."""
 
 
 def stop(
@@ -168,6 +173,66 @@ def test_trailing_buy_follows_the_mark_down(special: Harness) -> None:
     assert brief(special.apply(SetMarkPrice(1, 9_980, "index")))[1] == ("tr", "L", "0", 1, 0)
 
 
+def test_new_extreme_draws_the_bounds_once_however_many_it_moves(
+    special: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_at(special, 10_000, "p")
+    special.apply(*(stop(f"tr{n}", SELL, 1, 0, peg="trail", offset=30 + n % 7) for n in range(20)))
+    renewals: list[int] = []
+    renew = PriceWatch.renew
+
+    def counted(watch: PriceWatch) -> None:
+        renewals.append(watch.price)
+        renew(watch)
+
+    monkeypatch.setattr(PriceWatch, "renew", counted)
+    watch = special.engine.desk.books[1].on_last
+    watch.follow(10_001)
+    watch.follow(10_001)
+    watch.follow(9_990)
+    assert len(renewals) == 1
+    assert (watch.low, watch.high) == (9_971, 10_002)
+    watch.check_invariants()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_trailing_stops_stand_where_moving_each_by_itself_puts_them(special: Harness, seed: int) -> None:
+    """The judge looks at every trailing stop at every price, and moves it by itself."""
+    draw = random.Random(seed)
+    sides: tuple[Side, ...] = (BUY, SELL)
+    known: dict[int, tuple[Side, int]] = {}
+    queues: Queues = {}
+    price = 10_000
+    print_at(special, price, "p")
+    for number in range(60):
+        side, offset = draw.choice(sides), draw.choice((0, 3, 5, 40))
+        trigger = price + draw.randint(2, 9) * (1 if side == BUY else -1)
+        more: dict[str, Any] = {"peg": "trail", "offset": offset} if offset else {}
+        (new,) = special.apply(stop(f"o{number}", side, 1, trigger, **more))
+        assert isinstance(new, Execution)
+        known[new.order_id] = (side, offset)
+        queues.setdefault((side, trigger), []).append(new.order_id)
+        price += draw.randint(-4, 4)
+        print_at(special, price, f"p{number}")
+        queues = {key: ids for key, ids in queues.items() if (key[1] > price if key[0] == BUY else key[1] < price)}
+        move_each(queues, known, price)
+        watch = special.engine.desk.books[1].on_last
+        found: Queues = {(BUY, key): list(group) for key, group in watch.up.items()}
+        found |= {(SELL, -key): list(group) for key, group in watch.down.items()}
+        assert found == {key: ids for key, ids in queues.items() if ids}
+
+
+def move_each(queues: Queues, known: dict[int, tuple[Side, int]], price: int) -> None:
+    """Move every trailing stop that a price draws to the end of the queue at its distance, in order of their ids."""
+    places = {order_id: key for key, ids in queues.items() for order_id in ids}
+    for order_id, (side, trigger) in sorted(places.items()):
+        offset = known[order_id][1]
+        wanted = price + offset if side == BUY else price - offset
+        if offset and (wanted < trigger if side == BUY else wanted > trigger):
+            queues[side, trigger].remove(order_id)
+            queues.setdefault((side, wanted), []).append(order_id)
+
+
 def test_cascade_runs_breadth_first(special: Harness) -> None:
     special.apply(stop("one", BUY, 1, 10_001), stop("two", BUY, 1, 10_001), stop("three", BUY, 1, 10_020))
     special.apply(sell("s1", 1, 10_020), sell("s2", 1, 10_030), sell("s3", 1, 10_040))
@@ -195,6 +260,27 @@ def test_cascade_is_bounded_and_blocks_its_instrument_until_it_is_done(
     assert not special.engine.has_work
     assert [row[0] for row in rows if row[1:2] == ("L",)] == ["st1", "st3", "st5"]
     assert brief(special.apply(buy("later", 1, 9_900)))[0][1] == "0"
+
+
+def test_trailing_stops_that_a_cascade_moves_count_in_its_steps(
+    special: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "ORDERS_PER_STEP_MAX", 5)
+    print_at(special, 10_000, "p")
+    special.apply(*(stop(f"tr{n}", SELL, 1, 0, peg="trail", offset=500) for n in range(4)))
+    special.apply(*(stop(f"st{n}", BUY, 1, 10_001) for n in range(3)))
+    special.apply(*(sell(f"s{n}", 1, 10_010 + n) for n in range(3)))
+    events = print_at(special, 10_001, "p2")
+    assert [row[0] for row in brief(events) if row[1:2] == ("L",)] == ["st0"]
+    assert events[-1] == WorkLeft(2)
+    for name, left in (("st1", [WorkLeft(1)]), ("st2", [])):
+        events = special.apply(ContinueWork())
+        assert [row[0] for row in brief(events) if row[1:2] == ("L",)] == [name]
+        assert [event for event in events if isinstance(event, WorkLeft)] == left
+    asked = special.apply(status("tr3"))[0]
+    assert isinstance(asked, Execution)
+    assert asked.terms is not None
+    assert asked.terms.stop_price == 9_512
 
 
 def test_replace_is_blocked_with_the_instrument(special: Harness, monkeypatch: pytest.MonkeyPatch) -> None:

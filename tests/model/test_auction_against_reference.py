@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from matching.auction import Clearing, clear
+from matching.auction import Block, Clearing, clear
 from tests.model.reference_auction import Offer, auction_price
 
 OFFERS = st.lists(st.tuples(st.integers(1, 14), st.integers(1, 6)), max_size=12)
@@ -14,12 +14,23 @@ def levels(offers: list[Offer], *, best_first: int) -> list[Offer]:
     return sorted(offers, key=lambda offer: offer[0] * best_first)
 
 
-@given(bids=OFFERS, asks=OFFERS, reference=st.integers(0, 16))
-@example(bids=[(10, 5)], asks=[(10, 5)], reference=3)
-@example(bids=[(10, 5), (9, 5)], asks=[(9, 5), (10, 5)], reference=9)
-@example(bids=[(12, 8)], asks=[(5, 3), (7, 2)], reference=6)
-def test_price_is_the_one_that_trying_every_price_finds(bids: list[Offer], asks: list[Offer], reference: int) -> None:
-    found = clear(levels(bids, best_first=-1), levels(asks, best_first=1), reference=reference)
+def blocks(offers: list[Offer], *, best_first: int, length: int) -> list[Block]:
+    """Return the same cut into blocks."""
+    ordered = levels(offers, best_first=best_first)
+    parts = [ordered[at : at + length] for at in range(0, len(ordered), length)]
+    return [([price * best_first for price, _ in part], [qty for _, qty in part]) for part in parts]
+
+
+@given(bids=OFFERS, asks=OFFERS, reference=st.integers(0, 16), length=st.integers(1, 13))
+@example(bids=[(10, 5)], asks=[(10, 5)], reference=3, length=1)
+@example(bids=[(10, 5), (9, 5)], asks=[(9, 5), (10, 5)], reference=9, length=1)
+@example(bids=[(12, 8)], asks=[(5, 3), (7, 2)], reference=6, length=1)
+@example(bids=[(12, 8), (11, 2), (3, 1)], asks=[(5, 3), (7, 5), (8, 2)], reference=6, length=1)
+def test_price_is_the_one_that_trying_every_price_finds(
+    bids: list[Offer], asks: list[Offer], reference: int, length: int
+) -> None:
+    buys, sells = blocks(bids, best_first=-1, length=length), blocks(asks, best_first=1, length=length)
+    found = clear(buys, sells, reference=reference)
     expected = auction_price(bids, asks, reference)
     assert found == (None if expected is None else Clearing(*expected))
 
@@ -27,7 +38,8 @@ def test_price_is_the_one_that_trying_every_price_finds(bids: list[Offer], asks:
 @given(bids=OFFERS, asks=OFFERS, reference=st.integers(0, 16))
 def test_what_an_auction_leaves_cannot_be_crossed(bids: list[Offer], asks: list[Offer], reference: int) -> None:
     """Executed best price first, the rest of both sides has no buy at or above a sell."""
-    found = clear(levels(bids, best_first=-1), levels(asks, best_first=1), reference=reference)
+    buys, sells = blocks(bids, best_first=-1, length=2), blocks(asks, best_first=1, length=2)
+    found = clear(buys, sells, reference=reference)
     qty = 0 if found is None else found.qty
     bids_left = after(levels(bids, best_first=-1), qty)
     asks_left = after(levels(asks, best_first=1), qty)
