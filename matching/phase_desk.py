@@ -45,10 +45,10 @@ class PhaseDesk:
         if uncrosses(instrument.phase, command.phase) and not instrument.is_uncrossed:
             return self._begin_auction(instrument, command)
         self._enter(instrument, command.phase, command.reason, command.until_ns, out)
-        waiting = self.desk.books[instrument.instrument_id].at_close
+        waiting = self.desk.books[instrument.instrument_id].waiting_for_close()
         if command.phase != CLOSING_AUCTION or not waiting:
             return None
-        return Work(kind="join closing auction", target_id=instrument.instrument_id, text="", order_ids=list(waiting))
+        return Work(kind="join closing auction", target_id=instrument.instrument_id, text="", order_ids=waiting)
 
     def _phase_fault(self, instrument: Instrument | None, command: SetTradingPhase) -> str:
         """Return why an instrument cannot go to a phase, or nothing."""
