@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from matching.commands import SetTradingPhase
+from matching.commands import ContinueWork, SetTradingPhase
+from matching.terms import Terms
 from matching.types import AT_THE_CLOSE, TradingPhase
-from tests.matching.harness import MAKER, Harness, brief, buy, replace, sell
+from tests.matching.harness import MAKER, Harness, RestartingHarness, brief, buy, replace, sell
 
 AT_CLOSE: dict[str, Any] = {"time_in_force": AT_THE_CLOSE}
 
@@ -29,3 +30,20 @@ def test_order_at_the_close_keeps_its_place_with_less(special: Harness) -> None:
     special.apply(replace("a2", "a", 9, 10_000, side="2", session_id=MAKER, **AT_CLOSE))
     joined = special.finish(phase("closing auction"))
     assert [row[0] for row in brief(joined) if len(row) > 1] == ["a2", "b", "c"]
+
+
+def test_restart_in_an_auction_ends_linked_orders_behind_it() -> None:
+    """An order of a link is filled in the auction; what follows from it waits for the end, restarted or not."""
+    steady, restarting = Harness(), RestartingHarness()
+    commands = (
+        buy("x", 3, 9_900, terms=Terms(link_id="k")),
+        buy("y", 3, 9_901, terms=Terms(link_id="k")),
+        phase("volatility halt"),
+        sell("s", 3, 9_900),
+        phase("continuous"),
+        *(ContinueWork(),) * 4,
+    )
+    for command in commands:
+        assert steady.apply(command) == restarting.apply(command), command
+    assert not steady.engine.has_work
+    assert steady.book() == ([], []), "the link has ended"
