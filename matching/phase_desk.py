@@ -6,20 +6,22 @@ the steps.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from heapq import merge
 from itertools import islice
+from operator import itemgetter
 
 from matching import auction_links
 from matching import work as bounds
 from matching.auction import Clearing, PriceLevel, clear
-from matching.book import Book, BookSide, Level
+from matching.book import KEY_MAX, Book, BookSide, Level
 from matching.commands import DelistInstrument, SetTradingPhase, TellIndicativePrice
 from matching.desk import OrderDesk
 from matching.events import AuctionEnded, CommandRefused, Event, Execution, IndicativePrice, TradingPhaseSet
 from matching.instrument import Auction, Instrument
 from matching.order import Order
-from matching.order_states import AFTER_FILL, AFTER_PARTIAL_FILL
+from matching.order_states import AFTER_FILL, AFTER_PARTIAL_FILL, AFTER_RESTATE
 from matching.phases import CLOSING_AUCTION, DELISTED, TABLE, expires_at_end, follows, uncrosses
-from matching.types import EXEC_TRADE, MARKET, TradingPhase
+from matching.types import BUY, EXEC_RESTATED, EXEC_TRADE, MARKET, TradingPhase
 from matching.work import RESTATED_OTHER, Work
 
 
@@ -123,7 +125,8 @@ class PhaseDesk:
             order = self.desk.orders[order_id]
             assert order.level is not None, "what stands aside rests"
             less[order.level] = less.get(order.level, 0) + order.leaves_qty
-        return clear(_price_levels(book.bids, less), _price_levels(book.asks, less), reference=reference)
+        bids, asks = (_price_levels(side, less, _front_key(side, instrument)) for side in (book.bids, book.asks))
+        return clear(bids, asks, reference=reference)
 
     # -- a gateway's copy ---------------------------------------------------------------------------------------------
 
@@ -156,13 +159,15 @@ class PhaseDesk:
     def _in_the_way(self, instrument: Instrument) -> list[int]:
         """Return the orders to look at before the price is determined, none where nothing would trade: resting
         reduce-only orders, as at one price for all nobody can say which of them would still reduce, and one of each
-        link that has still to be cut to what it may trade.
+        link that has still to be cut to what it may trade, and market orders behind a limit order.
         """
         special, instrument_id = self.desk.special, instrument.instrument_id
         reducing = special.reducing.values()
         found = {key for orders in reducing for key, each in orders.items() if each.instrument_id == instrument_id}
         touched = auction_links.touched(special.links, instrument_id)
         found.update(link.orders()[0].order_id for link in touched)
+        book = self.desk.books[instrument_id]
+        found.update(each.order_id for side in (book.bids, book.asks) for each in _behind(side, instrument))
         return sorted(found) if found and self.clearing(instrument) is not None else []
 
     def _determine(self, instrument: Instrument, auction: Auction, work: Work) -> None:
@@ -223,13 +228,34 @@ class PhaseDesk:
         for order_id in work.next_step():
             order = self.desk.orders[order_id]
             link = None if order.extra is None else order.extra.link
-            if order.level is not None and order.terms is not None and order.terms.reduce_only:
+            if order.level is not None and order.ord_type == MARKET:
+                self._bring_forward(order, out)
+            elif order.level is not None and order.terms is not None and order.terms.reduce_only:
                 text = "a reduce-only order takes no part in an auction"
                 self.desk.cancel_unsolicited(order, text, out, restatement=RESTATED_OTHER)
             if link is not None:
                 self.desk.special.links.shrink(link, out)
         if not work.left():
             self._determine(instrument, auction, work)
+
+    def _bring_forward(self, order: Order, out: list[Event]) -> None:
+        """Let a market order go before limit orders again; one that cannot pay for that stays where it is."""
+        desk, book = self.desk, self.desk.books[order.instrument_id]
+        side, leaves = book.side_of(order), order.leaves_qty
+        price = _front_key(side, book.instrument) * side.sign
+        if price * side.sign >= order.price * side.sign:
+            return
+        amount, held = desk.risk.balance_of(order.account_id, book.instrument.currency)
+        if (price - order.price) * leaves * book.instrument.tick_lot_value > amount - held:
+            return
+        book.withdraw(order)
+        desk.special.release(order)
+        order.price = price
+        desk.special.hold(order)
+        order.status = AFTER_RESTATE[order.status]
+        desk.say(order, EXEC_RESTATED, out, text="goes before limit orders", restatement=RESTATED_OTHER)
+        order.priority = desk.last_exec_id
+        book.place(order)
 
     def _end_auction(self, book: Book, instrument: Instrument, auction: Auction, out: list[Event]) -> None:
         ended, instrument.auction, instrument.is_uncrossed = instrument.phase, None, True
@@ -331,12 +357,28 @@ def _drop_ended(*sides: list[Order]) -> None:
             orders.pop()
 
 
-def _price_levels(side: BookSide, less: Mapping[Level, int]) -> Iterator[PriceLevel]:
-    """Return what a side offers at each price, hidden quantities counted in, and `less` what stands aside."""
-    for level in side.all_levels():
+def _front_key(side: BookSide, instrument: Instrument) -> int:
+    """Return the key at which market orders go first: that of the best limit order, within the price band."""
+    edge = instrument.band_high if side.side == BUY else instrument.band_low
+    return KEY_MAX if side.best is None else max(side.best.key, edge * side.sign)
+
+
+def _behind(side: BookSide, instrument: Instrument) -> list[Order]:
+    """Return the market orders that a limit order would go before, because the price band has moved; best first."""
+    front = _front_key(side, instrument)
+    return [order for order in side.market_orders() if order.price * side.sign > front]
+
+
+def _price_levels(side: BookSide, less: Mapping[Level, int], front_key: int) -> Iterator[PriceLevel]:
+    """Return what a side offers at each price, hidden quantities counted in, and `less` what stands aside; market
+    orders at `front_key` at least.
+    """
+    limits = ((level.key, level) for level in side.levels.values())
+    markets = ((min(level.key, front_key), level) for level in side.market_levels.values())
+    for key, level in merge(markets, limits, key=itemgetter(0)) if side.market_levels else limits:
         qty = level.qty + level.hidden_qty - less.get(level, 0)
         if qty:
-            yield level.price, qty
+            yield key * side.sign, qty
 
 
 def _expiring(book: Book, phase: TradingPhase) -> list[int]:
