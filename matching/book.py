@@ -267,6 +267,12 @@ class Book:
             self.renew()
         self.side_of(order).remove(order)
 
+    def waiting_for_close(self) -> list[int]:
+        """Return the ids of the orders that wait for the closing auction, oldest first, as a queue has them: an order
+        keeps its place by its priority, whatever the order is in which it was put here.
+        """
+        return [order.order_id for order in sorted(self.at_close.values(), key=attrgetter("priority"))]
+
     def watch_of(self, terms: Terms) -> PriceWatch:
         """Return the watch over the price that these terms are about."""
         return self.on_mark if terms.trigger == "mark" else self.on_last

@@ -69,16 +69,6 @@ class Links:
         """Get to know a link; all its orders are of one instrument."""
         self.known.setdefault(instrument_id, {})[link] = None
 
-    def not_for_auction(self, instrument_id: int) -> list[int]:
-        """Return the resting legs of an instrument that would trade in its auction besides another leg of their link,
-        as nothing could be taken away once the price is determined; of each link the first leg takes part.
-        """
-        found: list[int] = []
-        for link in self.known.get(instrument_id, ()):
-            resting = [leg.order_id for leg in link.legs if leg.level is not None]
-            found += resting[1:]
-        return found
-
     def touch(self, extra: Extra) -> None:
         """An order with a link has traded: its legs may have to change."""
         if extra.link is not None:

@@ -141,6 +141,9 @@ class Risk(Protocol):
     def position_of(self, exposure: int) -> int:
         """Return the position of an exposure in lots, below 0 for a short one."""
 
+    def balance_of(self, account_id: int, asset: str) -> tuple[int, int]:
+        """Return amount and held part of an asset of an account."""
+
     def dump(self) -> bytes:
         """Return the complete state, the same bytes for the same state."""
 

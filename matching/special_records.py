@@ -121,7 +121,7 @@ def load_special(desk: "OrderDesk", record: SpecialRecord) -> None:
         if order.ord_type == PEGGED:
             desk.books[order.instrument_id].pegs[order_id] = order
         special.expiries.add(order)
-        if waiting and order.time_in_force == AT_THE_CLOSE:
+        if waiting and not for_entry and order.time_in_force == AT_THE_CLOSE:
             desk.books[order.instrument_id].at_close[order_id] = order
     _load_links(desk, record)
     for instrument_id, is_mark, groups in record.due:
@@ -143,7 +143,7 @@ def load_special(desk: "OrderDesk", record: SpecialRecord) -> None:
 
 
 def load_stirred(desk: "OrderDesk", record: SpecialRecord) -> None:
-    """Put down which books' pegs are to move, once all orders rest again."""
+    """Put down which books' pegs are to move, once all orders rest again and all work is there."""
     desk.special.stirred = {each: desk.books[each] for each in record.stirred}
     desk.special.renew()
 

@@ -146,6 +146,8 @@ def load(engine: "Engine", data: bytes) -> None:
         _load_definitions(engine, record)
         _load_orders(engine, record.orders, record.special or SpecialRecord())
         _load_rest(engine, record)
+        # Last, as what may go on depends on all the rest: an auction lets nothing else end orders.
+        load_stirred(engine.desk, record.special or SpecialRecord())
 
 
 class _NoCollection:
@@ -362,7 +364,6 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
             desk.special.rest(order, book)
     for book in desk.books.values():
         book.renew_stops()
-    load_stirred(desk, special)
 
 
 def _load_rest(engine: "Engine", record: EngineRecord) -> None:

@@ -294,7 +294,7 @@ def describe(event: Event) -> tuple[str, str]:
 def cash(shard: ShardSide) -> int:
     """Return what the account has on a shard."""
     risk = shard.engine.risk
-    amount: int = risk.balance_of(1, "USD")[0]  # type: ignore[attr-defined]  # the risk engine's own
+    amount: int = risk.balance_of(1, "USD")[0]
     return amount
 
 

@@ -20,6 +20,7 @@ from matching.engine import Engine
 from matching.events import CancelRejected, Event, Execution, WorkLeft
 from matching.types import BUY, DAY, LIMIT, SELL, Side, TimeInForce
 from risk.engine import RiskEngine
+from tests.matching.standing import standing
 
 AAPL: Final = DefineInstrument(1, "AAPL", "spot", "USD", 1_000_000, 100_000_000, 10_000, 10_000, 1_000)
 """Tick 0.01, lot 1, reference 100.00, band 10 %: 90.00 to 110.00; a lot at a tick is 0.01 USD."""
@@ -113,11 +114,12 @@ class RestartingHarness(Harness):
                 ], "depth folded from events is the book's"
 
     def _restart(self) -> None:
-        data = self.engine.snapshot()
+        data, before = self.engine.snapshot(), standing(self.engine)
         self.risk = RiskEngine()
         self.engine = Engine(self.risk)
         self.engine.load(data)
         assert self.engine.snapshot() == data, "a loaded engine has the state of the one before"
+        assert standing(self.engine) == before, "everything stands in the same order"
         self.engine.check_invariants()
 
 

@@ -10,6 +10,7 @@ from matching.commands import (
     ContinueWork,
     DelistInstrument,
     EndTradingDay,
+    SetReferencePrice,
     SetTradingPhase,
     TellIndicativePrice,
 )
@@ -314,3 +315,20 @@ def test_delisting_cancels_open_orders_in_steps_and_refuses_new_ones(exchange: H
     assert isinstance(exchange.apply(DelistInstrument(1, "ops", ""))[0], CommandRefused)
     assert exchange.engine.depth(2, 0)[0] == [(9_000, 1, 1)]
     assert ACC2 == 2
+
+
+def test_market_orders_go_first_when_the_price_band_has_moved(special: Harness) -> None:
+    """They were held for the edge of before: 110.00."""
+    market = buy("m", 10, 0, ord_type=MARKET)
+    special.apply(SetTradingPhase(1, "volatility halt", "ops", ""), market, SetReferencePrice(1, 10_500, "ops"))
+    special.apply(buy("limit", 10, 11_200, session_id=3, account_id=3), sell("s", 10, 11_100))
+    (told,) = special.apply(TellIndicativePrice(1))
+    events = special.finish(SetTradingPhase(1, "continuous", "ops", ""))
+    assert [row[:5] for row in brief(events) if len(row) > 1] == [
+        ("m", "D", "0", 10, 0),
+        ("m", "F", "2", 0, 10),
+        ("s", "F", "2", 0, 10),
+    ]
+    (ended,) = (event for event in events if isinstance(event, AuctionEnded))
+    assert isinstance(told, IndicativePrice)
+    assert (told.price, told.qty, told.surplus) == (ended.price, ended.qty, ended.surplus) == (11_100, 10, 10)

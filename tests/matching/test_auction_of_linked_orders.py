@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from matching.commands import NewOrderList, SetTradingPhase
-from matching.events import Event
+import pytest
+
+from matching import work
+from matching.commands import NewOrderList, SetTradingPhase, TellIndicativePrice
+from matching.events import Event, IndicativePrice
 from matching.terms import Terms
 from matching.types import STOP, TradingPhase
 from tests.matching.harness import Harness, brief, buy, sell
@@ -22,12 +25,12 @@ def orders_of(events: list[Event]) -> list[tuple[Any, ...]]:
     return [row[:5] for row in brief(events) if len(row) > 1]
 
 
-def test_second_leg_takes_no_part_and_the_link_ends_with_the_auction(special: Harness) -> None:
+def test_worse_leg_takes_no_part_and_the_link_ends_with_the_auction(special: Harness) -> None:
     legs = sell("near", 10, 10_100, **OWN), sell("far", 10, 10_150, **OWN)
     special.apply(NewOrderList(1, 1, 7, "L1", "oco", legs), phase("volatility halt"))
     special.apply(buy("b", 20, 10_200, **OTHER))
     events = orders_of(special.finish(phase("continuous")))
-    assert events == [("far", "4", "4", 0, 0), ("b", "F", "1", 10, 10), ("near", "F", "2", 0, 10)]
+    assert events == [("b", "F", "1", 10, 10), ("near", "F", "2", 0, 10), ("far", "4", "4", 0, 0)]
     assert special.book() == ([(10_200, 10, 1)], [])
 
 
@@ -41,3 +44,55 @@ def test_legs_of_an_entry_are_sized_when_its_auction_is_over(special: Harness) -
     assert sized == [("tp", "D", "0", 6, 0), ("sl", "D", "0", 6, 0)]
     assert events.index(sized[0]) > max(index for index, row in enumerate(events) if row[1] == "F")
     assert special.book() == ([(10_000, 4, 1)], [(10_100, 6, 1)])
+
+
+@pytest.mark.parametrize("steps", [1, 500])
+@pytest.mark.parametrize("near_first", [True, False])
+def test_link_stays_as_it_is_where_its_auction_does_not_reach_it(
+    special: Harness, monkeypatch: pytest.MonkeyPatch, steps: int, near_first: bool
+) -> None:
+    monkeypatch.setattr(work, "ORDERS_PER_STEP_MAX", steps)
+    near, far = sell("near", 10, 10_100, **OWN), sell("far", 10, 10_150, **OWN)
+    legs = (near, far) if near_first else (far, near)
+    special.apply(NewOrderList(1, 1, 7, "L1", "oco", legs), phase("volatility halt"))
+    assert orders_of(special.finish(phase("continuous"))) == [], "nothing traded"
+    special.apply(phase("volatility halt"), buy("b", 5, 10_000, **OTHER), sell("s", 5, 10_000))
+    assert {row[0] for row in orders_of(special.finish(phase("continuous")))} == {"b", "s"}, "it traded below them"
+    assert special.book() == ([], [(10_100, 10, 1), (10_150, 10, 1)])
+    special.finish(buy("c", 10, 10_100, **OTHER))
+    assert special.book() == ([], []), "they are linked as before"
+
+
+@pytest.mark.parametrize("steps", [1, 2, 500])
+def test_worse_leg_is_cut_behind_the_auction_to_what_is_left(
+    special: Harness, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    monkeypatch.setattr(work, "ORDERS_PER_STEP_MAX", steps)
+    legs = sell("far", 10, 10_150, **OWN), sell("near", 10, 10_100, **OWN)
+    special.apply(NewOrderList(1, 1, 7, "L1", "oco", legs), phase("volatility halt"))
+    special.apply(buy("b", 4, 10_200, **OTHER))
+    events = orders_of(special.finish(phase("continuous")))
+    assert events == [("b", "F", "2", 0, 4), ("near", "F", "1", 6, 4), ("far", "D", "0", 6, 0)]
+    assert special.book() == ([], [(10_100, 6, 1), (10_150, 6, 1)])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 500])
+def test_book_is_not_crossed_behind_an_auction_that_only_the_better_leg_took_part_in(
+    special: Harness, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """The worse leg stands before a plain order of its price, which trades without it, and could trade itself."""
+    monkeypatch.setattr(work, "ORDERS_PER_STEP_MAX", steps)
+    special.apply(phase("volatility halt"))
+    special.apply(NewOrderList(1, 1, 7, "L1", "oco", (sell("far", 10, 10_150, **OWN), sell("near", 10, 10_100, **OWN))))
+    special.apply(sell("plain", 5, 10_150), buy("b", 30, 10_200, **OTHER))
+    events = orders_of(special.finish(phase("continuous")))
+    assert [row[:2] for row in events] == [("b", "F"), ("near", "F"), ("b", "F"), ("plain", "F"), ("far", "4")]
+    assert special.book() == ([(10_200, 15, 1)], [])
+
+
+def test_indicative_price_counts_one_leg_of_a_link(special: Harness) -> None:
+    special.apply(phase("volatility halt"))
+    special.apply(NewOrderList(1, 1, 7, "L1", "oco", (sell("far", 10, 10_150, **OWN), sell("near", 10, 10_100, **OWN))))
+    (told,) = special.apply(buy("b", 20, 10_200, **OTHER), TellIndicativePrice(1))[-1:]
+    assert isinstance(told, IndicativePrice)
+    assert (told.qty, told.surplus) == (10, 10)

@@ -9,7 +9,7 @@ from matching import work
 from matching.engine import Engine
 from matching.events import AuctionEnded, Event, Execution, TradingPhaseSet
 from risk.engine import RiskEngine
-from tests.matching.test_special_flow import check_depth, check_self_match, stream
+from tests.matching.test_special_flow import check_depth, check_self_match, restart_after_each, stream
 from tests.model.phase_flow import PhaseFlow
 
 
@@ -68,18 +68,6 @@ def test_random_flow_over_phases(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [60, 61])
+@pytest.mark.parametrize("seed", range(60, 65))
 def test_restarted_engine_says_the_same_over_phases(seed: int) -> None:
-    commands = list(stream(PhaseFlow(random.Random(seed)), 500))
-    steady, restarted = Engine(RiskEngine()), Engine(RiskEngine())
-    for number, (time_ns, command) in enumerate(commands):
-        one: list[Event] = []
-        other: list[Event] = []
-        steady.apply(number + 1, time_ns, command, one)
-        restarted.apply(number + 1, time_ns, command, other)
-        assert one == other, command
-        if number % 7 == 0:
-            data = restarted.snapshot()
-            assert data == steady.snapshot()
-            restarted = Engine(RiskEngine())
-            restarted.load(data)
+    restart_after_each(list(stream(PhaseFlow(random.Random(seed), share=0.6, pairs=True), 400)))

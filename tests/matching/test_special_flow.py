@@ -13,6 +13,7 @@ from matching.commands import Command
 from matching.engine import Engine
 from matching.events import Event, Execution
 from risk.engine import RiskEngine
+from tests.matching.standing import standing
 from tests.model.flow import definitions
 from tests.model.special_flow import SpecialFlow
 
@@ -35,6 +36,23 @@ def check_depth(engine: Engine, views: dict[int, DepthView]) -> None:
         bids, asks = engine.depth(instrument_id, 0)
         assert view.top(BID, 0) == {-price: (qty, count) for price, qty, count in bids}
         assert view.top(OFFER, 0) == {price: (qty, count) for price, qty, count in asks}
+
+
+def restart_after_each(commands: list[tuple[int, Command]]) -> None:
+    """An engine that is restarted from its snapshot after each command says what one says that goes on."""
+    steady, restarted = Engine(RiskEngine()), Engine(RiskEngine())
+    for number, (time_ns, command) in enumerate(commands):
+        one: list[Event] = []
+        other: list[Event] = []
+        steady.apply(number + 1, time_ns, command, one)
+        restarted.apply(number + 1, time_ns, command, other)
+        assert one == other, command
+        data = restarted.snapshot()
+        assert data == steady.snapshot()
+        restarted = Engine(RiskEngine())
+        restarted.load(data)
+        assert standing(restarted) == standing(steady), command
+        assert restarted.has_work == steady.has_work, command
 
 
 def check_self_match(engine: Engine, events: list[Event]) -> None:
@@ -81,16 +99,4 @@ def test_random_flow_with_terms(seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [50, 51])
 def test_restarted_engine_says_the_same_with_terms(seed: int) -> None:
-    commands = list(stream(SpecialFlow(random.Random(seed)), 500))
-    steady, restarted = Engine(RiskEngine()), Engine(RiskEngine())
-    for number, (time_ns, command) in enumerate(commands):
-        one: list[Event] = []
-        other: list[Event] = []
-        steady.apply(number + 1, time_ns, command, one)
-        restarted.apply(number + 1, time_ns, command, other)
-        assert one == other, command
-        if number % 7 == 0:
-            data = restarted.snapshot()
-            assert data == steady.snapshot()
-            restarted = Engine(RiskEngine())
-            restarted.load(data)
+    restart_after_each(list(stream(SpecialFlow(random.Random(seed)), 400)))
