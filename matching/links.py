@@ -4,10 +4,15 @@ A link knows open orders only. What its legs may still trade together is what it
 the quantity they came with) less what they have filled themselves. A leg whose entry has not filled waits and holds
 nothing; so does a leg with a trigger, because another leg holds for both. What ends one leg ends the others: its last
 fill, its trigger, its cancel, its expiry; and with a leg the rest of its entry, which nothing would close any more.
+
+What has been filled never loses both exits because one of them cannot enter: a leg that is refused when its entry fills
+ends alone, one that the trading phase refuses waits for the next phase, and one that was filled short of what is left,
+as it could not grow, leaves the rest to the others.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from matching import refusals
 from matching.events import Event
 from matching.order import Extra, Order
 from matching.order_states import AFTER_RESTATE
@@ -19,9 +24,13 @@ if TYPE_CHECKING:
     from matching.special import SpecialDesk
 
 
+REFUSED_BY_PHASE: Final = (refusals.TRADING_PHASE, refusals.AUCTION_EXECUTES)
+"""Refusals that end with the trading phase: a leg waits for the next one."""
+
+
 class Link:
     """`qty` is what the legs may trade where no entry is open, `done` what closed legs have filled of it, `is_broken`
-    that a leg has ended.
+    that a leg has ended and the others with it.
     """
 
     __slots__ = ("done", "entry", "is_broken", "legs", "qty")
@@ -49,7 +58,8 @@ class Link:
         else:
             self.legs.remove(order)
             self.done += order.cum_qty
-            self.is_broken = True
+            is_short = order.cum_qty == order.qty and self.left() > 0 and bool(self.legs)
+            self.is_broken = self.is_broken or not is_short
 
 
 class Links:
@@ -118,6 +128,12 @@ class Links:
             elif order is not link.entry and not _extra(order).for_entry and order.leaves_qty > link.left() > 0:
                 self.special.cut(order, link.left(), "resized with the orders that it is linked to", out)
 
+    def resume(self, instrument_id: int) -> None:
+        """Orders are taken again: legs that could not enter meanwhile are tried again."""
+        for link in self.known.get(instrument_id, ()):
+            if link.left() > 0 and any(_extra(leg).for_entry for leg in link.legs):
+                self.touched[link] = None
+
     def before_trigger(self, order: Order, out: list[Event]) -> bool:
         """End everything that is linked to a leg that is triggered, and cut it; False: it has ended itself. An entry
         that is triggered leaves its legs as they are.
@@ -142,6 +158,15 @@ class Links:
         if order.is_open():
             self.special.desk.cancel_unsolicited(order, text, out, restatement=RESTATED_OTHER)
 
+    def _give_up(self, leg: Order, extra: Extra, text: str, out: list[Event]) -> None:
+        """End a leg that cannot enter, and nothing else for it: what the entry has filled keeps its other exit."""
+        link = extra.link
+        assert link is not None, "a leg that waits for its entry is linked"
+        extra.link = None
+        link.legs.remove(leg)
+        self._drop_empty(link, leg.instrument_id)
+        self._end(leg, text, out)
+
     def _grow(self, leg: Order, extra: Extra, leaves: int, out: list[Event]) -> None:
         """Give a leg the size of what its entry has filled, and let it enter if it has waited for that."""
         special, risk = self.special, self.special.desk.risk
@@ -155,8 +180,8 @@ class Links:
                 session_id, leg.exposure, leg.side, leg.price, qty, 0, leaves, leg.price, prior
             )
             if refusal is not None:
-                if extra.for_entry:
-                    self._end(leg, f"refused when its entry was filled: {refusal[1]}", out)
+                if extra.for_entry and refusal[0] not in REFUSED_BY_PHASE:
+                    self._give_up(leg, extra, f"refused when its entry was filled: {refusal[1]}", out)
                 return
         special.take_out(leg, book)
         special.release(leg)

@@ -329,6 +329,7 @@ class SpecialDesk:
     def resume(self, book: Book) -> None:
         """Continuous trading begins again: prices that came meanwhile trigger now, and pegs follow."""
         book.renew()
+        self.links.resume(book.instrument.instrument_id)
         for watch in (book.on_last, book.on_mark):
             if watch.price and book.instrument.is_matching:
                 self.sweep(watch, watch.price, watch.price)

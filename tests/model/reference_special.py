@@ -358,7 +358,8 @@ class ReferenceSpecial(ReferenceExchange):
             else:
                 link.legs.remove(order.order_id)
                 link.done += order.cum_qty
-                link.broken = True
+                if not (order.status == "2" and link.legs and self.left(link) > 0):
+                    link.broken = True
             if order.link not in self.touched:
                 self.touched.append(order.link)
             order.link = 0
@@ -510,7 +511,9 @@ class ReferenceSpecial(ReferenceExchange):
             wanted = SpecialOrder(**{**leg.__dict__, "qty": leg.cum_qty + leaves})
             reason = self.risk.check(wanted, leg if leg.holds else None, would_take=False)
             if reason is not None:
-                if leg.waits == "entry":
+                if leg.waits == "entry" and not (reason == 2 and self.risk.accepting):
+                    self.links[leg.link - 1].legs.remove(leg.order_id)
+                    leg.link = 0
                     self.end(leg, "4", exec_restatement_reason=99)
                 return
             leg.holds = True
@@ -578,6 +581,11 @@ class ReferenceSpecial(ReferenceExchange):
 
     def on_SetTradingPhase(self, command: c.SetTradingPhase) -> None:  # noqa: N802  # named after the command
         super().on_SetTradingPhase(command)
+        for number, link in enumerate(self.links, start=1):
+            waiting = [self.by_id(each) for each in link.legs if self.by_id(each).waits == "entry"]
+            if any(each.instrument_id == command.instrument_id for each in waiting) and self.left(link) > 0:
+                if number not in self.touched:
+                    self.touched.append(number)
         if self.risk.phases.get(command.instrument_id) == "continuous":
             for prices, trigger in ((self.last, "last"), (self.mark, "mark")):
                 if prices.get(command.instrument_id):
