@@ -1,6 +1,5 @@
 """Lists of linked orders, and brackets asked for by the terms of an entry: taken as a whole, or refused as a whole."""
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +11,7 @@ from matching.events import Event
 from matching.links import Link
 from matching.order import Order
 from matching.refusals import Refusal
-from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES
+from matching.term_checks import TRIGGERED_TYPES, exits_fault, prices_of
 from matching.terms import PLAIN, Terms
 from matching.types import (
     BUY,
@@ -191,7 +190,8 @@ class OrderLists:
                 return refusals.LIST_NOT_EXPRESSIBLE, f"leg {leg.cl_ord_id} has the wrong Side(54)"
         if orders[0].ord_type == PEGGED:
             return refusals.LIST_NOT_EXPRESSIBLE, "a pegged order is in no list"
-        return _bracket_fault(orders[0], legs) if kind == "bracket" else None
+        book = self.desk.books[orders[0].instrument_id]
+        return None if kind == "oco" else _bracket_fault(orders[0], legs, book, kind)
 
     def _fault(self, order: NewOrder, book: Book, *, is_leg: bool, kind: str, time_ns: int) -> Refusal | None:
         """Return what is wrong with one order; a leg that holds nothing yet needs no money yet."""
@@ -318,15 +318,21 @@ def _without_bracket(terms: Terms) -> Terms:
     return msgspec.structs.replace(terms, take_profit=0, stop_loss=0, link_id="")
 
 
-def _bracket_fault(entry: NewOrder, legs: tuple[NewOrder, ...]) -> Refusal | None:
-    """Refuse legs that do not lie on either side of their entry: the profit ahead of it, the stop behind."""
-    profit = next((each.price for each in legs if each.ord_type == LIMIT), 0)
-    loss = next((each.terms.stop_price for each in legs if each.ord_type != LIMIT and each.terms is not None), 0)
-    if not profit or not loss:
+def _bracket_fault(entry: NewOrder, legs: tuple[NewOrder, ...], book: Book, kind: str) -> Refusal | None:
+    """Refuse exits on the wrong side of their entry; one at the market has the last price, or the reference."""
+    if kind == "bracket" and [each.ord_type == LIMIT for each in legs].count(True) != 1:
         return refusals.LIST_NOT_EXPRESSIBLE, "a bracket has one limit leg and one leg with a trigger"
-    sign = 1 if entry.side == BUY else -1
-    bounds = [loss, profit] if entry.ord_type in TAKING_TYPES else [loss, entry.price, profit]
-    if any(sign * low >= sign * high for low, high in pairwise(bounds)):
-        text = f"take-profit {profit} and stop-loss {loss} (in ticks) do not lie on either side of the entry"
-        return refusals.BRACKET_ON_WRONG_SIDE, text
-    return None
+    market = book.on_last.price or book.instrument.reference_price
+    prices = prices_of(entry.ord_type, entry.price, entry.terms or PLAIN) or ([market] if market else [])
+    return exits_fault(entry.side, prices, [(each.ord_type, each.price, each.terms or PLAIN) for each in legs])
+
+
+def moved_fault(order: Order, price: int, terms: Terms) -> Refusal | None:
+    """Refuse a replace that moves an open entry beyond one of its legs, or a leg beyond its open entry."""
+    link = None if order.extra is None else order.extra.link
+    if link is None or link.entry is None:
+        return None
+    new = {order: (price, terms)}
+    at = {each: new.get(each, (each.price, each.terms or PLAIN)) for each in link.orders()}
+    prices = prices_of(link.entry.ord_type, *at[link.entry])
+    return exits_fault(link.entry.side, prices, [(each.ord_type, *at[each]) for each in link.legs])

@@ -14,6 +14,7 @@ from matching.book import Book
 from matching.commands import ReplaceOrder
 from matching.events import Event
 from matching.order import Extra, Order
+from matching.order_lists import moved_fault
 from matching.order_states import AFTER_REPLACE
 from matching.price_watch import trailing_price
 from matching.refusals import Refusal
@@ -64,6 +65,7 @@ class SpecialReplace:
             post_only=command.post_only,
             time_ns=time_ns,
         )
+        fault = fault or moved_fault(order, command.price, terms)
         if fault is not None:
             return fault
         if book.has_due:

@@ -458,13 +458,10 @@ class ReferenceSpecial(ReferenceExchange):
     def bracket_fault(self, entry: c.NewOrder, legs: list[c.NewOrder], terms: Terms, comp_id: str) -> int | None:
         if any(self.is_used(comp_id, leg.cl_ord_id) for leg in legs):
             return 6
-        if len(legs) == 2:
-            lowest, highest = terms.stop_loss, terms.take_profit
-            if entry.side == "2":
-                lowest, highest = highest, lowest
-            inside = entry.ord_type in TAKING or lowest < entry.price < highest
-            if not (lowest < highest and inside):
-                return 11
+        market = self.last.get(entry.instrument_id, 0) or self.risk.references[entry.instrument_id]
+        prices = self.entry_prices(entry.ord_type, entry.price, entry.terms) or [market]
+        if self.is_wrong_side(entry.side, prices, terms.take_profit, terms.stop_loss):
+            return 11
         reason = self.entry_fault(entry, self.order_of(entry))
         if reason is not None:
             return reason
@@ -480,6 +477,30 @@ class ReferenceSpecial(ReferenceExchange):
             if reason is not None:
                 return reason
         return None
+
+    def entry_prices(self, ord_type: str, price: int, terms: Terms | None) -> list[int]:
+        stop_price = terms.stop_price if terms is not None else 0
+        found = {"2": [price], "3": [stop_price], "J": [stop_price], "4": [price, stop_price]}.get(ord_type, [])
+        return [each for each in found if each]
+
+    def is_wrong_side(self, side: str, prices: list[int], profit: int, loss: int) -> bool:
+        """Whether an exit (0: none) is not on its side of all entry prices and of the other exit."""
+        above, below = (profit, loss) if side == "1" else (loss, profit)
+        wrong = [price for price in prices if (above and above <= price) or (below and below >= price)]
+        return bool(wrong) or bool(above and below and above <= below)
+
+    def is_moved_beyond(self, order: Any, price: int, terms: Terms) -> bool:
+        link = self.links[order.link - 1] if order.link else None
+        if link is None or not link.entry:
+            return False
+        entry = self.by_id(link.entry)
+        at = {each: (self.by_id(each).price, self.by_id(each).terms) for each in (link.entry, *link.legs)}
+        at[order.order_id] = (price, terms)
+        exits = {self.by_id(each).ord_type: each for each in link.legs}
+        profit = at[exits["2"]][0] if "2" in exits else 0
+        loss = at[exits["3"]][1].stop_price if "3" in exits else 0
+        prices = self.entry_prices(entry.ord_type, *at[link.entry])
+        return self.is_wrong_side(entry.side, prices, profit, loss)
 
     def left(self, link: ReferenceLink) -> int:
         qty = self.by_id(link.entry).cum_qty if link.entry else link.qty
@@ -653,6 +674,8 @@ class ReferenceSpecial(ReferenceExchange):
         changes = {"price": price, "qty": command.qty, "terms": terms, "time_in_force": command.time_in_force}
         new = SpecialOrder(**{**order.__dict__, **changes})
         if self.terms_fault(new, terms, post_only=command.post_only) is not None:
+            return 99
+        if self.is_moved_beyond(order, command.price, terms):
             return 99
         if self.is_blocked(command.session_id, order.account_id):
             return 99
