@@ -2,8 +2,10 @@
 
 A link knows open orders only. What its legs may still trade together is what its entry has filled (without an entry:
 the quantity they came with) less what they have filled themselves. A leg whose entry has not filled waits and holds
-nothing; so does a leg with a trigger, because another leg holds for both. What ends one leg ends the others: its last
-fill, its trigger, its cancel, its expiry; and with a leg the rest of its entry, which nothing would close any more.
+nothing; so does a leg with a trigger as long as another leg holds for both. One that is alone holds as any stop does,
+or waits without where that is refused: its trigger asks again. Every leg counts as an open order. What ends one leg
+ends the others: its last fill, its trigger, its cancel, its expiry; and with a leg the rest of its entry, which nothing
+would close any more.
 
 What has been filled never loses both exits because one of them cannot enter: a leg that is refused when its entry fills
 ends alone, one that the trading phase refuses waits for the next phase, and one that was filled short of what is left,
@@ -171,15 +173,17 @@ class Links:
         """Give a leg the size of what its entry has filled, and let it enter if it has waited for that."""
         special, risk = self.special, self.special.desk.risk
         book = special.desk.books[leg.instrument_id]
-        holds = leg.ord_type not in TRIGGERED_TYPES
+        has_trigger = leg.ord_type in TRIGGERED_TYPES
         prior = leg.leaves_qty if extra.is_held else 0
+        holds = not (has_trigger and _is_held_by_another(leg, extra))
         if holds:
             qty = leg.cum_qty + leaves
             session_id = leg.session.session_id
             refusal = risk.check_replace(
                 session_id, leg.exposure, leg.side, leg.price, qty, 0, leaves, leg.price, prior
             )
-            if refusal is not None:
+            holds = refusal is None
+            if refusal is not None and not has_trigger:
                 if extra.for_entry and refusal[0] not in REFUSED_BY_PHASE:
                     self._give_up(leg, extra, f"refused when its entry was filled: {refusal[1]}", out)
                 return
@@ -187,15 +191,24 @@ class Links:
         special.release(leg)
         leg.qty, leg.leaves_qty = leg.cum_qty + leaves, leaves
         extra.for_entry = False
-        extra.waiting = not holds
-        if holds:
-            special.hold(leg)
+        extra.waiting = has_trigger
+        extra.is_held = holds
+        special.hold(leg)
         special.hide(leg)
         leg.status = AFTER_RESTATE[leg.status]
         text = "resized with the fills of its entry"
         special.desk.say(leg, EXEC_RESTATED, out, text=text, restatement=RESTATED_OTHER)
         leg.priority = special.desk.last_exec_id
         special.go_on(leg, book, out)
+
+
+def _is_held_by_another(leg: Order, extra: Extra) -> bool:
+    """Tell whether another leg holds, or will when it enters, what a leg with a trigger may need."""
+    link = extra.link
+    assert link is not None, "a leg is linked"
+    return any(
+        other is not leg and (other.ord_type not in TRIGGERED_TYPES or _extra(other).is_held) for other in link.legs
+    )
 
 
 def _extra(order: Order) -> Extra:

@@ -9,7 +9,7 @@ from matching.book import Book
 from matching.commands import NewOrder, NewOrderList
 from matching.events import Event
 from matching.links import Link
-from matching.order import Order
+from matching.order import Extra, Order
 from matching.refusals import Refusal
 from matching.term_checks import TRIGGERED_TYPES, exits_fault, prices_of
 from matching.terms import PLAIN, Terms
@@ -25,6 +25,7 @@ from matching.types import (
     PEGGED,
     SELL,
     STOP,
+    Side,
 )
 
 if TYPE_CHECKING:
@@ -132,14 +133,21 @@ class OrderLists:
         self.special.run(out)
 
     def _linked_fault(self, command: NewOrder, other: Order | None, book: Book, time_ns: int) -> Refusal | None:
-        """Return what is wrong with an order; the first of a pair holds nothing while it waits for a trigger."""
-        if other is None or other.ord_type not in TRIGGERED_TYPES or other.extra is None or not other.extra.waiting:
-            return self._fault(command, book, is_leg=other is not None, kind="oco", time_ns=time_ns)
-        self.special.release(other)
-        fault = self._fault(command, book, is_leg=True, kind="oco", time_ns=time_ns)
+        """Return what is wrong with an order; a limit order holds for a first one that waits for a trigger."""
+        holds = other is None or command.ord_type not in TRIGGERED_TYPES
+        gives_up = holds and other is not None and other.ord_type in TRIGGERED_TYPES
+        if other is None or other.extra is None or not (gives_up and other.extra.waiting):
+            return self._fault(command, book, for_entry=False, holds=holds, time_ns=time_ns)
+        self._set_held(other, other.extra, is_held=False)
+        fault = self._fault(command, book, for_entry=False, holds=holds, time_ns=time_ns)
         if fault is not None:
-            self.special.hold(other)
+            self._set_held(other, other.extra, is_held=True)
         return fault
+
+    def _set_held(self, order: Order, extra: Extra, *, is_held: bool) -> None:
+        self.special.release(order)
+        extra.is_held = is_held
+        self.special.hold(order)
 
     # -- what may be wrong --------------------------------------------------------------------------------------------
 
@@ -176,7 +184,19 @@ class OrderLists:
         shape = self._shape_fault(orders, legs, kind)
         if shape is not None:
             return [shape, *[None] * (len(orders) - 1)]
-        return [self._fault(each, book, is_leg=each in legs, kind=kind, time_ns=time_ns) for each in orders]
+        exposure, risk = self.desk.exposure_of(book, orders[0].account_id), self.desk.risk
+        faults: list[Refusal | None] = []
+        taken: list[tuple[int, Side, int, int]] = []
+        for number, (each, holds) in enumerate(zip(orders, _holding(orders, kind), strict=True)):
+            is_waiting = kind != "oco" and number > 0
+            faults.append(self._fault(each, book, for_entry=is_waiting, holds=holds, time_ns=time_ns))
+            if faults[-1] is None:
+                # Held until all are checked, as they need it together.
+                taken.append((exposure, each.side, self.special.entry.price_of(each, book), each.qty if holds else 0))
+                risk.reserve(*taken[-1])
+        for each_taken in taken:
+            risk.release(*each_taken)
+        return faults
 
     def _shape_fault(self, orders: tuple[NewOrder, ...], legs: tuple[NewOrder, ...], kind: str) -> Refusal | None:
         for leg in legs:
@@ -193,24 +213,17 @@ class OrderLists:
         book = self.desk.books[orders[0].instrument_id]
         return None if kind == "oco" else _bracket_fault(orders[0], legs, book, kind)
 
-    def _fault(self, order: NewOrder, book: Book, *, is_leg: bool, kind: str, time_ns: int) -> Refusal | None:
-        """Return what is wrong with one order; a leg that holds nothing yet needs no money yet."""
-        entry, risk = self.special.entry, self.desk.risk
+    def _fault(self, order: NewOrder, book: Book, *, for_entry: bool, holds: bool, time_ns: int) -> Refusal | None:
+        """Return what is wrong with one order."""
+        entry = self.special.entry
         exposure = self.desk.exposure_of(book, order.account_id)
         price = entry.price_of(order, book)
-        waits = is_leg and (kind != "oco" or order.ord_type in TRIGGERED_TYPES)
         checked = order
-        if waits and order.terms is not None:
+        if for_entry and order.terms is not None:
             # Its position comes with its entry's fills.
             checked = msgspec.structs.replace(order, terms=msgspec.structs.replace(order.terms, reduce_only=False))
         fault = entry.terms_refusal(checked, book, exposure, time_ns) or entry.phase_refusal(order, book)
-        if fault is not None:
-            return fault
-        if not waits:
-            return entry.refusal_of(order, book, exposure, price)
-        if book.has_due:
-            return self.special.blocked_by_triggers(book)
-        return risk.check_replace(order.session_id, exposure, order.side, price, order.qty, 0, 0, price, 0)
+        return fault or entry.refusal_of(order, book, exposure, price, holds=holds)
 
     def _refuse(self, command: NewOrderList, faults: list[Refusal | None], first: Refusal, out: list[Event]) -> None:
         """Refuse every order of a list, each with its own fault or with the list's; new ClOrdIDs are used."""
@@ -235,9 +248,8 @@ class OrderLists:
         link = Link(None, [], orders[0].qty)
         self.special.links.add(link, orders[0].instrument_id)
         accepted = []
-        for number, command in enumerate(orders):
+        for number, (command, holds) in enumerate(zip(orders, _holding(orders, kind), strict=True)):
             is_entry = number == 0 and kind != "oco"
-            holds = is_entry or (kind == "oco" and command.ord_type not in TRIGGERED_TYPES)
             if command.terms is None:
                 command = msgspec.structs.replace(command, terms=PLAIN)
             elif command.terms.link_id:
@@ -302,6 +314,12 @@ def legs_of(command: NewOrder, terms: Terms) -> list[NewOrder]:
             )
         )
     return legs
+
+
+def _holding(orders: tuple[NewOrder, ...], kind: str) -> list[bool]:
+    """Tell which orders hold when they are accepted: an entry; of an OCO its limit orders, or the first stop."""
+    rests = [each.ord_type not in TRIGGERED_TYPES for each in orders]
+    return rests if kind == "oco" and any(rests) else [True, *[False] * (len(orders) - 1)]
 
 
 def _pair_fault(command: NewOrder, other: Order) -> Refusal | None:

@@ -170,7 +170,6 @@ class SpecialReplace:
             and terms == (order.terms or PLAIN)
         )
         prior_price, prior_shown = _shown_before(order)
-        is_held = order.extra is None or order.extra.is_held
         self.special.release(order)
         if keeps_place:
             self.special.reduce(order, order.leaves_qty - leaves)
@@ -181,8 +180,7 @@ class SpecialReplace:
         self.special.expiries.discard(order)
         order.session.member.used[command.cl_ord_id] = order
         order.price, order.qty, order.leaves_qty = price, command.qty, leaves
-        if is_held:
-            self.special.hold(order)
+        self.special.hold(order)
         order.time_in_force = command.time_in_force
         order.status = AFTER_REPLACE[order.status]
         if keeps_place:

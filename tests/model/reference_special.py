@@ -409,7 +409,7 @@ class ReferenceSpecial(ReferenceExchange):
         if order.ord_type in TAKING:
             price = min(price, high) if order.side == "1" else max(price, low)
         wanted = SpecialOrder(**{**order.__dict__, "price": price})
-        reason = self.risk.check(wanted, order if order.holds else None, would_take=False)
+        reason = self.risk.check(wanted, order if order.holds else None, would_take=False, is_open=True)
         if reason is not None:
             self.end(order, "4", exec_restatement_reason=99)
             return
@@ -465,14 +465,14 @@ class ReferenceSpecial(ReferenceExchange):
         reason = self.entry_fault(entry, self.order_of(entry))
         if reason is not None:
             return reason
-        for leg in legs:
+        for before, leg in enumerate(legs, start=1):
             order = self.order_of(leg)
             assert leg.terms is not None
             reason = self.terms_fault(order, leg.terms, post_only=False)
             if reason is None:
                 # Nothing of it is open yet, so that it needs no money and no room under the position's limit.
                 reason = self.risk.check(
-                    SpecialOrder(**{**order.__dict__, "cum_qty": order.qty}), None, would_take=False
+                    SpecialOrder(**{**order.__dict__, "cum_qty": order.qty}), None, would_take=False, before=before
                 )
             if reason is not None:
                 return reason
@@ -528,16 +528,17 @@ class ReferenceSpecial(ReferenceExchange):
                     self.cut(order, self.left(link))
 
     def grow(self, leg: Any, leaves: int) -> None:
-        if leg.ord_type not in TRIGGERED:
+        others = [self.by_id(each) for each in self.links[leg.link - 1].legs if each != leg.order_id]
+        if leg.ord_type not in TRIGGERED or not any(each.ord_type == "2" or each.holds for each in others):
             wanted = SpecialOrder(**{**leg.__dict__, "qty": leg.cum_qty + leaves})
-            reason = self.risk.check(wanted, leg if leg.holds else None, would_take=False)
-            if reason is not None:
+            reason = self.risk.check(wanted, leg if leg.holds else None, would_take=False, is_open=True)
+            if reason is not None and leg.ord_type not in TRIGGERED:
                 if leg.waits == "entry" and not (reason == 2 and self.risk.accepting):
                     self.links[leg.link - 1].legs.remove(leg.order_id)
                     leg.link = 0
                     self.end(leg, "4", exec_restatement_reason=99)
                 return
-            leg.holds = True
+            leg.holds = reason is None
         leg.qty = leg.cum_qty + leaves
         leg.waits = "trigger" if leg.ord_type in TRIGGERED else ""
         self.show(leg)
@@ -683,7 +684,9 @@ class ReferenceSpecial(ReferenceExchange):
         takes = command.post_only and any(each is not order for each in self.candidates(new))
         if not order.holds:
             new.cum_qty = new.qty
-        return None if self.risk.check(new, order if order.holds else None, would_take=takes) is None else 99
+        return (
+            None if self.risk.check(new, order if order.holds else None, would_take=takes, is_open=True) is None else 99
+        )
 
     def merged(self, command: c.ReplaceOrder, order: Any) -> Terms:
         """The terms after a replace: what may change as the request says, the rest as the order has it."""
