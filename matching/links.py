@@ -53,6 +53,10 @@ class Link:
         """Return its open orders, the entry first."""
         return [*self.legs] if self.entry is None else [self.entry, *self.legs]
 
+    def is_over(self) -> bool:
+        """Tell whether its orders have to end."""
+        return self.is_broken or (self.entry is None and self.left() <= 0)
+
     def forget(self, order: Order) -> None:
         """Take out an order that has closed."""
         if order is self.entry:
@@ -123,7 +127,7 @@ class Links:
 
     def shrink(self, link: Link, out: list[Event]) -> None:
         """Cancel what has to end and cut legs to what is left; nothing is entered, so that a match may call it."""
-        is_over = link.is_broken or (link.entry is None and link.left() <= 0)
+        is_over = link.is_over()
         for order in link.orders():
             if is_over:
                 self._end(order, "an order that it is linked to has ended", out)
