@@ -7,9 +7,9 @@ or waits without where that is refused: its trigger asks again. Every leg counts
 ends the others: its last fill, its trigger, its cancel, its expiry; and with a leg the rest of its entry, which nothing
 would close any more.
 
-What has been filled never loses both exits because one of them cannot enter: a leg that is refused when its entry fills
-ends alone, one that the trading phase refuses waits for the next phase, and one that was filled short of what is left,
-as it could not grow, leaves the rest to the others.
+What has been filled never loses both exits because one of them cannot enter: a leg that is refused when its entry
+fills or when it is triggered ends alone, one that the trading phase refuses waits for the next phase, and one that was
+filled short of what is left, as it could not grow, leaves the rest to the others.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -18,8 +18,9 @@ from matching import refusals
 from matching.events import Event
 from matching.order import Extra, Order
 from matching.order_states import AFTER_RESTATE
-from matching.term_checks import TRIGGERED_TYPES
-from matching.types import EXEC_RESTATED
+from matching.refusals import Refusal
+from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES
+from matching.types import BUY, EXEC_RESTATED
 from matching.work import RESTATED_OTHER
 
 if TYPE_CHECKING:
@@ -151,6 +152,10 @@ class Links:
         if not order.is_open():
             return False
         left = link.left()
+        refusal = self._refusal_at_trigger(order, link, min(left, order.leaves_qty))
+        if refusal is not None:
+            self._give_up(order, _extra(order), f"refused when it was triggered: {refusal[1]}", out)
+            return False
         link.legs.remove(order)
         _extra(order).link = None
         for other in link.orders():
@@ -159,6 +164,25 @@ class Links:
         if left < order.leaves_qty:
             self.special.cut(order, left, "resized with the orders that it is linked to", out)
         return order.is_open()
+
+    def _refusal_at_trigger(self, order: Order, link: Link, leaves: int) -> Refusal | None:
+        """Return why a leg may not enter, even with what all orders of its link hold; without another one it is not
+        asked here.
+        """
+        if len(link.orders()) == 1:
+            return None
+        special, price = self.special, order.price
+        if order.ord_type in TAKING_TYPES:
+            instrument = special.desk.books[order.instrument_id].instrument
+            price = min(price, instrument.band_high) if order.side == BUY else max(price, instrument.band_low)
+        for each in link.orders():
+            special.release(each)
+        refusal = special.desk.risk.check_replace(
+            order.session.session_id, order.exposure, order.side, price, order.qty, 0, leaves, price, 0
+        )
+        for each in link.orders():
+            special.hold(each)
+        return refusal
 
     def _end(self, order: Order, text: str, out: list[Event]) -> None:
         if order.is_open():

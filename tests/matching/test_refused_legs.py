@@ -71,3 +71,12 @@ def test_a_take_profit_waits_for_a_phase_that_takes_orders(special: Harness) -> 
 def test_cancel_of_a_leg_still_ends_the_others(special: Harness, name: str) -> None:
     special.apply(buy("e", 10, 10_000, terms=BRACKET), sell("s1", 3, 10_000), cancel("c", name, "2"))
     assert open_orders(special) == {}
+
+
+def test_a_stop_loss_that_is_refused_when_it_is_triggered_leaves_the_take_profit(special: Harness) -> None:
+    special.apply(buy("e", 10, 10_000, terms=BRACKET), sell("s1", 10, 10_000), SetPermission(1, 1, "buy"))
+    special.apply(sell("ps", 1, 9_500))
+    events = special.apply(buy("pb", 1, 9_500, session_id=3, account_id=3))
+    assert "refused when it was triggered" in text_of([each for each in events if is_of("e-SL", each)])
+    assert open_orders(special) == {"e-TP": 10}
+    assert special.risk.balance_of(1, "AAPL")[1] == 10

@@ -555,6 +555,12 @@ class ReferenceSpecial(ReferenceExchange):
         if not order.leaves:
             return False
         left = self.left(link)
+        others = [self.by_id(each) for each in (link.entry, *link.legs) if each and each != order.order_id]
+        if others and self.is_refused_alone(order, others, min(left, order.leaves)):
+            link.legs.remove(order.order_id)
+            order.link = 0
+            self.end(order, "4", exec_restatement_reason=99)
+            return False
         link.legs.remove(order.order_id)
         order.link = 0
         for order_id in [each for each in (link.entry, *link.legs) if each]:
@@ -563,6 +569,21 @@ class ReferenceSpecial(ReferenceExchange):
         if left < order.leaves:
             self.cut(order, left)
         return bool(order.leaves)
+
+    def is_refused_alone(self, order: Any, others: list[Any], leaves: int) -> bool:
+        """Whether a triggered leg is refused although nothing that it is linked to holds anything."""
+        low, high = self.risk.band(order.instrument_id)
+        price = order.price
+        if order.ord_type in TAKING:
+            price = min(price, high) if order.side == "1" else max(price, low)
+        wanted = SpecialOrder(**{**order.__dict__, "price": price, "cum_qty": order.qty - leaves})
+        held = [each.holds for each in (order, *others)]
+        for each in (order, *others):
+            each.holds = False
+        reason = self.risk.check(wanted, None, would_take=False, is_open=True)
+        for each, holds in zip((order, *others), held, strict=True):
+            each.holds = holds
+        return reason is not None
 
     # -- what follows -------------------------------------------------------------------------------------------------
 
