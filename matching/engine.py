@@ -287,8 +287,9 @@ class Engine:
     def open_orders(self) -> Iterator[OpenOrder]:
         """Yield what every open order is to the risk engine."""
         for order in self.desk.orders.values():
-            if order.is_open() and (order.extra is None or order.extra.is_held):
-                yield order.account_id, order.instrument_id, order.side, order.price, order.leaves_qty
+            if order.is_open():
+                held = order.leaves_qty if order.extra is None or order.extra.is_held else 0
+                yield order.account_id, order.instrument_id, order.side, order.price, held
 
     def check_invariants(self) -> None:
         """Assert all that must hold between two commands. Slow: for tests, recovery and operators."""

@@ -2,26 +2,38 @@
 
 A link knows open orders only. What its legs may still trade together is what its entry has filled (without an entry:
 the quantity they came with) less what they have filled themselves. A leg whose entry has not filled waits and holds
-nothing; so does a leg with a trigger, because another leg holds for both. What ends one leg ends the others: its last
-fill, its trigger, its cancel, its expiry; and with a leg the rest of its entry, which nothing would close any more.
+nothing; so does a leg with a trigger as long as another leg holds for both. One that is alone holds as any stop does,
+or waits without where that is refused: its trigger asks again. Every leg counts as an open order. What ends one leg
+ends the others: its last fill, its trigger, its cancel, its expiry; and with a leg the rest of its entry, which nothing
+would close any more.
+
+What has been filled never loses both exits because one of them cannot enter: a leg that is refused when its entry
+fills or when it is triggered ends alone, one that the trading phase refuses waits for the next phase, and one that was
+filled short of what is left, as it could not grow, leaves the rest to the others.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from matching import refusals
 from matching.events import Event
 from matching.order import Extra, Order
 from matching.order_states import AFTER_RESTATE
-from matching.term_checks import TRIGGERED_TYPES
-from matching.types import EXEC_RESTATED
+from matching.refusals import Refusal
+from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES
+from matching.types import BUY, EXEC_RESTATED
 from matching.work import RESTATED_OTHER
 
 if TYPE_CHECKING:
     from matching.special import SpecialDesk
 
 
+REFUSED_BY_PHASE: Final = (refusals.TRADING_PHASE, refusals.AUCTION_EXECUTES)
+"""Refusals that end with the trading phase: a leg waits for the next one."""
+
+
 class Link:
     """`qty` is what the legs may trade where no entry is open, `done` what closed legs have filled of it, `is_broken`
-    that a leg has ended.
+    that a leg has ended and the others with it.
     """
 
     __slots__ = ("done", "entry", "is_broken", "legs", "qty")
@@ -42,6 +54,10 @@ class Link:
         """Return its open orders, the entry first."""
         return [*self.legs] if self.entry is None else [self.entry, *self.legs]
 
+    def is_over(self) -> bool:
+        """Tell whether its orders have to end."""
+        return self.is_broken or (self.entry is None and self.left() <= 0)
+
     def forget(self, order: Order) -> None:
         """Take out an order that has closed."""
         if order is self.entry:
@@ -49,7 +65,8 @@ class Link:
         else:
             self.legs.remove(order)
             self.done += order.cum_qty
-            self.is_broken = True
+            is_short = order.cum_qty == order.qty and self.left() > 0 and bool(self.legs)
+            self.is_broken = self.is_broken or not is_short
 
 
 class Links:
@@ -101,12 +118,18 @@ class Links:
 
     def shrink(self, link: Link, out: list[Event]) -> None:
         """Cancel what has to end and cut legs to what is left; nothing is entered, so that a match may call it."""
-        is_over = link.is_broken or (link.entry is None and link.left() <= 0)
+        is_over = link.is_over()
         for order in link.orders():
             if is_over:
                 self._end(order, "an order that it is linked to has ended", out)
             elif order is not link.entry and not _extra(order).for_entry and order.leaves_qty > link.left() > 0:
                 self.special.cut(order, link.left(), "resized with the orders that it is linked to", out)
+
+    def resume(self, instrument_id: int) -> None:
+        """Orders are taken again: legs that could not enter meanwhile are tried again."""
+        for link in self.known.get(instrument_id, ()):
+            if link.left() > 0 and any(_extra(leg).for_entry for leg in link.legs):
+                self.touched[link] = None
 
     def before_trigger(self, order: Order, out: list[Event]) -> bool:
         """End everything that is linked to a leg that is triggered, and cut it; False: it has ended itself. An entry
@@ -119,6 +142,10 @@ class Links:
         if not order.is_open():
             return False
         left = link.left()
+        refusal = self._refusal_at_trigger(order, link, min(left, order.leaves_qty))
+        if refusal is not None:
+            self._give_up(order, _extra(order), f"refused when it was triggered: {refusal[1]}", out)
+            return False
         link.legs.remove(order)
         _extra(order).link = None
         for other in link.orders():
@@ -128,39 +155,78 @@ class Links:
             self.special.cut(order, left, "resized with the orders that it is linked to", out)
         return order.is_open()
 
+    def _refusal_at_trigger(self, order: Order, link: Link, leaves: int) -> Refusal | None:
+        """Return why a leg may not enter, even with what all orders of its link hold; without another one it is not
+        asked here.
+        """
+        if len(link.orders()) == 1:
+            return None
+        special, price = self.special, order.price
+        if order.ord_type in TAKING_TYPES:
+            instrument = special.desk.books[order.instrument_id].instrument
+            price = min(price, instrument.band_high) if order.side == BUY else max(price, instrument.band_low)
+        for each in link.orders():
+            special.release(each)
+        refusal = special.desk.risk.check_replace(
+            order.session.session_id, order.exposure, order.side, price, order.qty, 0, leaves, price, 0
+        )
+        for each in link.orders():
+            special.hold(each)
+        return refusal
+
     def _end(self, order: Order, text: str, out: list[Event]) -> None:
         if order.is_open():
             self.special.desk.cancel_unsolicited(order, text, out, restatement=RESTATED_OTHER)
+
+    def _give_up(self, leg: Order, extra: Extra, text: str, out: list[Event]) -> None:
+        """End a leg that cannot enter, and nothing else for it: what the entry has filled keeps its other exit."""
+        link = extra.link
+        assert link is not None, "a leg that waits for its entry is linked"
+        extra.link = None
+        link.legs.remove(leg)
+        self._drop_empty(link, leg.instrument_id)
+        self._end(leg, text, out)
 
     def _grow(self, leg: Order, extra: Extra, leaves: int, out: list[Event]) -> None:
         """Give a leg the size of what its entry has filled, and let it enter if it has waited for that."""
         special, risk = self.special, self.special.desk.risk
         book = special.desk.books[leg.instrument_id]
-        holds = leg.ord_type not in TRIGGERED_TYPES
+        has_trigger = leg.ord_type in TRIGGERED_TYPES
         prior = leg.leaves_qty if extra.is_held else 0
+        holds = not (has_trigger and _is_held_by_another(leg, extra))
         if holds:
             qty = leg.cum_qty + leaves
             session_id = leg.session.session_id
             refusal = risk.check_replace(
                 session_id, leg.exposure, leg.side, leg.price, qty, 0, leaves, leg.price, prior
             )
-            if refusal is not None:
-                if extra.for_entry:
-                    self._end(leg, f"refused when its entry was filled: {refusal[1]}", out)
+            holds = refusal is None
+            if refusal is not None and not has_trigger:
+                if extra.for_entry and refusal[0] not in REFUSED_BY_PHASE:
+                    self._give_up(leg, extra, f"refused when its entry was filled: {refusal[1]}", out)
                 return
         special.take_out(leg, book)
         special.release(leg)
         leg.qty, leg.leaves_qty = leg.cum_qty + leaves, leaves
         extra.for_entry = False
-        extra.waiting = not holds
-        if holds:
-            special.hold(leg)
+        extra.waiting = has_trigger
+        extra.is_held = holds
+        special.hold(leg)
         special.hide(leg)
         leg.status = AFTER_RESTATE[leg.status]
         text = "resized with the fills of its entry"
         special.desk.say(leg, EXEC_RESTATED, out, text=text, restatement=RESTATED_OTHER)
         leg.priority = special.desk.last_exec_id
         special.go_on(leg, book, out)
+
+
+def _is_held_by_another(leg: Order, extra: Extra) -> bool:
+    """Tell whether another leg holds, or will when it enters, what a leg with a trigger may need."""
+    link = extra.link
+    assert link is not None, "a leg is linked"
+    return any(
+        other is not leg and (other.ord_type not in TRIGGERED_TYPES or _extra(other).is_held) for other in link.legs
+    )
 
 
 def _extra(order: Order) -> Extra:

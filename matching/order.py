@@ -76,9 +76,9 @@ class Extra:
     """What an order with terms carries beyond a plain one; only `special` and the modules beside it change it.
 
     `waiting`: the order is open and in no book: a stop before its trigger, a peg with nothing to follow, an order that
-    waits for another one: `for_entry`, of its `link`. `is_held`: the risk engine holds for it. `group` is the queue of
-    the trigger book in which it waits. `hidden_qty` is what of its leaves is not displayed. `told_price` and
-    `told_qty` are what its last report said that the book shows of it.
+    waits for another one: `for_entry`, of its `link`. `is_held`: the risk engine holds for it, else it only counts it.
+    `group` is the queue of the trigger book in which it waits. `hidden_qty` is what of its leaves is not displayed.
+    `told_price` and `told_qty` are what its last report said that the book shows of it.
     """
 
     __slots__ = (

@@ -1,6 +1,5 @@
 """Lists of linked orders, and brackets asked for by the terms of an entry: taken as a whole, or refused as a whole."""
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,9 +9,9 @@ from matching.book import Book
 from matching.commands import NewOrder, NewOrderList
 from matching.events import Event
 from matching.links import Link
-from matching.order import Order
+from matching.order import Extra, Order
 from matching.refusals import Refusal
-from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES
+from matching.term_checks import TRIGGERED_TYPES, exits_fault, prices_of
 from matching.terms import PLAIN, Terms
 from matching.types import (
     BUY,
@@ -26,6 +25,7 @@ from matching.types import (
     PEGGED,
     SELL,
     STOP,
+    Side,
 )
 
 if TYPE_CHECKING:
@@ -135,14 +135,21 @@ class OrderLists:
         self.special.run(out)
 
     def _linked_fault(self, command: NewOrder, other: Order | None, book: Book, time_ns: int) -> Refusal | None:
-        """Return what is wrong with an order; the first of a pair holds nothing while it waits for a trigger."""
-        if other is None or other.ord_type not in TRIGGERED_TYPES or other.extra is None or not other.extra.waiting:
-            return self._fault(command, book, is_leg=other is not None, kind="oco", time_ns=time_ns)
-        self.special.release(other)
-        fault = self._fault(command, book, is_leg=True, kind="oco", time_ns=time_ns)
+        """Return what is wrong with an order; a limit order holds for a first one that waits for a trigger."""
+        holds = other is None or command.ord_type not in TRIGGERED_TYPES
+        gives_up = holds and other is not None and other.ord_type in TRIGGERED_TYPES
+        if other is None or other.extra is None or not (gives_up and other.extra.waiting):
+            return self._fault(command, book, for_entry=False, holds=holds, time_ns=time_ns)
+        self._set_held(other, other.extra, is_held=False)
+        fault = self._fault(command, book, for_entry=False, holds=holds, time_ns=time_ns)
         if fault is not None:
-            self.special.hold(other)
+            self._set_held(other, other.extra, is_held=True)
         return fault
+
+    def _set_held(self, order: Order, extra: Extra, *, is_held: bool) -> None:
+        self.special.release(order)
+        extra.is_held = is_held
+        self.special.hold(order)
 
     # -- what may be wrong --------------------------------------------------------------------------------------------
 
@@ -179,7 +186,19 @@ class OrderLists:
         shape = self._shape_fault(orders, legs, kind)
         if shape is not None:
             return [shape, *[None] * (len(orders) - 1)]
-        return [self._fault(each, book, is_leg=each in legs, kind=kind, time_ns=time_ns) for each in orders]
+        exposure, risk = self.desk.exposure_of(book, orders[0].account_id), self.desk.risk
+        faults: list[Refusal | None] = []
+        taken: list[tuple[int, Side, int, int]] = []
+        for number, (each, holds) in enumerate(zip(orders, _holding(orders, kind), strict=True)):
+            is_waiting = kind != "oco" and number > 0
+            faults.append(self._fault(each, book, for_entry=is_waiting, holds=holds, time_ns=time_ns))
+            if faults[-1] is None:
+                # Held until all are checked, as they need it together.
+                taken.append((exposure, each.side, self.special.entry.price_of(each, book), each.qty if holds else 0))
+                risk.reserve(*taken[-1])
+        for each_taken in taken:
+            risk.release(*each_taken)
+        return faults
 
     def _shape_fault(self, orders: tuple[NewOrder, ...], legs: tuple[NewOrder, ...], kind: str) -> Refusal | None:
         for leg in legs:
@@ -193,26 +212,20 @@ class OrderLists:
                 return refusals.LIST_NOT_EXPRESSIBLE, f"leg {leg.cl_ord_id} has the wrong Side(54)"
         if orders[0].ord_type == PEGGED:
             return refusals.LIST_NOT_EXPRESSIBLE, "a pegged order is in no list"
-        return _bracket_fault(orders[0], legs) if kind == "bracket" else None
+        book = self.desk.books[orders[0].instrument_id]
+        return None if kind == "oco" else _bracket_fault(orders[0], legs, book, kind)
 
-    def _fault(self, order: NewOrder, book: Book, *, is_leg: bool, kind: str, time_ns: int) -> Refusal | None:
-        """Return what is wrong with one order; a leg that holds nothing yet needs no money yet."""
-        entry, risk = self.special.entry, self.desk.risk
+    def _fault(self, order: NewOrder, book: Book, *, for_entry: bool, holds: bool, time_ns: int) -> Refusal | None:
+        """Return what is wrong with one order."""
+        entry = self.special.entry
         exposure = self.desk.exposure_of(book, order.account_id)
         price = entry.price_of(order, book)
-        waits = is_leg and (kind != "oco" or order.ord_type in TRIGGERED_TYPES)
         checked = order
-        if waits and order.terms is not None:
+        if for_entry and order.terms is not None:
             # Its position comes with its entry's fills.
             checked = msgspec.structs.replace(order, terms=msgspec.structs.replace(order.terms, reduce_only=False))
         fault = entry.terms_refusal(checked, book, exposure, time_ns) or entry.phase_refusal(order, book)
-        if fault is not None:
-            return fault
-        if not waits:
-            return entry.refusal_of(order, book, exposure, price)
-        if book.has_due:
-            return self.special.blocked_by_triggers(book)
-        return risk.check_replace(order.session_id, exposure, order.side, price, order.qty, 0, 0, price, 0)
+        return fault or entry.refusal_of(order, book, exposure, price, holds=holds)
 
     def _refuse(self, command: NewOrderList, faults: list[Refusal | None], first: Refusal, out: list[Event]) -> None:
         """Refuse every order of a list, each with its own fault or with the list's; new ClOrdIDs are used."""
@@ -237,9 +250,8 @@ class OrderLists:
         link = Link(None, [], orders[0].qty)
         self.special.links.add(link, orders[0].instrument_id)
         accepted = []
-        for number, command in enumerate(orders):
+        for number, (command, holds) in enumerate(zip(orders, _holding(orders, kind), strict=True)):
             is_entry = number == 0 and kind != "oco"
-            holds = is_entry or (kind == "oco" and command.ord_type not in TRIGGERED_TYPES)
             if command.terms is None:
                 command = msgspec.structs.replace(command, terms=PLAIN)
             price = entry.price_of(command, book)
@@ -303,6 +315,12 @@ def legs_of(command: NewOrder, terms: Terms) -> list[NewOrder]:
     return legs
 
 
+def _holding(orders: tuple[NewOrder, ...], kind: str) -> list[bool]:
+    """Tell which orders hold when they are accepted: an entry; of an OCO its limit orders, or the first stop."""
+    rests = [each.ord_type not in TRIGGERED_TYPES for each in orders]
+    return rests if kind == "oco" and any(rests) else [True, *[False] * (len(orders) - 1)]
+
+
 def _pair_fault(command: NewOrder, other: Order) -> Refusal | None:
     """Refuse a counterpart that would not do what the other order does at another price."""
     found = command.instrument_id, command.account_id, command.side, command.qty
@@ -323,15 +341,21 @@ def _without_bracket(terms: Terms) -> Terms:
     return msgspec.structs.replace(terms, take_profit=0, stop_loss=0, link_id="")
 
 
-def _bracket_fault(entry: NewOrder, legs: tuple[NewOrder, ...]) -> Refusal | None:
-    """Refuse legs that do not lie on either side of their entry: the profit ahead of it, the stop behind."""
-    profit = next((each.price for each in legs if each.ord_type == LIMIT), 0)
-    loss = next((each.terms.stop_price for each in legs if each.ord_type != LIMIT and each.terms is not None), 0)
-    if not profit or not loss:
+def _bracket_fault(entry: NewOrder, legs: tuple[NewOrder, ...], book: Book, kind: str) -> Refusal | None:
+    """Refuse exits on the wrong side of their entry; one at the market has the last price, or the reference."""
+    if kind == "bracket" and [each.ord_type == LIMIT for each in legs].count(True) != 1:
         return refusals.LIST_NOT_EXPRESSIBLE, "a bracket has one limit leg and one leg with a trigger"
-    sign = 1 if entry.side == BUY else -1
-    bounds = [loss, profit] if entry.ord_type in TAKING_TYPES else [loss, entry.price, profit]
-    if any(sign * low >= sign * high for low, high in pairwise(bounds)):
-        text = f"take-profit {profit} and stop-loss {loss} (in ticks) do not lie on either side of the entry"
-        return refusals.BRACKET_ON_WRONG_SIDE, text
-    return None
+    market = book.on_last.price or book.instrument.reference_price
+    prices = prices_of(entry.ord_type, entry.price, entry.terms or PLAIN) or ([market] if market else [])
+    return exits_fault(entry.side, prices, [(each.ord_type, each.price, each.terms or PLAIN) for each in legs])
+
+
+def moved_fault(order: Order, price: int, terms: Terms) -> Refusal | None:
+    """Refuse a replace that moves an open entry beyond one of its legs, or a leg beyond its open entry."""
+    link = None if order.extra is None else order.extra.link
+    if link is None or link.entry is None:
+        return None
+    new = {order: (price, terms)}
+    at = {each: new.get(each, (each.price, each.terms or PLAIN)) for each in link.orders()}
+    prices = prices_of(link.entry.ord_type, *at[link.entry])
+    return exits_fault(link.entry.side, prices, [(each.ord_type, *at[each]) for each in link.legs])

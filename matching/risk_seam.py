@@ -28,7 +28,7 @@ from matching.refusals import Refusal
 from matching.types import Side
 
 OpenOrder: TypeAlias = tuple[int, int, Side, int, int]
-"""Account id, instrument id, side, price and leaves of an open order."""
+"""Account id, instrument id, side, price and held quantity of an open order."""
 
 
 class Risk(Protocol):
@@ -105,6 +105,9 @@ class Risk(Protocol):
     ) -> Refusal | None:
         """Check a new order. `taken_price` is the price a post-only order would take at, else 0. Changes nothing."""
 
+    def check_waiting(self, session_id: int, exposure: int, side: Side, price: int, qty: int) -> Refusal | None:
+        """Check a new order that holds nothing yet, as another one holds for it. Changes nothing."""
+
     def check_replace(
         self,
         session_id: int,
@@ -117,10 +120,12 @@ class Risk(Protocol):
         prior_price: int,
         prior_leaves: int,
     ) -> Refusal | None:
-        """Check an order of `qty`, of which `leaves_qty` would be open, in place of the prior one. Changes nothing."""
+        """Check an order of `qty`, of which `leaves_qty` would be open, in place of the prior one, which is counted
+        already, also where it holds nothing (`prior_leaves` 0). Changes nothing.
+        """
 
     def reserve(self, exposure: int, side: Side, price: int, qty: int) -> None:
-        """Hold what an accepted order may need."""
+        """Count an accepted order, and hold what it may need; a quantity of 0 holds nothing."""
 
     def settle(
         self,

@@ -213,11 +213,9 @@ class SpecialDesk:
         less = order.leaves_qty - leaves
         if not less:
             return
-        is_held = order.extra is None or order.extra.is_held
         self.release(order)
         self.reduce(order, less)
-        if is_held:
-            self.hold(order)
+        self.hold(order)
         order.status = AFTER_RESTATE[order.status]
         self.desk.say(order, EXEC_RESTATED, out, text=text, restatement=RESTATED_QTY_DECLINED)
 
@@ -250,21 +248,12 @@ class SpecialDesk:
         self.close(order)
 
     def hold(self, order: Order) -> None:
-        """Hold what an order may need, which holds nothing."""
-        extra = order.extra
-        if extra is not None:
-            assert not extra.is_held, f"order {order.order_id} holds once"
-            extra.is_held = True
-        self.desk.risk.reserve(order.exposure, order.side, order.price, order.leaves_qty)
+        """Hold what an order may need, or count it alone where another one holds for it."""
+        self.desk.risk.reserve(order.exposure, order.side, order.price, _held_qty(order))
 
     def release(self, order: Order) -> None:
-        """Give back what is held for an order, if anything is."""
-        extra = order.extra
-        if extra is not None:
-            if not extra.is_held:
-                return
-            extra.is_held = False
-        self.desk.risk.release(order.exposure, order.side, order.price, order.leaves_qty)
+        """Give back what `hold` has taken for an order, and count it no more."""
+        self.desk.risk.release(order.exposure, order.side, order.price, _held_qty(order))
 
     def take_out(self, order: Order, book: Book) -> None:
         """Take an open order from where it rests or waits; it is still open, and listed as such."""
@@ -329,6 +318,7 @@ class SpecialDesk:
     def resume(self, book: Book) -> None:
         """Continuous trading begins again: prices that came meanwhile trigger now, and pegs follow."""
         book.renew()
+        self.links.resume(book.instrument.instrument_id)
         for watch in (book.on_last, book.on_mark):
             if watch.price and book.instrument.is_matching:
                 self.sweep(watch, watch.price, watch.price)
@@ -441,7 +431,7 @@ class SpecialDesk:
             self.desk.cancel_unsolicited(order, text, out, restatement=work.RESTATED_OTHER)
             return
         self.release(order)
-        order.price = price
+        order.price, extra.is_held = price, True
         self.hold(order)
         extra.waiting = False
         order.status = AFTER_TRIGGER[order.status]
@@ -552,3 +542,7 @@ class SpecialDesk:
         assert in_groups == 0, "every order with a trigger waits in one queue"
         assert reducing == sum(len(orders) for orders in self.reducing.values()), "reduce-only orders are listed"
         return waiting
+
+
+def _held_qty(order: Order) -> int:
+    return order.leaves_qty if order.extra is None or order.extra.is_held else 0

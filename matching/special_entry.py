@@ -104,7 +104,10 @@ class SpecialEntry:
                 return refusals.REDUCE_ONLY_WITHOUT_POSITION, f"reduce-only {side} with a position of {position} lots"
         return None
 
-    def refusal_of(self, command: NewOrder, book: Book, exposure: int, price: int) -> Refusal | None:
+    def refusal_of(
+        self, command: NewOrder, book: Book, exposure: int, price: int, *, holds: bool = True
+    ) -> Refusal | None:
+        """Return why the moment refuses an order; a leg that holds nothing yet needs no money yet."""
         desk = self.desk
         if book.has_due:
             return self.special.blocked_by_triggers(book)
@@ -113,6 +116,8 @@ class SpecialEntry:
             blocked = desk.works.blocks(session, command.account_id, book.instrument, command.side)
             if blocked is not None:
                 return blocked
+        if not holds:
+            return desk.risk.check_waiting(command.session_id, exposure, command.side, price, command.qty)
         taken_price = 0
         if command.post_only and command.ord_type != PEGGED and book.instrument.is_matching:
             opposite = book.asks if command.side == BUY else book.bids
@@ -134,8 +139,7 @@ class SpecialEntry:
     ) -> Order:
         """Say New, and hold what the order may need, unless it is a leg that holds nothing yet."""
         desk = self.desk
-        if holds:
-            desk.risk.reserve(exposure, command.side, price, command.qty)
+        desk.risk.reserve(exposure, command.side, price, command.qty if holds else 0)
         order_id = desk.last_order_id = desk.last_order_id + 1
         order = Order(
             order_id, session, command.cl_ord_id, command.account_id, command.instrument_id, command.side,

@@ -14,6 +14,7 @@ from matching.book import Book
 from matching.commands import ReplaceOrder
 from matching.events import Event
 from matching.order import Extra, Order
+from matching.order_lists import moved_fault
 from matching.order_states import AFTER_REPLACE
 from matching.price_watch import trailing_price
 from matching.refusals import Refusal
@@ -64,6 +65,7 @@ class SpecialReplace:
             post_only=command.post_only,
             time_ns=time_ns,
         )
+        fault = fault or moved_fault(order, command.price, terms)
         if fault is not None:
             return fault
         if book.has_due:
@@ -168,7 +170,6 @@ class SpecialReplace:
             and terms == (order.terms or PLAIN)
         )
         prior_price, prior_shown = _shown_before(order)
-        is_held = order.extra is None or order.extra.is_held
         self.special.release(order)
         if keeps_place:
             self.special.reduce(order, order.leaves_qty - leaves)
@@ -179,8 +180,7 @@ class SpecialReplace:
         self.special.expiries.discard(order)
         order.session.member.used[command.cl_ord_id] = order
         order.price, order.qty, order.leaves_qty = price, command.qty, leaves
-        if is_held:
-            self.special.hold(order)
+        self.special.hold(order)
         order.time_in_force = command.time_in_force
         order.status = AFTER_REPLACE[order.status]
         if keeps_place:

@@ -4,6 +4,7 @@ Owner: the matching thread. The first step is done by the command that begins th
 report of the whole comes behind the last step.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -138,7 +139,7 @@ class Steps:
             elif order is not None and work.kind == "end trading day":
                 self._end_day(work, order, out)
             elif order is not None and order.is_open() and not _is_spared(work, order):
-                self._cancel(work, order, out)
+                self._cancel_with_linked(work, order, out)
         if not work.left():
             self.works.pending.remove(work)
             self._finish(work, out)
@@ -148,6 +149,18 @@ class Steps:
             self.desk.expire(order, out, work.text)
         if not order.is_open():
             self.desk.forget(order)
+
+    def _cancel_with_linked(self, work: Work, order: Order, out: list[Event]) -> None:
+        """Cancel an order, and those of the scope that end with it: they would be gone before a later step."""
+        link = None if order.extra is None else order.extra.link
+        self._cancel(work, order, out)
+        if link is None or work.request is None or not link.is_over():
+            return
+        for each in link.orders():
+            place = bisect_left(work.order_ids, each.order_id)
+            is_in_scope = place < len(work.order_ids) and work.order_ids[place] == each.order_id
+            if is_in_scope and not _is_spared(work, each):
+                self._cancel(work, each, out)
 
     def _cancel(self, work: Work, order: Order, out: list[Event]) -> None:
         """Cancel an order; that of a mass cancel is reported as asked for: its ClOrdID(11), the order's in 41."""

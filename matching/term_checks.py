@@ -12,16 +12,19 @@ from matching.refusals import Refusal
 from matching.terms import Terms
 from matching.texts import decimal_text, time_text
 from matching.types import (
+    BUY,
     E8,
     FILL_OR_KILL,
     GOOD_TILL_DATE,
     IMMEDIATE_OR_CANCEL,
+    LIMIT,
     MARKET,
     MARKET_IF_TOUCHED,
     PEGGED,
     STOP,
     STOP_LIMIT,
     OrdType,
+    Side,
     TimeInForce,
 )
 
@@ -128,6 +131,40 @@ def _reduce_only_fault(terms: Terms, instrument: Instrument) -> Refusal | None:
         text = f"reduce-only found in {instrument.symbol}, which has no positions; it is for perpetuals"
         return refusals.REDUCE_ONLY_NOT_OFFERED, text
     return None
+
+
+def prices_of(ord_type: OrdType, price: int, terms: Terms) -> list[int]:
+    """Return where an order may enter, as it says it itself: its limit, its trigger price; a market order nowhere."""
+    found = []
+    if ord_type in (LIMIT, STOP_LIMIT):
+        found.append(price)
+    if ord_type in TRIGGERED_TYPES and terms.stop_price:
+        found.append(terms.stop_price)
+    return found
+
+
+def exits_fault(side: Side, entry: list[int], legs: list[tuple[OrdType, int, Terms]]) -> Refusal | None:
+    """Refuse exits that are not on their own side of every entry price: profit is taken ahead of it, a loss is stopped
+    behind it. A leg is its type, price and terms.
+    """
+    sign = 1 if side == BUY else -1
+    profits: list[int] = []
+    losses: list[int] = []
+    for ord_type, price, terms in legs:
+        if ord_type == LIMIT:
+            profits.append(sign * price)
+        elif terms.stop_price:
+            (profits if ord_type == MARKET_IF_TOUCHED else losses).append(sign * terms.stop_price)
+    middle = [sign * each for each in entry]
+    ahead, behind = [*middle, *losses], [*middle, *profits]
+    is_wrong = any(each <= max(ahead) for each in profits if ahead) or any(
+        each >= min(behind) for each in losses if behind
+    )
+    if not is_wrong:
+        return None
+    found = [sign * each for each in (*profits, *losses)]
+    text = f"legs at {found} do not lie on either side of an entry at {entry} (in ticks)"
+    return refusals.BRACKET_ON_WRONG_SIDE, text
 
 
 def missing_terms(ord_type: OrdType) -> Refusal:

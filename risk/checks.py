@@ -91,11 +91,14 @@ def check_order(
     leaves_qty: int,
     prior_price: int = 0,
     prior_leaves: int = 0,
+    *,
+    is_new: bool = True,
 ) -> Refusal | None:
     """Return code and Text(58) of the first check that fails, or None.
 
     `qty` is OrderQty(38), all of it, `leaves_qty` what would be open. `taken_price` is where a post-only order would
-    take, 0 for any other. `prior_leaves` is what a replaced order has open, at `prior_price`; 0 for a new order.
+    take, 0 for any other. `prior_leaves` is what a replaced order has open, at `prior_price`; 0 for a new order, and
+    for one that is counted and holds nothing, which is not `is_new`.
     """
     instrument = exposure.instrument
     if not gates.are_open:
@@ -114,7 +117,7 @@ def check_order(
     if price * qty * unit > exposure.order_value_max:
         return refuse_order_value(exposure, price * qty * unit)
     account = exposure.account
-    if not prior_leaves:
+    if is_new and not prior_leaves:
         if exposure.open_orders >= exposure.open_orders_max:
             return refuse_open_orders(exposure)
         if account.open_orders >= account.open_orders_max:

@@ -248,6 +248,9 @@ class RiskEngine:
     ) -> Refusal | None:
         return check_order(self.gates, self.exposures[exposure], session_id, side, price, qty, taken_price, qty)
 
+    def check_waiting(self, session_id: int, exposure: int, side: Side, price: int, qty: int) -> Refusal | None:
+        return check_order(self.gates, self.exposures[exposure], session_id, side, price, qty, 0, 0)
+
     def check_replace(
         self,
         session_id: int,
@@ -262,7 +265,17 @@ class RiskEngine:
     ) -> Refusal | None:
         line = self.exposures[exposure]
         return check_order(
-            self.gates, line, session_id, side, price, qty, taken_price, leaves_qty, prior_price, prior_leaves
+            self.gates,
+            line,
+            session_id,
+            side,
+            price,
+            qty,
+            taken_price,
+            leaves_qty,
+            prior_price,
+            prior_leaves,
+            is_new=False,
         )
 
     def reserve(self, exposure: int, side: Side, price: int, qty: int) -> None:

@@ -202,18 +202,19 @@ def test_take_profit_ends_the_stop_and_the_rest_of_the_entry(bracket: Harness) -
     assert bracket.book() == ([], [])
 
 
-def test_stop_loss_ends_the_take_profit_and_the_rest_of_the_entry(bracket: Harness) -> None:
-    bracket.apply(sell("s", 4, 10_000), cancel("c", "nothing"))
-    bracket.apply(replace("in2", "in", 10, 9_500), buy("bid", 9, 9_800, account_id=2))
-    rows = print_at(bracket, 9_900, "p")
+def test_stop_loss_ends_the_take_profit_and_the_rest_of_the_entry(special: Harness) -> None:
+    on_mark = sell("sl", 10, 0, ord_type=STOP, terms=Terms(stop_price=9_900, trigger="mark"), **ENTRY)
+    special.apply(order_list("bracket", buy("in", 10, 10_000), profit(), on_mark))
+    special.apply(sell("s", 4, 10_000), buy("bid", 9, 9_800, account_id=2))
+    rows = brief(special.apply(SetMarkPrice(1, 9_900, "x")))[1:]
     assert [row[:2] for row in rows] == [
-        ("in2", "4"),
+        ("in", "4"),
         ("tp", "4"),
         ("sl", "L"),
         ("bid", "F"),
         ("sl", "F"),
     ]
-    assert held_shares(bracket) == 0
+    assert held_shares(special) == 0
 
 
 def test_entry_that_trades_at_once_brings_its_legs_in_at_once(special: Harness) -> None:

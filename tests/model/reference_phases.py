@@ -45,11 +45,11 @@ class PhasedRisk(ReferenceRisk):
 
     executing: dict[int, Auction]
 
-    def check(self, order: Any, prior: Any, *, would_take: bool) -> int | None:
+    def check(self, order: Any, prior: Any, *, would_take: bool, is_open: bool = False, before: int = 0) -> int | None:
         number, real = order.instrument_id, self.phases[order.instrument_id]
         self.phases[number] = "continuous" if real in TAKING and number not in self.executing else "closed"
         try:
-            return super().check(order, prior, would_take=would_take)
+            return super().check(order, prior, would_take=would_take, is_open=is_open, before=before)
         finally:
             self.phases[number] = real
 

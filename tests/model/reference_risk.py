@@ -205,8 +205,10 @@ class ReferenceRisk:
         ]
         return min([value for value in found if value], default=None)
 
-    def check(self, order: Any, prior: Any, *, would_take: bool) -> int | None:
-        """OrdRejReason(103) of the first check that fails, or None; `prior` is the order that `order` replaces."""
+    def check(self, order: Any, prior: Any, *, would_take: bool, is_open: bool = False, before: int = 0) -> int | None:
+        """OrdRejReason(103) of the first check that fails, or None; `prior` is the order that `order` replaces.
+        One that `is_open` is counted already, `before` orders of its list come before it.
+        """
         account_id, instrument_id = order.account_id, order.instrument_id
         instrument = self.instruments[instrument_id]
         if account_id in self.firm_stops:
@@ -227,16 +229,16 @@ class ReferenceRisk:
         if value_max and order.price * order.qty * instrument.tick_lot_value > value_max:
             return 3
         others = [each for each in self.orders if each.account_id == account_id and each.leaves and each is not prior]
-        others = [each for each in others if getattr(each, "holds", True)]
         here = [each for each in others if each.instrument_id == instrument_id]
-        if prior is None:
+        if prior is None and not is_open:
             for count, key in ((len(here), instrument_id), (len(others), 0)):
                 limits = self.limits.get((account_id, key))
-                if limits and limits.open_orders_max and count + 1 > limits.open_orders_max:
+                if limits and limits.open_orders_max and count + before + 1 > limits.open_orders_max:
                     return 3
         leaves = order.qty - order.cum_qty
         position = self.balance(account_id, instrument.symbol)
-        same_side = sum(each.leaves for each in here if each.side == order.side) + leaves
+        same_side = sum(each.leaves for each in here if each.side == order.side and getattr(each, "holds", True))
+        same_side += leaves
         reached = position + same_side if order.side == "1" else same_side - position
         position_max = self.bound("position_max", account_id, instrument_id)
         if position_max and reached > position_max:

@@ -358,7 +358,8 @@ class ReferenceSpecial(ReferenceExchange):
             else:
                 link.legs.remove(order.order_id)
                 link.done += order.cum_qty
-                link.broken = True
+                if not (order.status == "2" and link.legs and self.left(link) > 0):
+                    link.broken = True
             if order.link not in self.touched:
                 self.touched.append(order.link)
             order.link = 0
@@ -408,7 +409,7 @@ class ReferenceSpecial(ReferenceExchange):
         if order.ord_type in TAKING:
             price = min(price, high) if order.side == "1" else max(price, low)
         wanted = SpecialOrder(**{**order.__dict__, "price": price})
-        reason = self.risk.check(wanted, order if order.holds else None, would_take=False)
+        reason = self.risk.check(wanted, order if order.holds else None, would_take=False, is_open=True)
         if reason is not None:
             self.end(order, "4", exec_restatement_reason=99)
             return
@@ -457,28 +458,49 @@ class ReferenceSpecial(ReferenceExchange):
     def bracket_fault(self, entry: c.NewOrder, legs: list[c.NewOrder], terms: Terms, comp_id: str) -> int | None:
         if any(self.is_used(comp_id, leg.cl_ord_id) for leg in legs):
             return 6
-        if len(legs) == 2:
-            lowest, highest = terms.stop_loss, terms.take_profit
-            if entry.side == "2":
-                lowest, highest = highest, lowest
-            inside = entry.ord_type in TAKING or lowest < entry.price < highest
-            if not (lowest < highest and inside):
-                return 11
+        market = self.last.get(entry.instrument_id, 0) or self.risk.references[entry.instrument_id]
+        prices = self.entry_prices(entry.ord_type, entry.price, entry.terms) or [market]
+        if self.is_wrong_side(entry.side, prices, terms.take_profit, terms.stop_loss):
+            return 11
         reason = self.entry_fault(entry, self.order_of(entry))
         if reason is not None:
             return reason
-        for leg in legs:
+        for before, leg in enumerate(legs, start=1):
             order = self.order_of(leg)
             assert leg.terms is not None
             reason = self.terms_fault(order, leg.terms, post_only=False)
             if reason is None:
                 # Nothing of it is open yet, so that it needs no money and no room under the position's limit.
                 reason = self.risk.check(
-                    SpecialOrder(**{**order.__dict__, "cum_qty": order.qty}), None, would_take=False
+                    SpecialOrder(**{**order.__dict__, "cum_qty": order.qty}), None, would_take=False, before=before
                 )
             if reason is not None:
                 return reason
         return None
+
+    def entry_prices(self, ord_type: str, price: int, terms: Terms | None) -> list[int]:
+        stop_price = terms.stop_price if terms is not None else 0
+        found = {"2": [price], "3": [stop_price], "J": [stop_price], "4": [price, stop_price]}.get(ord_type, [])
+        return [each for each in found if each]
+
+    def is_wrong_side(self, side: str, prices: list[int], profit: int, loss: int) -> bool:
+        """Whether an exit (0: none) is not on its side of all entry prices and of the other exit."""
+        above, below = (profit, loss) if side == "1" else (loss, profit)
+        wrong = [price for price in prices if (above and above <= price) or (below and below >= price)]
+        return bool(wrong) or bool(above and below and above <= below)
+
+    def is_moved_beyond(self, order: Any, price: int, terms: Terms) -> bool:
+        link = self.links[order.link - 1] if order.link else None
+        if link is None or not link.entry:
+            return False
+        entry = self.by_id(link.entry)
+        at = {each: (self.by_id(each).price, self.by_id(each).terms) for each in (link.entry, *link.legs)}
+        at[order.order_id] = (price, terms)
+        exits = {self.by_id(each).ord_type: each for each in link.legs}
+        profit = at[exits["2"]][0] if "2" in exits else 0
+        loss = at[exits["3"]][1].stop_price if "3" in exits else 0
+        prices = self.entry_prices(entry.ord_type, *at[link.entry])
+        return self.is_wrong_side(entry.side, prices, profit, loss)
 
     def left(self, link: ReferenceLink) -> int:
         qty = self.by_id(link.entry).cum_qty if link.entry else link.qty
@@ -506,14 +528,17 @@ class ReferenceSpecial(ReferenceExchange):
                     self.cut(order, self.left(link))
 
     def grow(self, leg: Any, leaves: int) -> None:
-        if leg.ord_type not in TRIGGERED:
+        others = [self.by_id(each) for each in self.links[leg.link - 1].legs if each != leg.order_id]
+        if leg.ord_type not in TRIGGERED or not any(each.ord_type == "2" or each.holds for each in others):
             wanted = SpecialOrder(**{**leg.__dict__, "qty": leg.cum_qty + leaves})
-            reason = self.risk.check(wanted, leg if leg.holds else None, would_take=False)
-            if reason is not None:
-                if leg.waits == "entry":
+            reason = self.risk.check(wanted, leg if leg.holds else None, would_take=False, is_open=True)
+            if reason is not None and leg.ord_type not in TRIGGERED:
+                if leg.waits == "entry" and not (reason == 2 and self.risk.accepting):
+                    self.links[leg.link - 1].legs.remove(leg.order_id)
+                    leg.link = 0
                     self.end(leg, "4", exec_restatement_reason=99)
                 return
-            leg.holds = True
+            leg.holds = reason is None
         leg.qty = leg.cum_qty + leaves
         leg.waits = "trigger" if leg.ord_type in TRIGGERED else ""
         self.show(leg)
@@ -530,6 +555,12 @@ class ReferenceSpecial(ReferenceExchange):
         if not order.leaves:
             return False
         left = self.left(link)
+        others = [self.by_id(each) for each in (link.entry, *link.legs) if each and each != order.order_id]
+        if others and self.is_refused_alone(order, others, min(left, order.leaves)):
+            link.legs.remove(order.order_id)
+            order.link = 0
+            self.end(order, "4", exec_restatement_reason=99)
+            return False
         link.legs.remove(order.order_id)
         order.link = 0
         for order_id in [each for each in (link.entry, *link.legs) if each]:
@@ -538,6 +569,21 @@ class ReferenceSpecial(ReferenceExchange):
         if left < order.leaves:
             self.cut(order, left)
         return bool(order.leaves)
+
+    def is_refused_alone(self, order: Any, others: list[Any], leaves: int) -> bool:
+        """Whether a triggered leg is refused although nothing that it is linked to holds anything."""
+        low, high = self.risk.band(order.instrument_id)
+        price = order.price
+        if order.ord_type in TAKING:
+            price = min(price, high) if order.side == "1" else max(price, low)
+        wanted = SpecialOrder(**{**order.__dict__, "price": price, "cum_qty": order.qty - leaves})
+        held = [each.holds for each in (order, *others)]
+        for each in (order, *others):
+            each.holds = False
+        reason = self.risk.check(wanted, None, would_take=False, is_open=True)
+        for each, holds in zip((order, *others), held, strict=True):
+            each.holds = holds
+        return reason is not None
 
     # -- what follows -------------------------------------------------------------------------------------------------
 
@@ -578,6 +624,11 @@ class ReferenceSpecial(ReferenceExchange):
 
     def on_SetTradingPhase(self, command: c.SetTradingPhase) -> None:  # noqa: N802  # named after the command
         super().on_SetTradingPhase(command)
+        for number, link in enumerate(self.links, start=1):
+            waiting = [self.by_id(each) for each in link.legs if self.by_id(each).waits == "entry"]
+            if any(each.instrument_id == command.instrument_id for each in waiting) and self.left(link) > 0:
+                if number not in self.touched:
+                    self.touched.append(number)
         if self.risk.phases.get(command.instrument_id) == "continuous":
             for prices, trigger in ((self.last, "last"), (self.mark, "mark")):
                 if prices.get(command.instrument_id):
@@ -646,13 +697,17 @@ class ReferenceSpecial(ReferenceExchange):
         new = SpecialOrder(**{**order.__dict__, **changes})
         if self.terms_fault(new, terms, post_only=command.post_only) is not None:
             return 99
+        if self.is_moved_beyond(order, command.price, terms):
+            return 99
         if self.is_blocked(command.session_id, order.account_id):
             return 99
         new.session_id = command.session_id
         takes = command.post_only and any(each is not order for each in self.candidates(new))
         if not order.holds:
             new.cum_qty = new.qty
-        return None if self.risk.check(new, order if order.holds else None, would_take=takes) is None else 99
+        return (
+            None if self.risk.check(new, order if order.holds else None, would_take=takes, is_open=True) is None else 99
+        )
 
     def merged(self, command: c.ReplaceOrder, order: Any) -> Terms:
         """The terms after a replace: what may change as the request says, the rest as the order has it."""
