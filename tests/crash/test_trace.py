@@ -71,7 +71,7 @@ def test_no_numbered_bytes_reach_a_socket_before_they_are_durable(tmp_path: Path
     exchange = ExchangeProcess(tmp_path / "exchange", prefix=strace)
     try:
         exchange.start(seconds=120)
-        Room(exchange, 7).trade_until_killed_after(0.3)
+        Room(exchange, 7).trade_until_killed_after(1.5)
     finally:
         exchange.kill()
     calls = read_trace(trace)

@@ -215,7 +215,8 @@ class FixPeer:
 
     def fileno(self) -> int:
         """Return the socket's descriptor, for select."""
-        assert self._socket is not None, "not connected"
+        if self._socket is None:
+            raise PeerClosedError(f"{self.comp_id}: not connected")
         return self._socket.fileno()
 
     def connect(self) -> None:
@@ -263,7 +264,8 @@ class FixPeer:
 
     def send_raw(self, data: bytes) -> None:
         """Send bytes as they are."""
-        assert self._socket is not None, "not connected"
+        if self._socket is None:
+            raise PeerClosedError(f"{self.comp_id}: not connected")
         try:
             self._socket.sendall(data)
         except (ConnectionError, ssl.SSLError) as error:
