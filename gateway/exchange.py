@@ -10,47 +10,28 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
-import msgspec
-import structlog
-
 from config.exchange import BoundSettings
 from config.instruments import InstrumentSettings
-from gateway.disconnects import Disconnects
 from gateway.drop_copy import DropCopies
-from gateway.inbound import (
-    ALSO_FOR,
-    MARKET_DATA_REQUEST,
-    NEW_ORDER_LIST,
-    NEW_ORDER_SINGLE,
-    ORDER_CANCEL_REPLACE_REQUEST,
-    ORDER_CANCEL_REQUEST,
-    ORDER_MASS_CANCEL_REQUEST,
-    ORDER_MASS_STATUS_REQUEST,
-    ORDER_STATUS_REQUEST,
-    ROLE_OF_MESSAGE,
-    SECURITY_STATUS_REQUEST,
-    TRADING_SESSION_STATUS_REQUEST,
-)
-from gateway.list_translation import new_order_list
+from gateway.intake import Intake
 from gateway.market_data import MarketData
-from gateway.mass_translation import mass_cancel, mass_status
+from gateway.next_batch import Message, NextBatch
 from gateway.order_terms import DayEnd
 from gateway.overrides import ended_overrides
 from gateway.phase_keeper import PhaseKeeper
 from gateway.pipeline import FaultPoint, PendingBatch, Pipeline, StagedAnew
-from gateway.rejects import business_reject
 from gateway.relay import GatewayEngine, RelayEngine
-from gateway.reports import BUSINESS_MESSAGE_REJECT, EXECUTION_REPORT, ReportWriter
+from gateway.reports import ReportWriter
 from gateway.resends import Resends
-from gateway.sessions import GatewaySession, SessionBook
+from gateway.sessions import SessionBook
 from gateway.shard_instructions import INSTRUCTIONS
 from gateway.shard_link import Connection
 from gateway.shard_market import ShardMarket
 from gateway.statistics import LoopStatistics
 from gateway.status import StatusDesk
 from gateway.storage import Storage
-from gateway.translation import Translator
-from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound, Wire
+from gateway.teller import Teller
+from gateway.wire import Wire
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
 from matching.commands import (
@@ -61,28 +42,16 @@ from matching.commands import (
     ExpireOrders,
     Instruction,
     InstructShards,
-    RefuseMessage,
     SetAcceptance,
-    SetKillSwitch,
     SetTradingPhase,
     TellIndicativePrice,
 )
 from matching.events import (
     CommandRefused,
     Event,
-    Execution,
-    InstrumentDefined,
-    KillSwitchSet,
-    LimitOverrideEnded,
-    LimitsOverridden,
-    ScopeCanceled,
-    SessionCut,
-    ShardsInstructed,
-    TradingPhaseSet,
 )
 from matching.journal import Batch
-from matching.refusals import NOT_AUTHORIZED
-from matching.work import REPEATED_EXECUTIONS, RESTATED_OTHER
+from matching.work import RESTATED_OTHER
 
 POLL_TIMEOUT_MS: Final = 200
 """Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
@@ -93,13 +62,6 @@ PHASES_PER_BATCH_MAX: Final = 100
 """Commands of the phase keeper in one batch."""
 SHARD_ANSWER_SECONDS: Final = 5.0
 """How long an orderly stop waits for shards; what they answer later is taken up at the next start."""
-
-ALERTS: Final = (KillSwitchSet, ScopeCanceled, SessionCut, LimitsOverridden, LimitOverrideEnded)
-"""Events that an operator hears of at once, in the log."""
-
-log = structlog.get_logger("exchange")
-
-Message = tuple[int, str, str]
 
 
 class ExchangeEndedError(Exception):
@@ -136,7 +98,6 @@ class Exchange:
         self._fault_point = fault_point
         self._operations: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
         self._symbols = {instrument.symbol: instrument for instrument in engine.instruments.values()}
-        self._translator = Translator(self._symbols, day_end)
         names = AccountNames(engine)
         self.reports = ReportWriter(engine.instruments, names)
         self.market_data = MarketData(wire, engine, self._symbols, bounds)
@@ -145,12 +106,30 @@ class Exchange:
         self.drop_copies = DropCopies(wire, sessions, storage, pipeline, self.reports)
         self.resends = Resends(wire, storage, pipeline, sessions, fault_point)
         self.statistics = LoopStatistics()
-        self._disconnects = Disconnects()
-        self._disconnects.begin((session.disconnecting for session in sessions), clock.now_ns())
-        self._cuts: list[SessionCut] = []
-        self._commands: list[Command] = []
-        self._messages: list[Message] = []
-        self._targets: dict[int, tuple[int, int]] = {}
+        self._next = NextBatch()
+        self._intake = Intake(
+            self._next,
+            sessions=sessions,
+            symbols=self._symbols,
+            day_end=day_end,
+            clock=clock,
+            pipeline=pipeline,
+            drop_copies=self.drop_copies,
+            market_data=self.market_data,
+            resends=self.resends,
+            status=self.status,
+            market=market,
+        )
+        self._teller = Teller(
+            self._next,
+            engine=engine,
+            sessions=sessions,
+            reports=self.reports,
+            drop_copies=self.drop_copies,
+            status=self.status,
+            symbols=self._symbols,
+            market=market,
+        )
         self._stopping = False
         self._stopping_since = 0.0
         self._ended = False
@@ -198,7 +177,7 @@ class Exchange:
 
     def begin_with(self, commands: Sequence[Command]) -> None:
         """Apply `commands` in the first turn. To be called before the matching thread runs."""
-        self._commands += commands
+        self._next.commands += commands
 
     def stop(self) -> None:
         """End the loop after this turn's work. Matching thread only: pass it to `submit`."""
@@ -216,28 +195,33 @@ class Exchange:
             self._pipeline.receive(outbound)
         self._run_operations()
         for item in inbound:
-            self._take(item)
-        if self._may_continue():
-            self._commands.append(ContinueWork())
-        now_ns = self._clock.now_ns()
-        self._commands += self._disconnects.due(now_ns)
-        self._commands += ended_overrides(self._engine.risk, now_ns)
-        acceptance = self._storage.acceptance_change(self._engine.accepting)
-        if acceptance is not None:
-            self._commands.append(acceptance)
+            self._intake.take(item)
+        self._add_own_commands()
         if self._market is not None:
             self._exchange_with_shards(self._market)
-        if self._commands or self._messages or self._targets:
+        if not self._next.is_empty():
             self._apply(oldest_ns)
         self.drop_copies.catch_up(self._begin_batch)
         self.statistics.busy(time.perf_counter_ns() - began)
         self._commit()
 
+    def _add_own_commands(self) -> None:
+        """Add what the exchange itself has to do: work that goes on, what the clock and the disk ask for."""
+        commands, now_ns = self._next.commands, self._clock.now_ns()
+        if self._may_continue():
+            commands.append(ContinueWork())
+        commands += self._intake.disconnects_due(now_ns)
+        commands += ended_overrides(self._engine.risk, now_ns)
+        acceptance = self._storage.acceptance_change(self._engine.accepting)
+        if acceptance is not None:
+            commands.append(acceptance)
+
     def _exchange_with_shards(self, market: ShardMarket) -> None:
         """Give shards what is for them; what is left to journal are refusals, and what shards have answered."""
         begun, committed = self._pipeline.next_batch_seq - 1, self._storage.journal.last.batch_seq
-        self._commands = market.distribute(self._commands, self._targets, begun=begun, committed=committed)
-        self._targets = market.answers.targets()
+        gathered = self._next
+        gathered.commands = market.distribute(gathered.commands, gathered.targets, begun=begun, committed=committed)
+        gathered.targets = market.answers.targets()
 
     def _may_continue(self) -> bool:
         """Whether work goes on with a step: its batches may not pile up, or the orders of others wait for all."""
@@ -245,7 +229,7 @@ class Exchange:
 
     def _has_own_work(self) -> bool:
         return (
-            bool(self._commands)
+            bool(self._next.commands)
             or self._may_continue()
             or not self._operations.empty()
             or self.drop_copies.has_backlog()
@@ -270,11 +254,9 @@ class Exchange:
         self.resends.go_on(self._begin_batch)
 
     def _run_operations(self) -> None:
-        if self._commands:
-            # What the exchange begins with comes first: a command of an operation is a batch of its own.
-            return
         for _ in range(OPERATIONS_PER_TURN_MAX):
-            if self._operations.empty():
+            # What is there already comes first: a command of an operation is a batch of its own.
+            if self._next.commands or self._operations.empty():
                 return
             operation, future = self._operations.get_nowait()
             if not future.set_running_or_notify_cancel():
@@ -301,92 +283,6 @@ class Exchange:
         if self._engine.accepting:
             self.command(SetAcceptance(False, reason))
 
-    # -- inbound ------------------------------------------------------------------------------------------------------
-
-    def _take(self, item: Inbound) -> None:
-        kind = item[0]
-        session = self._sessions.by_id.get(item[1])
-        if session is None:
-            return
-        if kind == APP:
-            _, session_id, epoch, msg_seq_num, msg_type, poss_resend, values = item
-            self._targets[session_id] = (epoch, msg_seq_num + 1)
-            self._message(session, msg_seq_num, msg_type, poss_resend, values)
-        elif kind == NUMBERS:
-            self._targets[item[1]] = (item[2], item[3])
-        elif kind == LOGON:
-            session.logged_on, session.epoch, session.peer = True, item[2], item[3]
-            self.drop_copies.logged_on(session)
-            if self._market is not None:
-                self._market.logged_on(session.session_id)
-            self._commands += self._disconnects.logged_on(session.disconnecting)
-            log.info("logon", session=session.name, peer=session.peer, epoch=session.epoch)
-        elif kind == LOGOUT:
-            log.info("logout", session=session.name, clean=item[3], cause=item[4])
-            self._logged_out(session, clean=bool(item[3]))
-        elif kind == RESET:
-            _, _, session.epoch, old_epoch, old_written_through = item
-            self.resends.session_reset(session, old_epoch, old_written_through)
-            # Market data that was held and not sent yet went with the old numbers.
-            self.market_data.stalled(session)
-        elif kind == RESEND:
-            self.resends.requested(item)
-        else:
-            self.market_data.stalled(session)
-
-    def _message(
-        self, session: GatewaySession, msg_seq_num: int, msg_type: str, poss_resend: bool, values: tuple[Any, ...]
-    ) -> None:
-        if session.role not in (ROLE_OF_MESSAGE[msg_type], ALSO_FOR.get(msg_type)):
-            self._not_authorized(session, msg_seq_num, msg_type, values[0] or "")
-        elif msg_type == NEW_ORDER_SINGLE:
-            self._commands.append(self._translator.new_order(session, msg_seq_num, poss_resend, values))
-        elif msg_type == NEW_ORDER_LIST:
-            self._commands.append(new_order_list(self._translator, session, msg_seq_num, poss_resend, values))
-        elif msg_type == ORDER_CANCEL_REQUEST:
-            self._commands.append(self._translator.cancel_order(session, msg_seq_num, poss_resend, values))
-        elif msg_type == ORDER_CANCEL_REPLACE_REQUEST:
-            self._commands.append(self._translator.replace_order(session, msg_seq_num, poss_resend, values))
-        elif msg_type == ORDER_STATUS_REQUEST:
-            self._commands.append(self._translator.request_status(session, msg_seq_num, values))
-        elif msg_type == ORDER_MASS_CANCEL_REQUEST:
-            self._commands.append(mass_cancel(session, msg_seq_num, poss_resend, values, self._symbols))
-        elif msg_type == ORDER_MASS_STATUS_REQUEST:
-            self._commands.append(mass_status(session, msg_seq_num, values, self._symbols))
-        elif msg_type in (SECURITY_STATUS_REQUEST, TRADING_SESSION_STATUS_REQUEST):
-            for answer_type, body in self.status.request(session, msg_seq_num, msg_type, values):
-                self._messages.append((session.session_id, answer_type, body))
-        else:
-            assert msg_type == MARKET_DATA_REQUEST, f"message type {msg_type} has a role but no way"
-            answer = self.market_data.request(session, values, self._pipeline.next_batch_seq)
-            if answer is not None:
-                self._messages.append((session.session_id, "Y", answer))
-
-    def _not_authorized(self, session: GatewaySession, msg_seq_num: int, msg_type: str, ref_id: str) -> None:
-        text = f"MsgType(35) {msg_type} is not for a session with Role {session.role}"
-        if self._market is not None:
-            # What is answered behind a number without an answer is remembered, as every answer there.
-            ids = (session.session_id, session.epoch, msg_seq_num)
-            self._commands.append(RefuseMessage(*ids, msg_type, ref_id, text, NOT_AUTHORIZED))
-            return
-        body = business_reject(
-            session.version,
-            ref_seq_num=msg_seq_num,
-            ref_msg_type=msg_type,
-            code=NOT_AUTHORIZED,
-            text=text,
-            ref_id=ref_id,
-        )
-        self._messages.append((session.session_id, BUSINESS_MESSAGE_REJECT, body))
-
-    def _logged_out(self, session: GatewaySession, *, clean: bool) -> None:
-        session.logged_on = False
-        session.peer = ""
-        self.drop_copies.logged_out(session)
-        self.market_data.forget(session)
-        self._commands += self._disconnects.logged_out(session.disconnecting, self._clock.now_ns(), clean=clean)
-        self.status.forget(session)
-
     def shards_down(self) -> list[tuple[str, bool]]:
         """Return the shards that are not up, and whether they are connected; see `ShardMarket.down`."""
         return self._market.down() if self._market is not None else []
@@ -409,7 +305,7 @@ class Exchange:
 
         What shards have to obey is sent to them, and their events are not waited for.
         """
-        assert not self._commands, "operations run between batches"
+        assert not self._next.commands, "operations run between batches"
         if self._market is not None and isinstance(command, INSTRUCTIONS):
             return self._instruct(self._market, command)
         return self._apply_commands([command])
@@ -456,7 +352,7 @@ class Exchange:
 
     def obey(self, commands: list[Command]) -> None:
         """Apply commands of the clock in one batch, or send them to their shards."""
-        assert not self._commands, "operations run between batches"
+        assert not self._next.commands, "operations run between batches"
         if self._market is None:
             self._apply_commands(commands)
             return
@@ -469,13 +365,11 @@ class Exchange:
     # -- one batch ----------------------------------------------------------------------------------------------------
 
     def _apply(self, oldest_ns: int) -> None:
-        commands = self._commands
-        if not commands:
-            messages, self._messages = self._messages, []
-            self._begin_batch(self._pipeline.empty_batch(), [], messages, oldest_ns)
-            return
-        self._commands = []
-        self._apply_commands(commands, oldest_ns)
+        commands = self._next.take_commands()
+        if commands:
+            self._apply_commands(commands, oldest_ns)
+        else:
+            self._begin_batch(self._pipeline.empty_batch(), [], self._next.take_messages(), oldest_ns)
 
     def _apply_commands(self, commands: list[Command], oldest_ns: int = 0) -> list[Event]:
         """Apply commands as one frame, stage what is to be said of it, and begin its batch."""
@@ -492,11 +386,8 @@ class Exchange:
             counts.append(len(events) - told)
             told = len(events)
         pipeline.next_seq = seq
-        messages = self._messages
-        self._messages = []
-        cursors: dict[int, int] = {}
-        if events:
-            cursors = self._report(time_ns, events, messages)
+        messages = self._next.take_messages()
+        cursors = self._teller.tell(events, time_ns, pipeline.next_batch_seq, messages) if events else {}
         batch = Batch(
             pipeline.next_batch_seq,
             first_seq,
@@ -514,7 +405,7 @@ class Exchange:
 
     def _log_out_cuts(self) -> None:
         """Log out the sessions that went over the second level of their throttle, behind what was staged for them."""
-        cuts, self._cuts = self._cuts, []
+        cuts, self._teller.cuts = self._teller.cuts, []
         for cut in cuts:
             session = self._sessions.by_id.get(cut.session_id)
             if session is not None and session.logged_on:
@@ -522,7 +413,7 @@ class Exchange:
             if self._market is not None:
                 # The shard that counted has canceled its own.
                 text = f"Canceled: {cut.text}"
-                self._commands.append(CancelSessionOrders(cut.session_id, text, restatement=RESTATED_OTHER))
+                self._next.commands.append(CancelSessionOrders(cut.session_id, text, restatement=RESTATED_OTHER))
 
     def _begin_batch(
         self,
@@ -537,74 +428,16 @@ class Exchange:
         pending = PendingBatch(
             batch,
             events=events,
-            targets=self._targets,
+            targets=self._next.take_targets(),
             oldest_ns=oldest_ns,
             drop_copy_cursors=cursors or {},
             anew=anew,
         )
-        self._targets = {}
         self._pipeline.begin(pending)
         self._fault_point("stage.before")
         if messages:
             pending.parts_missing = self._wire.stage(batch.batch_seq, messages)
         self._fault_point("stage.after")
-
-    def _report(self, time_ns: int, events: list[Event], messages: list[Message]) -> dict[int, int]:
-        """Append what sessions and live drop copies are told of `events`; return the cursors of the drop copies
-        told.
-        """
-        reports = self.reports
-        reports.set_time(time_ns)
-        by_id = self._sessions.by_id
-        copies = self.drop_copies.live()
-        execution = reports.execution
-        cursors: dict[int, int] = {}
-        batch_seq = self._pipeline.next_batch_seq
-        for event in events:
-            if type(event) is Execution:
-                session = by_id[event.session_id]
-                version = session.version
-                body = execution(event, version)
-                messages.append((event.session_id, EXECUTION_REPORT, body))
-                if copies:
-                    for copy in copies.get(event.account_id, ()):
-                        text = body if copy.version == version else execution(event, copy.version)
-                        messages.append((copy.session_id, EXECUTION_REPORT, text))
-                        cursors[copy.session_id] = batch_seq
-            else:
-                self._report_other(event, messages, cursors)
-        return cursors
-
-    def _report_other(self, event: Event, messages: list[Message], cursors: dict[int, int]) -> None:
-        if isinstance(event, InstrumentDefined | TradingPhaseSet):
-            if isinstance(event, InstrumentDefined):
-                self._symbols[event.symbol] = self._engine.instruments[event.instrument_id]
-            self.status.told(event, messages)
-            return
-        if isinstance(event, ALERTS):
-            # Within the second, where the operator's log is watched: RTS 6 gives five.
-            log.warning("alert", what=type(event).__name__, **msgspec.structs.asdict(event))
-            if isinstance(event, SessionCut):
-                self._cuts.append(event)
-            elif isinstance(event, KillSwitchSet) and event.by == REPEATED_EXECUTIONS and self._market is not None:
-                # One shard has counted; the session is stopped on all. The others say so by another name: once.
-                by = f"{REPEATED_EXECUTIONS} of another shard"
-                stop = SetKillSwitch(event.scope, event.target_id, True, by, event.reason)
-                self._commands.append(InstructShards(self._market.concerned(stop), stop))
-            return
-        if isinstance(event, ShardsInstructed) and self._market is not None:
-            self._market.instruct(event.instruction_id, self._pipeline.next_batch_seq)
-            return
-        session = self._sessions.by_id.get(getattr(event, "session_id", 0))
-        message = None if session is None else self.reports.message(event, session)
-        if session is None or message is None:
-            return
-        messages.append((session.session_id, *message))
-        for copy in self.drop_copies.live_for(event):
-            copied = self.reports.message(event, copy)
-            assert copied is not None, "a report for one session is a report for every session"
-            messages.append((copy.session_id, *copied))
-            cursors[copy.session_id] = self._pipeline.next_batch_seq
 
 
 class AccountNames(dict[int, str]):

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from gateway.exchange import Exchange
+from gateway.intake import Intake
 from gateway.sessions import GatewaySession
 from gateway.wire import BYTES
 from matching.book import BookSide
@@ -25,11 +26,11 @@ from risk.engine import RiskEngine
 @contextmanager
 def lost_cancel() -> Iterator[None]:
     """Of two cancels that a session sends in one turn, the second is forgotten."""
-    take = Exchange._message
+    take = Intake._message
     seen: dict[int, tuple[int, int]] = {}
 
     def message(
-        self: Exchange, session: GatewaySession, msg_seq_num: int, msg_type: str, poss_resend: bool, values: Any
+        self: Intake, session: GatewaySession, msg_seq_num: int, msg_type: str, poss_resend: bool, values: Any
     ) -> None:
         if msg_type == "F":
             turn = (session.session_id, self._pipeline.next_batch_seq)
@@ -39,7 +40,7 @@ def lost_cancel() -> Iterator[None]:
         take(self, session, msg_seq_num, msg_type, poss_resend, values)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Exchange, "_message", message)
+        patch.setattr(Intake, "_message", message)
         yield
 
 
