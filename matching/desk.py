@@ -148,7 +148,7 @@ class OrderDesk:
                 is_swept = self.match(order, opposite, limit_key, out)
                 if not order.leaves_qty:
                     if is_swept:
-                        self.special.run(out)
+                        self.special.after.run(out)
                     return
         if ord_type == MARKET or (time_in_force != DAY and time_in_force != GOOD_TILL_CANCEL):
             assert time_in_force in AT_ONCE, f"an order of TimeInForce(59) {time_in_force} has terms"
@@ -157,7 +157,7 @@ class OrderDesk:
             own.append(order)
             session.open[order_id] = order
         if is_swept:
-            self.special.run(out)
+            self.special.after.run(out)
 
     def match(self, order: Order, opposite: BookSide, limit_key: int, out: list[Event]) -> bool:
         """Trade an open order against the best of the opposite side as far as its limit reaches, at the resting prices.
@@ -229,7 +229,7 @@ class OrderDesk:
         watch.price = price
         is_swept = not (watch.low < price < watch.high and (first == price or watch.low < first < watch.high))
         if is_swept:
-            self.special.sweep(watch, first, price)
+            self.special.after.sweep(watch, first, price)
         if opposite.stop_key < KEY_MAX:
             self.books[instrument_id].renew_stops()
         return is_swept
@@ -363,7 +363,7 @@ class OrderDesk:
             book.side_of(order).remove(order)
             del order.session.open[order.order_id]
             if book.pegs:
-                self.special.stir(book)
+                self.special.after.stir(book)
         order.leaves_qty = 0
 
     def side_of(self, order: Order) -> BookSide:

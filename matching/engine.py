@@ -108,7 +108,7 @@ class Engine:
             self._replace(command, time_ns, out)  # type: ignore[arg-type]  # as above
         else:
             self._apply_other(command, time_ns, out)
-        self.desk.special.run(out)
+        self.desk.special.after.run(out)
 
     def _choose_ways(self) -> None:
         """Let orders go their plain way while no session has a bound of repeated executions."""
@@ -169,7 +169,7 @@ class Engine:
         elif isinstance(command, ExpireOrders):
             self.operations.expire_orders(command, time_ns, out)
         elif isinstance(command, EndTradingDay):
-            self.desk.special.expire_until(time_ns)
+            self.desk.special.after.expire_until(time_ns)
             self.operations.end_trading_day(command, out)
         elif isinstance(command, SetKillSwitch):
             self.operations.set_kill_switch(command, out)
@@ -227,7 +227,7 @@ class Engine:
     @property
     def has_work(self) -> bool:
         """Whether a ContinueWork command has to follow."""
-        return bool(self.works.pending) or self.desk.special.has_work
+        return bool(self.works.pending) or self.desk.special.after.has_work
 
     @property
     def next_expiry_ns(self) -> int:
@@ -260,7 +260,7 @@ class Engine:
             "open_orders": sum(len(session.open) for session in desk.sessions.values()),
             "trades": desk.last_trade_id - (self.shard_id << SHARD_ID_SHIFT),
             "executions": desk.last_exec_id - (self.shard_id << SHARD_ID_SHIFT),
-            "work_left": self.works.left() + self.desk.special.left(),
+            "work_left": self.works.left() + self.desk.special.after.left(),
         }
         return own | self.risk.statistics()
 

@@ -338,14 +338,14 @@ class Operations:
             _refuse(command, f"mark price {command.price} is not within 1 to {PRICE_TICKS_MAX} ticks", out)
         else:
             out.append(MarkPriceSet(command.instrument_id, command.price))
-            self.desk.special.set_mark(self.desk.books[command.instrument_id], command.price)
+            self.desk.special.after.set_mark(self.desk.books[command.instrument_id], command.price)
 
     def expire_orders(self, command: ExpireOrders, time_ns: int, out: list[Event]) -> None:
         """Begin to expire orders whose time has come; the special desk does it, in steps."""
         if command.until_ns > time_ns:
             _refuse(command, f"time {command.until_ns} is after the present {time_ns}", out)
         else:
-            self.desk.special.expire_until(command.until_ns)
+            self.desk.special.after.expire_until(command.until_ns)
 
     def set_kill_switch(self, command: SetKillSwitch, out: list[Event]) -> None:
         """Engage a kill switch and cancel the open orders of its scope, or release it."""

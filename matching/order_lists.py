@@ -132,7 +132,7 @@ class OrderLists:
                 assert each.extra is not None, "an order with a link has terms"
                 each.extra.link = link
         self.special.go_on(order, book, out)
-        self.special.run(out)
+        self.special.after.run(out)
 
     def _linked_fault(self, command: NewOrder, other: Order | None, book: Book, time_ns: int) -> Refusal | None:
         """Return what is wrong with an order; a limit order holds for a first one that waits for a trigger."""
@@ -279,7 +279,7 @@ class OrderLists:
                 self.special.links.shrink(extra.link, out)
             if order.is_open():
                 self.special.go_on(order, book, out)
-        self.special.run(out)
+        self.special.after.run(out)
 
 
 def legs_of(command: NewOrder, terms: Terms) -> list[NewOrder]:

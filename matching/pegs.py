@@ -84,7 +84,7 @@ def reprice(special: "SpecialDesk", book: Book, out: list[Event]) -> int:
         moves += moved
         if not moved:
             break
-    special.stirred.pop(book.instrument.instrument_id, None)
+    special.after.stirred.pop(book.instrument.instrument_id, None)
     return moves
 
 

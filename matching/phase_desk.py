@@ -76,7 +76,7 @@ class PhaseDesk:
         instrument.set_phase(phase, until_ns=until_ns)
         self.told.pop(instrument.instrument_id, None)
         out.append(TradingPhaseSet(instrument.instrument_id, phase, reason, until_ns))
-        self.desk.special.resume(self.desk.books[instrument.instrument_id])
+        self.desk.special.after.resume(self.desk.books[instrument.instrument_id])
 
     def join_close(self, work: Work, out: list[Event]) -> None:
         """Let the next orders that have waited for the close join its auction."""

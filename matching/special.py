@@ -1,21 +1,21 @@
 """The special desk: orders with terms, and every order in a book where the plain loop of the order desk is not enough.
 
-It accepts, lets wait, triggers, matches through `special_match`, and rests. What one order brings about in others
-(triggers, repriced pegs, cut reduce-only orders, expiries) is put down first and done after it, oldest first, at most
-ORDERS_PER_STEP_MAX orders a step; the rest goes on with ContinueWork. Owner: the matching thread.
+It accepts, lets wait, matches through `special_match`, and rests; what one order brings about in others is done by
+`aftermath`. Owner: the matching thread.
 """
 
 from typing import TYPE_CHECKING, Final
 
-from matching import pegs, refusals, work
+from matching import refusals, work
+from matching.aftermath import Aftermath
 from matching.book import Book
 from matching.commands import NewOrder
-from matching.events import Event, Execution, WorkLeft
+from matching.events import Event, Execution
 from matching.expiries import Expiries
 from matching.links import Links
 from matching.order import Extra, Order, Session
 from matching.order_lists import OrderLists
-from matching.order_states import AFTER_RESTATE, AFTER_TRIGGER
+from matching.order_states import AFTER_RESTATE
 from matching.phases import CLOSING_AUCTION
 from matching.price_watch import PriceWatch
 from matching.refusals import Refusal
@@ -31,7 +31,6 @@ from matching.types import (
     EXEC_RESTATED,
     EXEC_STATUS,
     EXEC_TRADE,
-    EXEC_TRIGGERED,
     FILL_OR_KILL,
     IMMEDIATE_OR_CANCEL,
     PEGGED,
@@ -46,27 +45,18 @@ FOR_AUCTION: Final = (AT_THE_OPENING, AT_THE_CLOSE)
 
 
 class SpecialDesk:
-    """`due` are watches over prices at which orders were triggered that have not entered, `stirred` books whose pegs
-    may have to move, `trims` exposures whose reduce-only orders may be above the position, `expiring_ns` the time up to
-    which orders are expiring, `flagged` books whose triggered orders are left over, `is_left`: any of it is left over
-    from an earlier command. `reducing` are live reduce-only orders by exposure.
-    """
+    """`after` has what orders bring about in others, `reducing` are live reduce-only orders by exposure."""
 
     __slots__ = (
+        "after",
         "desk",
-        "due",
         "entry",
         "expiries",
-        "expiring_ns",
-        "flagged",
-        "is_left",
         "links",
         "lists",
         "matching",
         "reducing",
         "replacing",
-        "stirred",
-        "trims",
     )
 
     def __init__(self, desk: "OrderDesk") -> None:
@@ -76,14 +66,9 @@ class SpecialDesk:
         self.lists = OrderLists(self)
         self.matching = SpecialMatch(self)
         self.replacing = SpecialReplace(self)
-        self.due: dict[PriceWatch, None] = {}
-        self.stirred: dict[int, Book] = {}
-        self.trims: dict[int, None] = {}
+        self.after = Aftermath(self)
         self.reducing: dict[int, dict[int, Order]] = {}
         self.expiries = Expiries()
-        self.expiring_ns = 0
-        self.flagged: list[Book] = []
-        self.is_left = False
 
     # -- new orders ---------------------------------------------------------------------------------------------------
 
@@ -99,7 +84,7 @@ class SpecialDesk:
         order = self.entry.take(command, book, time_ns, out)
         if order is not None:
             self.go_on(order, book, out)
-            self.run(out)
+            self.after.run(out)
 
     def go_on(self, order: Order, book: Book, out: list[Event]) -> None:
         """Let an accepted or replaced order wait, if it has to, or enter."""
@@ -111,9 +96,9 @@ class SpecialDesk:
         elif self.waits_for_close(order, book):
             book.at_close[order.order_id] = order
         elif order.ord_type in TRIGGERED_TYPES:
-            watch = self._watch(order, book)
+            watch = self.watch_of(order, book)
             if book.instrument.is_matching and watch.is_passed(order):
-                self._trigger(order, book, out)
+                self.after.trigger(order, book, out)
             else:
                 watch.add(order)
 
@@ -132,7 +117,7 @@ class SpecialDesk:
 
     def go(self, order: Order, book: Book, out: list[Event]) -> None:
         """Match an accepted order that is in no book, and let the rest of it stand or expire."""
-        if not self._is_within_position(order, out):
+        if not self.keep_within_position(order, out):
             return
         is_immediate = order.time_in_force in (IMMEDIATE_OR_CANCEL, FILL_OR_KILL)
         if book.instrument.is_matching:
@@ -173,7 +158,7 @@ class SpecialDesk:
         extra = order.extra
         if extra is not None and extra.terms.reduce_only:
             self.reducing.setdefault(order.exposure, {})[order.order_id] = order
-        self.stir(book)
+        self.after.stir(book)
 
     # -- what orders with terms have of their own ---------------------------------------------------------------------
 
@@ -189,7 +174,7 @@ class SpecialDesk:
         position = self.desk.risk.position_of(order.exposure)
         return max(0, -position if order.side == BUY else position)
 
-    def _is_within_position(self, order: Order, out: list[Event]) -> bool:
+    def keep_within_position(self, order: Order, out: list[Event]) -> bool:
         """Cut a reduce-only order to the position; False: nothing is left of it."""
         extra = order.extra
         if extra is not None and extra.terms.reduce_only:
@@ -201,7 +186,7 @@ class SpecialDesk:
     def note_position(self, exposure: int) -> None:
         """A position has changed: its reduce-only orders may be above it."""
         if exposure in self.reducing:
-            self.trims[exposure] = None
+            self.after.trims[exposure] = None
 
     def cut(
         self, order: Order, leaves: int, text: str, out: list[Event], *, canceled_for: int = work.RESTATED_OTHER
@@ -258,13 +243,13 @@ class SpecialDesk:
     def take_out(self, order: Order, book: Book) -> None:
         """Take an open order from where it rests or waits; it is still open, and listed as such."""
         if order.extra is not None and order.extra.group is not None:
-            self._watch(order, book).remove(order)
+            self.watch_of(order, book).remove(order)
         if order.level is not None:
             book.withdraw(order)
         book.at_close.pop(order.order_id, None)
         book.for_auction.pop(order.order_id, None)
         self._stop_reducing(order)
-        self.stir(book)
+        self.after.stir(book)
 
     def _stop_reducing(self, order: Order) -> None:
         reducing = self.reducing.get(order.exposure)
@@ -288,174 +273,9 @@ class SpecialDesk:
             book.renew()
         self._stop_reducing(order)
 
-    # -- what follows from a trade, a mark, a change of a book --------------------------------------------------------
-
-    def _watch(self, order: Order, book: Book) -> PriceWatch:
+    def watch_of(self, order: Order, book: Book) -> PriceWatch:
+        """Return the watch over the price that an order with a trigger waits for."""
         return book.watch_of(order.terms or PLAIN)
-
-    def sweep(self, watch: PriceWatch, first: int, last: int) -> None:
-        """Trades went from the price `first` to `last`: note what they trigger, and move trailing stops."""
-        for price in (first, last) if first != last else (last,):
-            watch.price = price
-            if not watch.low < price < watch.high:
-                watch.reach(price)
-                if watch.due_count:
-                    self.due[watch] = None
-                if watch.trails:
-                    watch.follow(price)
-
-    def stir(self, book: Book) -> None:
-        """The book has changed: its pegs may have to move."""
-        if book.pegs:
-            self.stirred[book.instrument.instrument_id] = book
-
-    def set_mark(self, book: Book, price: int) -> None:
-        """Note what a new mark price triggers; while nothing matches, it waits for `resume`."""
-        book.on_mark.price = price
-        if book.instrument.is_matching:
-            self.sweep(book.on_mark, price, price)
-
-    def resume(self, book: Book) -> None:
-        """Continuous trading begins again: prices that came meanwhile trigger now, and pegs follow."""
-        book.renew()
-        self.links.resume(book.instrument.instrument_id)
-        for watch in (book.on_last, book.on_mark):
-            if watch.price and book.instrument.is_matching:
-                self.sweep(watch, watch.price, watch.price)
-        self.stir(book)
-
-    def expire_until(self, time_ns: int) -> None:
-        """Note that every order whose time is up to `time_ns` has to expire."""
-        self.expiring_ns = max(self.expiring_ns, time_ns)
-
-    def left(self) -> int:
-        """Return how many orders of unfinished triggers and expiries can go on now."""
-        due = sum(watch.due_count for watch in self.due if watch.instrument.is_matching)
-        left = due + len(self.trims) + len(self.stirred)
-        if self.desk.works.is_auctioning:
-            # What an auction executes may neither expire nor end with an order that it is linked to meanwhile.
-            return left
-        return left + (self.expiries.count_until(self.expiring_ns) if self.expiring_ns else 0) + len(self.links.touched)
-
-    @property
-    def has_work(self) -> bool:
-        """Whether a ContinueWork command has to go on with what is left."""
-        return self._has_any() and self.left() > 0
-
-    def _has_any(self) -> bool:
-        return bool(self.due or self.expiring_ns or self.trims or self.stirred or self.links.touched)
-
-    def run(self, out: list[Event]) -> None:
-        """Do what a command has put down. While an earlier command's is left over, ContinueWork alone goes on."""
-        if not (self._has_any() or self.flagged):
-            return
-        if self.is_left:
-            self.renew()
-        else:
-            self.go_on_with_work(out)
-
-    def go_on_with_work(self, out: list[Event]) -> None:
-        """Do the next step, of at most ORDERS_PER_STEP_MAX orders, and say what is left."""
-        budget = work.ORDERS_PER_STEP_MAX
-        while budget > 0:
-            done = self._step(out)
-            if not done:
-                break
-            budget -= done
-        self.renew()
-        if self.is_left:
-            out.append(WorkLeft(self.left() + self.desk.works.left()))
-
-    def _step(self, out: list[Event]) -> int:
-        """Do the next thing that is to be done; return how many orders it looked at, 0 when nothing is left."""
-        is_auctioning = self.desk.works.is_auctioning
-        if self.links.touched and not is_auctioning:
-            return self.links.settle_next(out)
-        if self.trims:
-            return self._trim(out)
-        if self.stirred:
-            book = self.stirred.pop(next(iter(self.stirred)))
-            return pegs.reprice(self, book, out) + 1
-        order = self._next_due()
-        if order is not None:
-            book = self.desk.books[order.instrument_id]
-            moves = book.on_last.moves
-            self._trigger(order, book, out)
-            return 1 + book.on_last.moves - moves
-        return self._expire_next(out) if self.expiring_ns and not is_auctioning else 0
-
-    def renew(self) -> None:
-        """Draw whether anything is left over, and mark the books of triggered orders that are: they take no new orders
-        until those have entered.
-        """
-        self.is_left = self.has_work
-        for book in self.flagged:
-            book.has_due = False
-            book.renew()
-        self.flagged = []
-        for watch in tuple(self.due):
-            if not watch.due_count:
-                watch.due.clear()
-                del self.due[watch]
-            elif watch.instrument.is_matching:
-                book = self.desk.books[watch.instrument.instrument_id]
-                book.has_due = True
-                book.is_plain = False
-                self.flagged.append(book)
-
-    def _next_due(self) -> Order | None:
-        """Return the triggered order that enters next; those of a book that does not match wait."""
-        for watch in self.due:
-            if watch.due_count and watch.instrument.is_matching:
-                return watch.next_due()
-        return None
-
-    def _trigger(self, order: Order, book: Book, out: list[Event]) -> None:
-        """Let a waiting order enter, after the checks of the moment; refused by them, it is canceled."""
-        extra, risk = order.extra, self.desk.risk
-        assert extra is not None, "an order with a trigger has terms"
-        if extra.group is not None:
-            self._watch(order, book).remove(order)
-        if not self.links.before_trigger(order, out):
-            return
-        price, leaves = order.price, order.leaves_qty
-        prior_leaves = leaves if extra.is_held else 0
-        if order.ord_type in TAKING_TYPES:
-            low, high = book.instrument.band_low, book.instrument.band_high
-            price = min(price, high) if order.side == BUY else max(price, low)
-        refusal = risk.check_replace(
-            order.session.session_id, order.exposure, order.side, price, order.qty, 0, leaves, order.price, prior_leaves
-        )
-        if refusal is not None:
-            text = f"refused when it was triggered: {refusal[1]}"
-            self.desk.cancel_unsolicited(order, text, out, restatement=work.RESTATED_OTHER)
-            return
-        self.release(order)
-        order.price, extra.is_held = price, True
-        self.hold(order)
-        extra.waiting = False
-        order.status = AFTER_TRIGGER[order.status]
-        self.say(order, EXEC_TRIGGERED, out)
-        order.priority = self.desk.last_exec_id
-        self.go(order, book, out)
-
-    def _trim(self, out: list[Event]) -> int:
-        """Cut the reduce-only orders of one exposure to its position."""
-        exposure = next(iter(self.trims))
-        del self.trims[exposure]
-        orders = self.reducing.get(exposure, {})
-        for order_id in sorted(orders):
-            self._is_within_position(orders[order_id], out)
-        return len(orders) + 1
-
-    def _expire_next(self, out: list[Event]) -> int:
-        """Expire the next order whose time has come; 0 when there is none."""
-        order_id = self.expiries.next_until(self.expiring_ns)
-        if not order_id:
-            self.expiring_ns = 0
-            return 0
-        self.desk.expire(self.desk.orders[order_id], out, "ExpireTime(126) has come")
-        return 1
 
     # -- saying -------------------------------------------------------------------------------------------------------
 
@@ -507,7 +327,7 @@ class SpecialDesk:
     def check_invariants(self) -> int:
         """Assert that what waits stands where it belongs; return how many orders wait."""
         waiting = 0
-        in_groups = sum(watch.due_count for watch in self.due)
+        in_groups = sum(watch.due_count for watch in self.after.due)
         for book in self.desk.books.values():
             for watch in (book.on_last, book.on_mark):
                 in_groups += sum(len(group) for queues in (watch.up, watch.down) for group in queues.values())
@@ -538,7 +358,7 @@ class SpecialDesk:
                 assert not shown or extra.told_price == order.price, f"order {order.order_id} shows where it stands"
             if order.level is not None and extra.terms.reduce_only:
                 reducing += 1
-                assert order.leaves_qty <= self.room_of(order) or self.trims, f"{order.order_id} only reduces"
+                assert order.leaves_qty <= self.room_of(order) or self.after.trims, f"{order.order_id} only reduces"
         assert in_groups == 0, "every order with a trigger waits in one queue"
         assert reducing == sum(len(orders) for orders in self.reducing.values()), "reduce-only orders are listed"
         return waiting

@@ -154,7 +154,7 @@ class SpecialEntry:
                 book.pegs[order_id] = order
                 book.renew()
                 extra.waiting = not pegs.price_of(book, command.side, command.terms, command.price)
-                self.special.stir(book)
+                self.special.after.stir(book)
             elif for_entry or command.ord_type in TRIGGERED_TYPES or self.special.waits_for_close(order, book):
                 extra.waiting = True
             extra.for_entry, extra.is_held = for_entry, holds

@@ -51,8 +51,8 @@ class SpecialMatch:
         if opposite.stop_key < KEY_MAX:
             breaker.look(book, order, opposite, reach, self.desk.time_ns, out)
         if last:
-            self.special.stir(book)
-            self.special.sweep(book.on_last, first, last)
+            self.special.after.stir(book)
+            self.special.after.sweep(book.on_last, first, last)
             book.renew_stops()
 
     def _may_trade(self, order: Order, resting: Order, out: list[Event]) -> bool:

@@ -66,10 +66,10 @@ def dump_special(desk: "OrderDesk") -> SpecialRecord:
             (key, book.on_last.price, book.on_mark.price, _queues(book.on_last), _queues(book.on_mark))
             for key, book in sorted(desk.books.items())
         ],
-        [_due(watch) for watch in special.due if watch.due_count],
-        special.expiring_ns,
-        [by_exposure[exposure] for exposure in special.trims],
-        list(special.stirred),
+        [_due(watch) for watch in special.after.due if watch.due_count],
+        special.after.expiring_ns,
+        [by_exposure[exposure] for exposure in special.after.trims],
+        list(special.after.stirred),
         _links(desk),
         [order.order_id for order in special.links.singles.values()],
     )
@@ -129,10 +129,10 @@ def load_special(desk: "OrderDesk", record: SpecialRecord) -> None:
         watch = book.on_mark if is_mark else book.on_last
         watch.due.extend(_group(orders, group) for group in groups)
         watch.due_count = sum(len(group) for group in groups)
-        special.due[watch] = None
-    special.expiring_ns = record.expiring_ns
+        special.after.due[watch] = None
+    special.after.expiring_ns = record.expiring_ns
     for account_id, instrument_id in record.trims:
-        special.trims[desk.risk.exposure(account_id, instrument_id)] = None
+        special.after.trims[desk.risk.exposure(account_id, instrument_id)] = None
     for instrument_id, last_price, mark_price, on_last, on_mark in record.books:
         book = desk.books[instrument_id]
         book.on_last.price, book.on_mark.price = last_price, mark_price
@@ -144,8 +144,8 @@ def load_special(desk: "OrderDesk", record: SpecialRecord) -> None:
 
 def load_stirred(desk: "OrderDesk", record: SpecialRecord) -> None:
     """Put down which books' pegs are to move, once all orders rest again and all work is there."""
-    desk.special.stirred = {each: desk.books[each] for each in record.stirred}
-    desk.special.renew()
+    desk.special.after.stirred = {each: desk.books[each] for each in record.stirred}
+    desk.special.after.renew()
 
 
 def _load_links(desk: "OrderDesk", record: SpecialRecord) -> None:

@@ -76,15 +76,15 @@ class Steps:
 
     def continue_work(self, out: list[Event]) -> None:
         """Do the next step of the oldest unfinished work. What the special desk has left goes first."""
-        if self.desk.special.has_work:
-            self.desk.special.go_on_with_work(out)
+        if self.desk.special.after.has_work:
+            self.desk.special.after.go_on_with_work(out)
             return
         if not self.works.pending:
             out.append(CommandRefused("ContinueWork", "no work is left"))
             return
         self._step(self.works.pending[0], out)
         # What the trades of an auction have triggered is done before anything else comes.
-        self.desk.special.run(out)
+        self.desk.special.after.run(out)
         self._say_left(out)
 
     def _say_left(self, out: list[Event]) -> None:

@@ -19,16 +19,16 @@ def standing(engine: Engine) -> dict[str, Any]:
         "refused": {key: list(member.refused) for key, member in desk.members.items()},
         "mass cancels": {key: list(member.mass_cancels) for key, member in desk.members.items()},
         "works": [(each.kind, list(each.order_ids[each.done :]), each.askers) for each in engine.works.pending],
-        "due": [watch_name(engine, watch) for watch in special.due],
-        "flagged": sorted(book.instrument.instrument_id for book in special.flagged),
-        "stirred": list(special.stirred),
-        "trims": [pair(engine, exposure) for exposure in special.trims],
+        "due": [watch_name(engine, watch) for watch in special.after.due],
+        "flagged": sorted(book.instrument.instrument_id for book in special.after.flagged),
+        "stirred": list(special.after.stirred),
+        "trims": [pair(engine, exposure) for exposure in special.after.trims],
         "reducing": sorted((pair(engine, key), sorted(orders)) for key, orders in special.reducing.items()),
         "expiries": list(special.expiries._times),
         "touched": [link_of(link) for link in special.links.touched],
         "known": sorted((key, sorted(map(link_of, links))) for key, links in special.links.known.items() if links),
         "singles": sorted((key, order.order_id) for key, order in special.links.singles.items()),
-        "left": (special.is_left, special.left(), special.expiring_ns),
+        "left": (special.after.is_left, special.after.left(), special.after.expiring_ns),
     }
     for key, book in sorted(desk.books.items()):
         found[f"book {key}"] = book_of(book)
