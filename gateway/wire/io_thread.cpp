@@ -13,6 +13,7 @@ constexpr int events_max = 256;
 constexpr int vectors_max = 64;
 constexpr size_t tls_write_bytes = 64 << 10;
 constexpr uint64_t ms = 1000000;
+constexpr uint64_t turn_messages_max = 64;
 }  // namespace
 
 IoThread::IoThread(int index, const Options& options, const Schema& schema, Hub& hub, MessageLog& log)
@@ -133,9 +134,13 @@ void IoThread::run_tasks() {
 
 // --- input -----------------------------------------------------------------------------------------------------------
 
+// A turn takes up so many messages and the next one goes on with the connections behind: what many have sent at once is
+// worked on, and what was staged meanwhile is numbered, before the last of them is read.
 void IoThread::read_all() {
-  for (size_t i = 0; i < connections_.size(); ++i) {
-    Connection& connection = *connections_[i];
+  const uint64_t enough = context_.messages_in + turn_messages_max;
+  for (size_t left = connections_.size(); left > 0; --left) {
+    if (next_read_ >= connections_.size()) next_read_ = 0;
+    Connection& connection = *connections_[next_read_++];
     const bool parked = connection.host && connection.host->has_parked();
     if (connection.dead || !(connection.readable || connection.pending || parked)) continue;
     try {
@@ -143,6 +148,9 @@ void IoThread::read_all() {
     } catch (const std::exception& error) {
       fail(connection, std::string("internal error: ") + error.what());
     }
+    if (context_.messages_in < enough) continue;
+    busy_ = true;
+    return;
   }
 }
 

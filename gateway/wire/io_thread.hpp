@@ -105,6 +105,7 @@ class IoThread : private Counted {
   std::vector<Connection*> holding_;   // connections with something to send
   std::vector<char> buffer_;
   std::string tls_buffer_;
+  size_t next_read_ = 0;               // index of the connection whose turn to be read it is
   uint64_t next_tick_ns_ = 0, resends_ = 0;
   bool busy_ = false;                  // there is work without waiting
   std::thread thread_;
