@@ -1,5 +1,5 @@
-// Everything that knows Python: conversions both ways, and nothing else. The interpreter lock is released before any
-// lock of the wire is taken, and none of the wire's threads ever takes it.
+// The class that Python sees; together with the conversions, all that knows Python. The interpreter lock is released
+// before any lock of the wire is taken, and none of the wire's threads ever takes it.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
@@ -7,184 +7,18 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstring>
 #include <optional>
 #include <set>
 #include <unordered_map>
 
+#include "from_python.hpp"
+#include "to_python.hpp"
 #include "wire.hpp"
 
 namespace nb = nanobind;
 using namespace outcry::wire;
 
 namespace {
-
-// --- C++ to Python ---------------------------------------------------------------------------------------------------
-
-PyObject* checked(PyObject* object) {
-  if (!object) throw nb::python_error();
-  return object;
-}
-
-PyObject* ascii(const char* data, size_t length) {
-  if (length == 1) return checked(PyUnicode_FromOrdinal(static_cast<unsigned char>(*data)));  // shared by the interpreter
-  PyObject* text = checked(PyUnicode_New(Py_ssize_t(length), 127));
-  if (length) std::memcpy(PyUnicode_1BYTE_DATA(text), data, length);
-  return text;
-}
-
-PyObject* latin(std::string_view text) { return checked(PyUnicode_DecodeLatin1(text.data(), Py_ssize_t(text.size()), nullptr)); }
-
-PyObject* number(uint64_t value) { return checked(PyLong_FromUnsignedLongLong(value)); }
-PyObject* integer(int64_t value) { return checked(PyLong_FromLongLong(value)); }
-PyObject* boolean(bool value) { return Py_NewRef(value ? Py_True : Py_False); }
-
-// Takes over the references of its arguments.
-template <class... Items>
-PyObject* tuple_of(Items*... items) {
-  PyObject* tuple = checked(PyTuple_New(sizeof...(Items)));
-  Py_ssize_t at = 0;
-  (PyTuple_SET_ITEM(tuple, at++, items), ...);
-  return tuple;
-}
-
-struct Reader {
-  const Chunk& chunk;
-  size_t at;
-
-  PyObject* value(const FieldNode& node) {
-    const Value& value = chunk.values[at++];
-    switch (value.kind) {
-      case Value::none:
-        return Py_NewRef(Py_None);
-      case Value::integer:
-        return integer(value.number);
-      case Value::text:
-        return ascii(chunk.text.data() + value.number, value.length);
-      case Value::bytes:
-        return latin({chunk.text.data() + value.number, value.length});
-      case Value::group:
-        return node.kind == 'o' ? fields(node.fields) : group(node, value.length);
-    }
-    CHECK(false);
-  }
-
-  PyObject* fields(const std::vector<FieldNode>& nodes) {
-    PyObject* tuple = checked(PyTuple_New(Py_ssize_t(nodes.size())));
-    for (size_t i = 0; i < nodes.size(); ++i) PyTuple_SET_ITEM(tuple, Py_ssize_t(i), value(nodes[i]));
-    return tuple;
-  }
-
-  PyObject* group(const FieldNode& node, size_t count) {
-    PyObject* tuple = checked(PyTuple_New(Py_ssize_t(count)));
-    for (size_t i = 0; i < count; ++i) PyTuple_SET_ITEM(tuple, Py_ssize_t(i), fields(node.fields));
-    return tuple;
-  }
-};
-
-// --- Python to C++ ---------------------------------------------------------------------------------------------------
-
-std::vector<FieldNode> read_fields(nb::handle specs, int depth) {
-  if (depth > 4) throw std::invalid_argument("schema: groups are nested too deep");
-  std::vector<FieldNode> fields;
-  for (nb::handle spec : specs) {
-    const nb::tuple pair = nb::cast<nb::tuple>(spec);
-    if (nb::len(pair) != 2) throw std::invalid_argument("schema: a field is (tag, kind) or (tag, (fields...))");
-    FieldNode node;
-    node.tag = nb::cast<int>(pair[0]);
-    if (nb::isinstance<nb::str>(pair[1])) {
-      const std::string kind = nb::cast<std::string>(pair[1]);
-      if (kind.size() != 1 || !std::strchr("tidu", kind[0])) throw std::invalid_argument("schema: kind '" + kind + "' is not t, i, d or u");
-      node.kind = kind[0];
-    } else {
-      node.kind = node.tag == 0 ? 'o' : 'g';
-      node.fields = read_fields(pair[1], depth + 1);
-      if (node.kind == 'o' && depth > 0) throw std::invalid_argument("schema: options stand in a message, not in a group");
-    }
-    fields.push_back(std::move(node));
-  }
-  if (fields.size() > 256) throw std::invalid_argument("schema: more than 256 fields");
-  return fields;
-}
-
-Schema read_schema(nb::handle mapping) {
-  Schema schema;
-  for (nb::handle item : mapping.attr("items")()) {
-    const nb::tuple pair = nb::cast<nb::tuple>(item);
-    schema.add(nb::cast<std::string>(pair[0]), read_fields(pair[1], 0));
-  }
-  return schema;
-}
-
-Options read_options(nb::handle mapping) {
-  Options options;
-  for (nb::handle item : mapping.attr("items")()) {
-    const nb::tuple pair = nb::cast<nb::tuple>(item);
-    options.set(nb::cast<std::string>(pair[0]), nb::cast<int64_t>(pair[1]));
-  }
-  return options;
-}
-
-template <class T>
-bool take(const std::string& key, nb::handle value, std::initializer_list<std::pair<const char*, T SessionSpec::*>> members,
-          SessionSpec& spec) {
-  for (const auto& [name, member] : members)
-    if (key == name) {
-      spec.*member = nb::cast<T>(value);
-      return true;
-    }
-  return false;
-}
-
-void read_spec_item(SessionSpec& spec, const std::string& key, nb::handle value) {
-  using S = SessionSpec;
-  const bool known =
-      take<int>(key, value, {{"session_id", &S::session_id}, {"heart_bt_int_min", &S::heart_bt_int_min},
-                             {"heart_bt_int_max", &S::heart_bt_int_max}, {"max_latency_s", &S::max_latency_s},
-                             {"timestamp_precision", &S::timestamp_precision}, {"logon_timeout_s", &S::logon_timeout_s},
-                             {"logout_timeout_s", &S::logout_timeout_s}, {"epoch", &S::epoch}}, spec) ||
-      take<std::string>(key, value, {{"begin_string", &S::begin_string}, {"sender_comp_id", &S::sender_comp_id},
-                                     {"target_comp_id", &S::target_comp_id}, {"default_appl_ver_id", &S::default_appl_ver_id},
-                                     {"transport_dictionary", &S::transport_dictionary},
-                                     {"app_dictionary", &S::app_dictionary}, {"certificate_cn", &S::certificate_cn}}, spec) ||
-      take<bool>(key, value, {{"check_latency", &S::check_latency}, {"reset_on_logon", &S::reset_on_logon},
-                              {"reset_on_logout", &S::reset_on_logout}, {"reset_on_disconnect", &S::reset_on_disconnect},
-                              {"refresh_on_logon", &S::refresh_on_logon},
-                              {"send_redundant_resend_requests", &S::send_redundant_resend_requests},
-                              {"send_next_expected_msg_seq_num", &S::send_next_expected_msg_seq_num},
-                              {"validate_length_and_checksum", &S::validate_length_and_checksum},
-                              {"validate_fields_out_of_order", &S::validate_fields_out_of_order},
-                              {"validate_fields_have_values", &S::validate_fields_have_values},
-                              {"validate_user_defined_fields", &S::validate_user_defined_fields},
-                              {"allow_unknown_msg_fields", &S::allow_unknown_msg_fields},
-                              {"preserve_message_fields_order", &S::preserve_message_fields_order},
-                              {"require_tls", &S::require_tls}, {"enabled", &S::enabled}}, spec) ||
-      take<uint64_t>(key, value, {{"next_sender", &S::next_sender}, {"next_target", &S::next_target},
-                                  {"written_through", &S::written_through}, {"reserved_through", &S::reserved_through}}, spec) ||
-      take<int64_t>(key, value, {{"created_s", &S::created_s}}, spec) ||
-      take<std::vector<std::string>>(key, value, {{"allowed_remote_addresses", &S::allowed_remote_addresses}}, spec) ||
-      take<std::vector<int>>(key, value, {{"ports", &S::ports}}, spec);
-  if (!known) throw std::invalid_argument("session: unknown key " + key);
-}
-
-SessionSpec read_spec(nb::handle mapping) {
-  SessionSpec spec;
-  for (nb::handle item : mapping.attr("items")()) {
-    const nb::tuple pair = nb::cast<nb::tuple>(item);
-    const std::string key = nb::cast<std::string>(pair[0]);
-    try {
-      read_spec_item(spec, key, pair[1]);
-    } catch (const nb::cast_error&) {
-      throw std::invalid_argument("session: value of " + key + " has the wrong type");
-    }
-  }
-  if (spec.sender_comp_id.empty() || spec.target_comp_id.empty()) throw std::invalid_argument("session: both CompIDs are needed");
-  if (spec.transport_dictionary.empty()) throw std::invalid_argument("session: transport_dictionary is needed");
-  if (spec.app_dictionary.empty()) spec.app_dictionary = spec.transport_dictionary;
-  if (spec.timestamp_precision < 0 || spec.timestamp_precision > 9) throw std::invalid_argument("session: timestamp_precision is not 0..9");
-  if (spec.next_sender < 1 || spec.next_target < 1 || spec.epoch < 1) throw std::invalid_argument("session: numbers begin with 1");
-  return spec;
-}
 
 std::string_view text_of(PyObject* object) {
   Py_ssize_t length = 0;
@@ -375,7 +209,14 @@ class PyWire {
     wire_.stop(timeout_ms);
   }
 
-  nb::dict statistics();
+  nb::dict statistics() {
+    WireStatistics all;
+    {
+      nb::gil_scoped_release release;
+      all = wire_.statistics();
+    }
+    return outcry::wire::statistics(all);
+  }
   static long live_objects() { return Counted::live(); }
 
  private:
@@ -385,13 +226,8 @@ class PyWire {
     return wires;
   }
   void act(int session_id, std::function<void(SessionHost&)> what) { wire_.on_session(session_id, std::move(what)); }
-  static PyObject* utf8(const std::string& text) {
-    return checked(PyUnicode_DecodeUTF8(text.data(), Py_ssize_t(text.size()), "replace"));
-  }
   void add_message(PyObject* item, std::vector<std::shared_ptr<StageBatch>>& batches);
   PyObject* convert(Poll& poll);
-  PyObject* inbound(const Inbound& item, Chunk& chunk);
-  PyObject* outbound(const Outbound& item);
 
   Wire wire_;
   std::vector<nb::str> msg_types_;
@@ -422,61 +258,6 @@ void PyWire::add_message(PyObject* item, std::vector<std::shared_ptr<StageBatch>
   batch->messages.push_back(message);
 }
 
-PyObject* PyWire::inbound(const Inbound& item, Chunk& chunk) {
-  PyObject* const kind = integer(item.kind);
-  PyObject* const session = integer(item.session_id);
-  PyObject* const epoch = integer(item.epoch);
-  switch (item.kind) {
-    case Inbound::app: {
-      const MessageSchema& schema = wire_.schema().at(item.schema);
-      Reader reader{chunk, chunk.values_taken};
-      PyObject* const values = reader.fields(schema.fields);
-      chunk.values_taken = reader.at;
-      return tuple_of(kind, session, epoch, number(item.number), msg_types_[size_t(item.schema)].inc_ref().ptr(),
-                      boolean(item.flag), values);
-    }
-    case Inbound::numbers:
-      return tuple_of(kind, session, epoch, number(item.number));
-    case Inbound::logon:
-      return tuple_of(kind, session, epoch, latin({chunk.text.data() + item.text_at, item.text_length}));
-    case Inbound::logout:
-      return tuple_of(kind, session, epoch, boolean(item.flag), latin({chunk.text.data() + item.text_at, item.text_length}));
-    case Inbound::reset:
-      return tuple_of(kind, session, epoch, integer(item.other), number(item.number));
-    case Inbound::resend:
-      return tuple_of(kind, session, epoch, number(item.number), number(item.begin), number(item.end), integer(item.other),
-                      number(item.serial));
-    case Inbound::slow:
-      return tuple_of(kind, session, epoch);
-  }
-  CHECK(false);
-}
-
-PyObject* PyWire::outbound(const Outbound& item) {
-  PyObject* const kind = integer(item.kind);
-  PyObject* const io = integer(item.io);
-  PyObject* const serial = number(item.serial);
-  switch (item.kind) {
-    case Outbound::bytes: {
-      PyObject* const runs = checked(PyTuple_New(Py_ssize_t(item.runs.size())));
-      for (size_t i = 0; i < item.runs.size(); ++i) {
-        const Run& run = item.runs[i];
-        PyTuple_SET_ITEM(runs, Py_ssize_t(i),
-                         tuple_of(integer(run.session_id), integer(run.epoch), number(run.first_num), number(run.count),
-                                  number(run.offset), number(run.length), number(run.written_through)));
-      }
-      return tuple_of(kind, io, serial, number(item.batch_id), runs,
-                      checked(PyBytes_FromStringAndSize(item.blob->data(), Py_ssize_t(item.blob->size()))));
-    }
-    case Outbound::epoch_begins:
-      return tuple_of(kind, io, serial, integer(item.session_id), integer(item.epoch), integer(item.created_s),
-                      number(item.next_sender), number(item.next_target));
-    case Outbound::reserve:
-      return tuple_of(kind, io, serial, integer(item.session_id), integer(item.epoch), number(item.next_sender));
-  }
-  CHECK(false);
-}
-
 PyObject* PyWire::convert(Poll& poll) {
   nb::object in = nb::steal(checked(PyList_New(0))), out = nb::steal(checked(PyList_New(Py_ssize_t(poll.outbound.size()))));
   for (size_t i = 0; i < poll.outbound.size(); ++i) PyList_SET_ITEM(out.ptr(), Py_ssize_t(i), outbound(poll.outbound[i]));
@@ -487,7 +268,7 @@ PyObject* PyWire::convert(Poll& poll) {
     for (size_t i = 0; i < taken.items; ++i) {
       const Inbound& next = chunk.items[chunk.items_taken++];
       if (next.kind == Inbound::reset) taken.queue->resets.fetch_sub(1);
-      const nb::object item = nb::steal(inbound(next, chunk));
+      const nb::object item = nb::steal(inbound(next, chunk, wire_.schema(), msg_types_));
       if (PyList_Append(in.ptr(), item.ptr()) != 0) throw nb::python_error();
     }
   }
@@ -498,62 +279,6 @@ PyObject* PyWire::convert(Poll& poll) {
     poll.outbound.clear();
   }
   return tuple_of(in.release().ptr(), out.release().ptr(), number(oldest));
-}
-
-nb::dict PyWire::statistics() {
-  WireStatistics all;
-  {
-    nb::gil_scoped_release release;
-    all = wire_.statistics();
-  }
-  nb::dict result, cuts, refused;
-  nb::list io_list, sessions;
-  std::map<std::string, uint64_t> totals;
-  for (const IoStatistics& io : all.io) {
-    nb::dict one;
-    const std::pair<const char*, uint64_t> values[] = {
-        {"messages_in", io.messages_in}, {"messages_out", io.messages_out}, {"bytes_in", io.bytes_in},
-        {"bytes_out", io.bytes_out},     {"garbled", io.garbled},           {"md_dropped", io.md_dropped},
-        {"staged_unknown", io.staged_unknown}, {"resends", io.resends},     {"connections", io.connections}};
-    for (const auto& [name, value] : values) {
-      one[name] = value;
-      totals[name] += value;
-    }
-    one["serial"] = io.serial;
-    one["released"] = io.released;
-    io_list.append(one);
-    for (const auto& [cause, count] : io.cuts)
-      cuts[cause.c_str()] = count + (cuts.contains(cause.c_str()) ? nb::cast<uint64_t>(cuts[cause.c_str()]) : 0);
-    for (const HostStatistics& host : io.hosts) {
-      nb::dict entry;
-      entry["session_id"] = host.session_id;
-      entry["name"] = host.name;
-      entry["connected"] = host.connected;
-      entry["logged_on"] = host.logged_on;
-      entry["enabled"] = host.enabled;
-      entry["resending"] = host.resending;
-      entry["epoch"] = host.epoch;
-      entry["next_sender"] = host.next_sender;
-      entry["next_target"] = host.next_target;
-      entry["written_through"] = host.written_through;
-      entry["held_bytes"] = host.held_bytes;
-      entry["queued"] = host.queued;
-      entry["peer"] = host.peer;
-      sessions.append(entry);
-    }
-  }
-  for (const auto& [reason, count] : all.gate.refused) refused[reason.c_str()] = count;
-  for (const auto& [name, value] : totals) result[name.c_str()] = value;
-  result["sessions"] = sessions;
-  result["io"] = io_list;
-  result["cuts"] = cuts;
-  result["refused_logons"] = refused;
-  result["gate_connections"] = all.gate.connections;
-  result["admissions"] = all.gate.admissions;
-  result["accepted_logons"] = all.gate.accepted;
-  result["in_queue"] = all.in_queue;
-  result["log_dropped"] = all.log_dropped;
-  return result;
 }
 
 }  // namespace
