@@ -1,5 +1,7 @@
 #include "to_python.hpp"
 
+#include <nanobind/stl/string.h>
+
 #include <cstring>
 
 namespace nb = nanobind;
