@@ -175,7 +175,8 @@ def table(bench: Bench) -> str:
     facts.append(
         f"- settings: shipped configuration, the attacker's session throttled to {THROTTLE} messages/s, {size.orders} "
         f"orders a round one at a time, medians of {size.rounds} rounds, quiet and attack by turns; {size.strangers} "
-        f"connections tried and tried again, resends of {size.reports} reports; attackers on the same cores, a storm at the lowest priority"
+        f"connections tried and tried again, resends of {size.reports} reports; attackers on the same cores, storms at "
+        "the lowest priority"
     )
     lines = ["| attack | p50 us | p99 us | p99 quiet us | ratio | bar |", "|---|---|---|---|---|---|"]
     lines += [
