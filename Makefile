@@ -101,7 +101,7 @@ soak: setup $(MADE)/trace ## long runs: kills under load, an hour at half load, 
 	@echo "soak: 200 kills -9 under load (7 s each were measured on 2 busy cores), a long run of $(SOAK_MINUTES) minutes at half load"
 	echo "(SOAK_MINUTES=N for another), and every other test marked soak; these are they, each says how far it is:"
 	$(BIN)/python -m pytest -m soak --collect-only -q --no-header | grep '::'
-	OUTCRY_SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/python -m pytest -m soak -v --durations=0
+	OUTCRY_SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/python -m pytest -m soak -v --durations=0 -o faulthandler_timeout=0
 
 sanitize: setup ## the wire's tests under the thread, the address and the undefined-behaviour sanitizer
 	@for kind in thread address undefined; do $(BIN)/python tests/wire/run_sanitized.py $$kind; done
