@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from matching.commands import CorrectTrade
 from matching.desk import OrderDesk
 from matching.events import CommandRefused, Event, Execution, TradeCorrected
+from matching.instrument import PRICE_TICKS_MAX
 from matching.order import Order
 from matching.order_states import AFTER_BUST, AFTER_CORRECT, AFTER_LAST_BUST
 from matching.types import BUY, EXEC_TRADE_CANCEL, EXEC_TRADE_CORRECT, SELL, Side
@@ -66,8 +67,8 @@ class Corrections:
                 return f"{name} is not a trade of order O{order_id}"
         if not (command.new_qty == 0 or 0 < command.new_qty <= command.qty):
             return f"{name} of {command.qty} lots cannot be corrected to {command.new_qty}"
-        if command.new_qty and command.new_price < 1:
-            return f"{name} cannot be corrected to a price of {command.new_price} ticks"
+        if command.new_qty and not 0 < command.new_price <= PRICE_TICKS_MAX:
+            return f"{name} cannot be corrected to {command.new_price} ticks, allowed are 1 to {PRICE_TICKS_MAX}"
         if (command.new_price, command.new_qty) == (command.price, command.qty):
             return f"{name} is as it shall be"
         return ""

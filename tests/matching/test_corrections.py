@@ -7,6 +7,7 @@ import pytest
 
 from matching.commands import CorrectTrade, Deposit, EndTradingDay, NewOrder
 from matching.events import CommandRefused, Event, Execution, TradeCorrected
+from matching.instrument import PRICE_TICKS_MAX
 from matching.terms import Terms
 from matching.types import BUY, FILL_OR_KILL, GOOD_TILL_CANCEL, SELL
 from tests.matching.harness import ACC1, ACC2, ACC3, CASH, SHARES, Harness, buy, cancel, order, sell, status
@@ -113,7 +114,8 @@ def test_closed_orders_keep_how_they_closed(special: Harness) -> None:
         ({"price": 99_999}, "is not a trade of order"),
         ({"new_qty": 41, "new_price": 9_900}, "cannot be corrected to 41"),
         ({"new_qty": -1, "new_price": 9_900}, "cannot be corrected to -1"),
-        ({"new_qty": 40, "new_price": 0}, "cannot be corrected to a price of 0"),
+        ({"new_qty": 40, "new_price": 0}, "cannot be corrected to 0 ticks"),
+        ({"new_qty": 40, "new_price": PRICE_TICKS_MAX + 1}, "cannot be corrected to 1000000001 ticks"),
         ({"new_qty": 40, "new_price": 9_900}, "is as it shall be"),
     ],
 )
