@@ -20,6 +20,8 @@ from matching.types import (
     EXEC_REPLACED,
     EXEC_STATUS,
     EXEC_TRADE,
+    EXEC_TRADE_CANCEL,
+    EXEC_TRADE_CORRECT,
     MARKET,
     TradingPhase,
 )
@@ -79,7 +81,7 @@ class DepthView:
 
     def _fold_with_terms(self, event: Execution) -> None:
         """An order with terms (an iceberg, a stop, a peg) says itself what the book showed of it and shows now."""
-        if event.exec_type in (EXEC_STATUS, EXEC_REJECTED):
+        if event.exec_type in (EXEC_STATUS, EXEC_REJECTED, EXEC_TRADE_CANCEL, EXEC_TRADE_CORRECT):
             return
         if event.prior_leaves:
             self._move(event.side, event.prior_price, -event.prior_leaves, -1)

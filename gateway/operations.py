@@ -25,7 +25,8 @@ from gateway.relay import RelayEngine
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_transfers import FAILED_STATES, OPEN_STATES, STUCK
 from gateway.snapshotter import Snapshotter
-from gateway.start_up import Started, is_sharded
+from gateway.start_up import Started, is_sharded, journal_folder
+from gateway.trade_operations import TradeOperations
 from gateway.wire import Wire
 from gateway.wire_setup import start_message_log
 from matching.clock import Clock
@@ -80,6 +81,7 @@ class Operations:
             engine=started.engine, clock=clock, command=self._command, read=self._on_matching_thread
         )
         self._prices = PriceOperations(engine=started.engine, command=self._command)
+        self._trades = TradeOperations(engine=started.engine, journal=journal_folder(data_dir), command=self._command)
 
     def table(self) -> dict[str, Operation]:
         """Return the operations by command name."""
@@ -100,6 +102,7 @@ class Operations:
             "stop": self.stop,
             **self._limits.table(),
             **self._prices.table(),
+            **self._trades.table(),
         }
 
     async def _on_matching_thread(self, operation: Callable[[], Any]) -> Any:

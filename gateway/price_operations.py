@@ -3,19 +3,13 @@
 Owner: the main thread's event loop; what changes the market is a journaled command with the operator's name and reason.
 """
 
-import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 from gateway.admin import AdminError, Operation
-from gateway.decimals import e8_text
+from gateway.operator_values import e8_of, multiple_of
 from gateway.relay import GatewayEngine
 from matching.commands import Command, SetMarkPrice
-from matching.types import E8
-
-DECIMALS: Final = 8
-ECHO_CHARS_MAX: Final = 64
-_PRICE: Final = re.compile(r"(?P<whole>[0-9]{1,10})(\.(?P<more>[0-9]{1,8}))?")
 
 
 class PriceOperations:
@@ -35,20 +29,5 @@ class PriceOperations:
         if instrument is None:
             known = ", ".join(each.symbol for each in self._engine.instruments.values())
             raise AdminError(f"symbol {symbol!r} is not known, allowed: {known}")
-        price_e8 = _price_e8(price)
-        ticks, odd = divmod(price_e8, instrument.tick_e8)
-        if odd:
-            tick = e8_text(instrument.tick_e8)
-            raise AdminError(f"price {price} is not a multiple of the tick {tick} of {symbol}")
+        ticks = multiple_of(e8_of("price", price), instrument.tick_e8, "price", "tick", symbol)
         return await self._command(SetMarkPrice(instrument.instrument_id, ticks, by, reason))
-
-
-def _price_e8(text: str) -> int:
-    """Return a price in 10^-8. Raises AdminError where it is none, or one that no machine word holds."""
-    found = _PRICE.fullmatch(str(text))
-    if found is None or not (price_e8 := int(found["whole"]) * E8 + int((found["more"] or "").ljust(DECIMALS, "0"))):
-        shown = str(text)[:ECHO_CHARS_MAX]
-        raise AdminError(
-            f"price {shown!r}, allowed: above 0, below 10^10, with at most {DECIMALS} digits behind the point"
-        )
-    return price_e8

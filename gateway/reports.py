@@ -44,6 +44,8 @@ from matching.types import (
     EXEC_RESTATED,
     EXEC_STATUS,
     EXEC_TRADE,
+    EXEC_TRADE_CANCEL,
+    EXEC_TRADE_CORRECT,
     EXEC_TRIGGERED,
     LIMIT,
     STATUS_FILLED,
@@ -58,6 +60,8 @@ STATUS_REPLACED: Final = "5"
 """OrdStatus(39) of FIX.4.2 alone: a replaced order that is not filled in part."""
 TRANS_TYPE_NEW: Final = "20=0\x01"
 TRANS_TYPE_STATUS: Final = "20=3\x01"
+CORRECTED: Final = {EXEC_TRADE_CANCEL: "20=1\x01", EXEC_TRADE_CORRECT: "20=2\x01"}
+"""Trade Cancel and Trade Correct, and the ExecTransType(20) of FIX.4.2 that says so."""
 WITHOUT_TRIGGERED: Final = (FIX42, FIX44)
 """Versions whose stock dictionary lacks ExecType(150)=L (Triggered): they are told D (Restated) with Text(58)."""
 TRIGGERED_TEXT: Final = "Triggered"
@@ -121,6 +125,8 @@ class ReportWriter:
                 fill += "851=2\x01" if event.is_aggressor else "851=1\x01"
             if version in WITH_TRADE_FIELDS and not event.is_auction:
                 fill += f"880=T{event.trade_id}\x011057={'Y' if event.is_aggressor else 'N'}\x01"
+        elif event.exec_ref_id:
+            fill = self._correction(event, version)
         elif event.text or event.reason or exec_type in EXPLAINED:
             more = self._explanation(event, version)
             if exec_type == EXEC_TRIGGERED and version in WITHOUT_TRIGGERED:
@@ -146,6 +152,16 @@ class ReportWriter:
             f"54={event.side}\x0138={quantities[event.qty]}\x01{kind}"
             f"{fill}151={quantities[event.leaves_qty]}\x0114={quantities[cum_qty]}\x016={average}\x01{more}{self._clock}"
         )
+
+    def _correction(self, event: Execution, version: Version) -> str:
+        """Return what a corrected or busted trade is said with: what it takes the place of, and what it is now."""
+        texts = self.texts(event.instrument_id)
+        fill = ""
+        if event.exec_type == EXEC_TRADE_CORRECT:
+            fill = f"32={texts.quantities[event.last_qty]}\x0131={texts.prices[event.last_price]}\x01"
+        if version in WITH_TRADE_FIELDS:
+            fill += f"880=T{event.trade_id}\x01"
+        return f"19=E{event.exec_ref_id}\x01{fill}{explanation(event.code, event.text, version)}"
 
     def _explanation(self, event: Execution, version: Version) -> str:
         """Return what a report says beyond the order itself: reason, text, and the id of a status request."""
@@ -241,6 +257,8 @@ def _fix42_types(event: Execution) -> tuple[str, str]:
         return (STATUS_PARTIALLY_FILLED if event.leaves_qty else STATUS_FILLED), TRANS_TYPE_NEW
     if event.exec_type == EXEC_STATUS:
         return event.ord_status, TRANS_TYPE_STATUS
+    if event.exec_type in CORRECTED:
+        return event.ord_status, CORRECTED[event.exec_type]
     return (EXEC_RESTATED if event.exec_type == EXEC_TRIGGERED else event.exec_type), TRANS_TYPE_NEW
 
 

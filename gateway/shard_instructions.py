@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from matching.commands import (
+    CorrectTrade,
     DelistInstrument,
     EndLimitOverride,
     EndTradingDay,
@@ -31,6 +32,7 @@ INSTRUCTIONS: Final = (
     OverrideLimits,
     EndLimitOverride,
     DelistInstrument,
+    CorrectTrade,
 )
 INSTRUCTIONS_MAX: Final = 4_096
 """Instructions that may wait for shards; a shard that is down for ever must not make the gateway's state grow so."""

@@ -27,6 +27,7 @@ from matching.commands import (
     CancelOrder,
     CancelSessionOrders,
     Command,
+    CorrectTrade,
     DelistInstrument,
     EndLimitOverride,
     Instruction,
@@ -57,6 +58,7 @@ OF_ONE_INSTRUMENT: Final = (
     DelistInstrument,
     OverrideLimits,
     EndLimitOverride,
+    CorrectTrade,
 )
 """Instructions for the shard of an instrument; where they name none, for all."""
 

@@ -22,6 +22,7 @@ from matching.member_commands import (
 from matching.operator_commands import (
     CancelSessionOrders,
     ContinueWork,
+    CorrectTrade,
     DefineAccount,
     DefineInstrument,
     DefineSession,
@@ -59,6 +60,7 @@ __all__ = [
     "CancelSessionOrders",
     "Command",
     "ContinueWork",
+    "CorrectTrade",
     "DefineAccount",
     "DefineInstrument",
     "DefineSession",
@@ -138,4 +140,5 @@ Command: TypeAlias = (
     | DelistInstrument
     | NewOrderList
     | RefuseOrderList
+    | CorrectTrade
 )

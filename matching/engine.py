@@ -17,6 +17,7 @@ from matching.commands import (
     CancelSessionOrders,
     Command,
     ContinueWork,
+    CorrectTrade,
     DefineAccount,
     DefineInstrument,
     DefineSession,
@@ -185,6 +186,8 @@ class Engine:
             self.operations.tell_indicative_price(command, out)
         elif isinstance(command, DelistInstrument):
             self.operations.delist_instrument(command, out)
+        elif isinstance(command, CorrectTrade):
+            self.operations.corrections.correct(command, out)
         else:
             self._apply_definition(command, time_ns, out)
 

@@ -22,7 +22,8 @@ class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     one. `prior_price` and `prior_leaves` are what a replaced order had before, so that depth can be folded from events
     alone. For the same reason each event of an order with terms, but a status, says what the book showed of it before
     (`prior_leaves` at `prior_price`) and shows after it (`shown_qty` at `price`); 0 where it is in no book. An order on
-    its way into the book is shown from its New on, so that an aggressor nets to nothing.
+    its way into the book is shown from its New on, so that an aggressor nets to nothing. The correction of a trade
+    changes nothing in the book: `exec_ref_id` is the ExecID of the fill or correction that it takes the place of.
     """
 
     exec_id: int
@@ -56,6 +57,7 @@ class Execution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     terms: Terms | None = None
     shown_qty: int = 0
     is_auction: bool = False
+    exec_ref_id: int = 0
 
 
 class OrderRefused(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):
@@ -396,6 +398,19 @@ class OrderListAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, 
     is_status: bool = False
 
 
+class TradeCorrected(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=80):
+    """An operator has corrected a trade, or busted it: `new_qty` 0. The Executions of both sides follow."""
+
+    instrument_id: int
+    trade_id: int
+    price: int
+    qty: int
+    new_price: int
+    new_qty: int
+    by: str
+    reason: str
+
+
 Event: TypeAlias = (
     Execution
     | OrderRefused
@@ -429,4 +444,5 @@ Event: TypeAlias = (
     | IndicativePrice
     | AuctionEnded
     | OrderListAnswered
+    | TradeCorrected
 )

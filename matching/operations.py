@@ -31,6 +31,7 @@ from matching.commands import (
     TransferIn,
     TransferOut,
 )
+from matching.corrections import Corrections
 from matching.desk import OrderDesk
 from matching.events import (
     AcceptanceSet,
@@ -71,7 +72,18 @@ KILL_WORK: Final[dict[KillScope, WorkKind]] = {
 class Operations:
     """Definitions by id, the acceptance of orders, and the beginning of work over whole scopes."""
 
-    __slots__ = ("accepting", "accounts", "desk", "instruments", "phases", "risk", "steps", "trading_day", "works")
+    __slots__ = (
+        "accepting",
+        "accounts",
+        "corrections",
+        "desk",
+        "instruments",
+        "phases",
+        "risk",
+        "steps",
+        "trading_day",
+        "works",
+    )
 
     def __init__(self, desk: OrderDesk, risk: Risk, works: WorkQueue) -> None:
         self.desk = desk
@@ -80,7 +92,8 @@ class Operations:
         self.instruments: dict[int, Instrument] = {}
         self.phases = PhaseDesk(desk, self.instruments)
         self.accounts = desk.accounts
-        self.steps = Steps(desk, works, self.instruments, self.phases)
+        self.corrections = Corrections(desk)
+        self.steps = Steps(desk, works, self.instruments, self.phases, self.corrections)
         self.accepting = True
         self.trading_day = 0
 

@@ -260,6 +260,27 @@ class TellIndicativePrice(msgspec.Struct, frozen=True, array_like=True, gc=False
     instrument_id: int
 
 
+class CorrectTrade(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=80):
+    """Correct price and quantity of a trade of this trading day, or bust it: `new_qty` 0.
+
+    The order ids are those of its two sides; price and quantity, and the ExecIDs that said them last, are as they are
+    now: where they are not, the command is refused. `new_qty` is at most `qty`.
+    """
+
+    instrument_id: int
+    trade_id: int
+    buy_order_id: int
+    sell_order_id: int
+    buy_exec_id: int
+    sell_exec_id: int
+    price: int
+    qty: int
+    new_price: int
+    new_qty: int
+    by: str
+    reason: str
+
+
 class DelistInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=51):
     """End the trading of an instrument for good: its open orders are canceled, new ones are refused."""
 

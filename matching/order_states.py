@@ -17,7 +17,18 @@ from matching.types import (
 )
 
 OrderEvent: TypeAlias = Literal[
-    "accept", "refuse", "partial fill", "fill", "replace", "restate", "trigger", "cancel", "expire"
+    "accept",
+    "refuse",
+    "partial fill",
+    "fill",
+    "replace",
+    "restate",
+    "trigger",
+    "cancel",
+    "expire",
+    "correct",
+    "bust",
+    "bust last",
 ]
 
 BEFORE: Final = ""
@@ -39,6 +50,19 @@ TABLE: Final[dict[tuple[str, OrderEvent], OrdStatus]] = {
     (STATUS_PARTIALLY_FILLED, "restate"): STATUS_PARTIALLY_FILLED,
     (STATUS_PARTIALLY_FILLED, "cancel"): STATUS_CANCELED,
     (STATUS_PARTIALLY_FILLED, "expire"): STATUS_EXPIRED,
+    # A corrected price changes no status. What is busted is not traded again: an order that was filled is canceled.
+    (STATUS_PARTIALLY_FILLED, "correct"): STATUS_PARTIALLY_FILLED,
+    (STATUS_PARTIALLY_FILLED, "bust"): STATUS_PARTIALLY_FILLED,
+    (STATUS_PARTIALLY_FILLED, "bust last"): STATUS_NEW,
+    (STATUS_FILLED, "correct"): STATUS_FILLED,
+    (STATUS_FILLED, "bust"): STATUS_CANCELED,
+    (STATUS_FILLED, "bust last"): STATUS_CANCELED,
+    (STATUS_CANCELED, "correct"): STATUS_CANCELED,
+    (STATUS_CANCELED, "bust"): STATUS_CANCELED,
+    (STATUS_CANCELED, "bust last"): STATUS_CANCELED,
+    (STATUS_EXPIRED, "correct"): STATUS_EXPIRED,
+    (STATUS_EXPIRED, "bust"): STATUS_EXPIRED,
+    (STATUS_EXPIRED, "bust last"): STATUS_EXPIRED,
 }
 
 NAMES: Final[dict[str, str]] = {
@@ -65,6 +89,10 @@ AFTER_RESTATE: Final = _column("restate")
 AFTER_TRIGGER: Final = _column("trigger")
 AFTER_CANCEL: Final = _column("cancel")
 AFTER_EXPIRE: Final = _column("expire")
+AFTER_CORRECT: Final = _column("correct")
+AFTER_BUST: Final = _column("bust")
+AFTER_LAST_BUST: Final = _column("bust last")
+"""A trade was corrected in its price; in its quantity, or busted; the last of an order's trades was busted."""
 OPEN: Final = AFTER_CANCEL
 """Statuses of an order that is still in the market (as keys)."""
 

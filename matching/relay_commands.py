@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from matching.operator_commands import (
+    CorrectTrade,
     DelistInstrument,
     EndLimitOverride,
     EndTradingDay,
@@ -81,6 +82,7 @@ Instruction: TypeAlias = (
     | OverrideLimits
     | EndLimitOverride
     | DelistInstrument
+    | CorrectTrade
 )
 """What an operator, or the clock, tells shards."""
 

@@ -140,6 +140,12 @@ class Risk(Protocol):
     ) -> None:
         """Settle a trade of `qty` at `price`; the orders' own prices tell their holds, leaves of 0 that they closed."""
 
+    def correct(self, buyer: int, seller: int, price: int, qty: int, new_price: int, new_qty: int) -> str:
+        """Undo a settled trade and settle it anew at another price and a quantity that is not above the old one.
+
+        Returns "", or the reason why nothing was posted: somebody has no longer what he has to give back.
+        """
+
     def release(self, exposure: int, side: Side, price: int, leaves_qty: int) -> None:
         """Give back what is still held for an order that leaves with `leaves_qty` open."""
 

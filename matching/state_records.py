@@ -13,6 +13,7 @@ import msgspec
 
 from matching.auction import Clearing
 from matching.commands import MassCancel
+from matching.corrections import CorrectionRecord
 from matching.events import Execution, MassCancelReported, OrderRefused
 from matching.instrument import Auction, AuctionStage, Instrument
 from matching.order import Account, Member, Order
@@ -116,6 +117,7 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     special: SpecialRecord | None = None
     told: list[tuple[int, Clearing | None]] = []
     protection: ProtectionRecord | None = None
+    corrections: list[CorrectionRecord] = []
 
 
 _FIELDS_WITHOUT_PROTECTION: Final = EngineRecord.__struct_fields__.index("protection")
@@ -127,7 +129,7 @@ def dump(engine: "Engine") -> bytes:
     """Return the state of `engine` as bytes."""
     with _NoCollection():
         record = _record(engine)
-        if record.protection is None:
+        if record.protection is None and not record.corrections:
             # As it was before there was any: the hash of such a state is what a snapshot of an older program has.
             return _encode(msgspec.structs.astuple(record)[:_FIELDS_WITHOUT_PROTECTION])
         return _encode(record)
@@ -187,6 +189,7 @@ def _record(engine: "Engine") -> EngineRecord:
         dump_special(desk),
         sorted(operations.phases.told.items()),
         _protection(engine),
+        operations.corrections.records(),
     )
 
 
@@ -384,6 +387,7 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
         engine.works.pending.append(Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids))
     if record.protection is not None:
         _load_protection(engine, record.protection)
+    operations.corrections.load(record.corrections)
 
 
 def _load_protection(engine: "Engine", record: ProtectionRecord) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from matching.commands import CancelSessionOrders, MassCancel, RequestMassStatus, SetKillSwitch
+from matching.corrections import Corrections
 from matching.desk import OrderDesk
 from matching.events import (
     CommandRefused,
@@ -43,7 +44,7 @@ FOR_ONE_DAY: Final = (DAY, AT_THE_OPENING, AT_THE_CLOSE)
 class Steps:
     """The queue, and the number of the last report. `instruments` is a view by id."""
 
-    __slots__ = ("accounts", "desk", "instruments", "last_report_id", "phases", "works")
+    __slots__ = ("accounts", "corrections", "desk", "instruments", "last_report_id", "phases", "works")
 
     def __init__(
         self,
@@ -51,12 +52,14 @@ class Steps:
         works: WorkQueue,
         instruments: Mapping[int, Instrument],
         phases: PhaseDesk,
+        corrections: Corrections,
     ) -> None:
         self.desk = desk
         self.works = works
         self.instruments = instruments
         self.accounts = works.accounts
         self.phases = phases
+        self.corrections = corrections
         self.last_report_id = 0
 
     def next_report_id(self) -> int:
@@ -204,6 +207,7 @@ class Steps:
             for member in desk.members.values():
                 member.refused.clear()
                 member.mass_cancels.clear()
+            self.corrections.end_day()
             out.append(TradingDayEnded(work.target_id))
         elif isinstance(request, SetKillSwitch):
             target = request.scope, request.target_id, request.target_name

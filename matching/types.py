@@ -27,7 +27,7 @@ FILL_OR_KILL: Final = "4"
 GOOD_TILL_DATE: Final = "6"
 AT_THE_CLOSE: Final = "7"
 
-ExecType: TypeAlias = Literal["0", "4", "5", "8", "C", "D", "F", "I", "L"]
+ExecType: TypeAlias = Literal["0", "4", "5", "8", "C", "D", "F", "G", "H", "I", "L"]
 EXEC_NEW: Final = "0"
 EXEC_CANCELED: Final = "4"
 EXEC_REPLACED: Final = "5"
@@ -35,6 +35,8 @@ EXEC_REJECTED: Final = "8"
 EXEC_EXPIRED: Final = "C"
 EXEC_RESTATED: Final = "D"
 EXEC_TRADE: Final = "F"
+EXEC_TRADE_CORRECT: Final = "G"
+EXEC_TRADE_CANCEL: Final = "H"
 EXEC_STATUS: Final = "I"
 EXEC_TRIGGERED: Final = "L"
 

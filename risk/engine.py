@@ -28,7 +28,9 @@ from matching.types import BUY, Side
 from risk import audit, records
 from risk.accounts import AMOUNT_MAX, Balance, Exposure, Ledger
 from risk.checks import Gates, check_order
+from risk.corrections import correct_trade
 from risk.protection import Protection
+from risk.shorts import close_short, open_short
 from risk.texts import amount_text
 from risk.throttle import TOKEN, Bucket, bucket_of
 from risk.transit import Transit, asset_fault, instrument_of
@@ -350,6 +352,9 @@ class RiskEngine:
         assert paying.amount + paid.amount == cash_before, "cash of a trade sums to zero"
         assert taking.amount + giving.amount == lots_before, "lots of a trade sum to zero"
 
+    def correct(self, buyer: int, seller: int, price: int, qty: int, new_price: int, new_qty: int) -> str:
+        return correct_trade(self.exposures[buyer], self.exposures[seller], price, qty, new_price, new_qty)
+
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def position_of(self, exposure: int) -> int:
@@ -397,24 +402,3 @@ def _put_bucket(buckets: dict[int, Bucket], session_id: int, rate: int, burst: i
         buckets.pop(session_id, None)
     else:
         buckets[session_id] = bucket
-
-
-def close_short(exposure: Exposure, qty: int) -> None:
-    """Free the locked cash of what a buy of `qty` closes: in proportion, rounded down; the last lot frees the rest."""
-    short = -exposure.position.amount
-    if short > 0:
-        freed = exposure.short_lock if qty >= short else exposure.short_lock * qty // short
-        exposure.short_lock -= freed
-        exposure.cash.held -= freed
-
-
-def open_short(exposure: Exposure, price: int, order_price: int, qty: int) -> None:
-    """Release the hold of a sold quantity; what of it opens a short keeps it locked, together with the proceeds."""
-    unit = exposure.tick_lot_value
-    held = exposure.cash
-    held.held -= order_price * qty * unit
-    opening = min(qty, qty - exposure.position.amount)
-    if opening > 0:
-        locked = (price + order_price) * opening * unit
-        exposure.short_lock += locked
-        held.held += locked

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 import typer
 
-from gateway.cli import journal, limits, live, setup
+from gateway.cli import journal, limits, live, setup, trades
 from gateway.cli.demo import demo
 from gateway.cli.kill_report import kill_report
 
@@ -26,6 +26,12 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ("resume", live.resume, ("outcry resume AAPL", "outcry resume AAPL --auction 300")),
     ("phase", live.phase, ("outcry phase AAPL 'opening auction'", "outcry phase AAPL continuous")),
     ("mark", live.mark, ('outcry mark BTC-PERP 60100.5 --reason "index of 10:00"',)),
+    (
+        "bust",
+        trades.bust,
+        ('outcry bust T1207 --reason "erroneous price"', 'outcry bust E5119 --reason "erroneous price"'),
+    ),
+    ("correct", trades.correct, ('outcry correct T1207 --price 585.10 --reason "ruling of 14:00"',)),
     ("transfer", live.transfer, ("outcry transfer ACC1 2500000 USD --from aapl --to msft",)),
     ("fix-log", live.fix_log, ("outcry fix-log on",)),
     ("snapshot", live.snapshot, ("outcry snapshot",)),

@@ -49,8 +49,20 @@ TERMS: list[tuple[str, Terms | None]] = [
     ("P", Terms(peg="mid", offset=-100, cap=59_000)),
     ("P", Terms(peg="opposite", offset=3, reduce_only=True)),
 ]
-EXEC_TYPES = ("0", "4", "5", "8", "C", "D", "F", "I", "L")
-STATUSES = {"0": "0", "4": "4", "5": "0", "8": "8", "C": "C", "D": "1", "F": "1", "I": "1", "L": "0"}
+EXEC_TYPES = ("0", "4", "5", "8", "C", "D", "F", "G", "H", "I", "L")
+STATUSES = {
+    "0": "0",
+    "4": "4",
+    "5": "0",
+    "8": "8",
+    "C": "C",
+    "D": "1",
+    "F": "1",
+    "G": "1",
+    "H": "4",
+    "I": "1",
+    "L": "0",
+}
 
 
 @pytest.fixture
@@ -64,7 +76,9 @@ def reports() -> ReportWriter:
 def executions() -> Iterator[Execution]:
     """Every kind of event of every kind of order, open, filled in part, and refused or restated for every reason."""
     for exec_type, (ord_type, terms), tif in itertools.product(EXEC_TYPES, TERMS, "0123467"):
-        fill = {"last_price": 58_400, "last_qty": 10, "trade_id": 3} if exec_type == "F" else {}
+        fill = {"last_price": 58_400, "last_qty": 10, "trade_id": 3} if exec_type in "FG" else {}
+        if exec_type in "GH":
+            fill["exec_ref_id"] = 3
         is_open = STATUSES[exec_type] in "01"
         cum = 10 if STATUSES[exec_type] == "1" else 0
         yield execution(

@@ -17,10 +17,13 @@ def test_rules_of_engagement_show_the_diagram_as_it_is() -> None:
     assert as_diagram() in rules.read_text(encoding="utf-8")
 
 
-def test_closed_orders_have_no_further_step() -> None:
+def test_closed_orders_stay_closed_and_their_trades_may_be_corrected() -> None:
     closed = set(NAMES) - {BEFORE} - set(OPEN)
     assert closed == {"2", "4", "8", "C"}
-    assert [key for key in TABLE if key[0] in closed] == []
+    corrections = ("correct", "bust", "bust last")
+    assert [key for key in TABLE if key[0] in closed and key[1] not in corrections] == []
+    assert not closed.intersection(OPEN)
+    assert [key for key in TABLE if key[0] in closed and TABLE[key] in OPEN] == []
 
 
 def test_every_status_is_reached() -> None:

@@ -100,9 +100,16 @@ class Runner:
 
     def _operate(self, step: Step) -> None:
         """Run a command of `outcry` against the exchange, as its operator would."""
-        result = CliRunner().invoke(app, [*step.words, "--data", str(self._exchange.data_dir)])
+        words = [_VARIABLE.sub(self._known, word) for word in step.words]
+        result = CliRunner().invoke(app, [*words, "--data", str(self._exchange.data_dir)])
         if result.exit_code != 0:
-            raise ConversationError(f"outcry {' '.join(step.words)}: exit code {result.exit_code}: {result.output}")
+            raise ConversationError(f"outcry {' '.join(words)}: exit code {result.exit_code}: {result.output}")
+
+    def _known(self, match: re.Match[str]) -> str:
+        """Return the value of a variable in a command of `outcry`."""
+        if match["char"] or match["shift"] or match["name"] not in self._values:
+            raise ConversationError(f"{match[0]} has no value yet")
+        return self._values[match["name"]]
 
     def _declare(self, step: Step) -> None:
         comp_id, *words = step.words
@@ -371,7 +378,8 @@ def report_faults(report: Message) -> list[str]:
         faults.append("LeavesQty(151) of a closed order is not 0")
     if (cum == 0) != (average == 0):
         faults.append("AvgPx(6) and CumQty(14) contradict each other")
-    if 31 in report and (report[150] not in "F12" or Decimal(report[32]) <= 0):
+    is_fill = report[150] in "F12G" or report.get(20) == "2"
+    if 31 in report and not (is_fill and Decimal(report[32]) > 0):
         faults.append("LastPx(31) without a fill")
     return faults
 

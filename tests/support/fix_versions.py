@@ -17,6 +17,8 @@ STOCK_BUSINESS_REASONS: Final = {"FIX.4.2": "0 1 2 3 4 5", "FIX.4.4": "0 1 2 3 4
 ONLY_IN_FIX50: Final = (880, 1057, 1094, 1107, 1138, 2362, 2964)
 NOT_IN_EXECUTION_REPORT: Final = {"FIX.4.2": (790, 839, 851, *ONLY_IN_FIX50), "FIX.4.4": ONLY_IN_FIX50}
 NOT_IN_FIX42: Final = {40: "J", 59: "7"}
+TRANS_TYPES: Final = {"I": "3", "H": "1", "G": "2"}
+"""ExecTransType(20) of FIX.4.2 where a later version has an ExecType(150) of its own."""
 MAX_FLOOR: Final = 111
 DISPLAY_QTY: Final = 1138
 REPLACED_UNFILLED: Final = "5"
@@ -56,7 +58,9 @@ def _triggered(expected: list[Expectation], version: str) -> list[Expectation]:
 
 
 def _fix42_types(expected: list[Expectation]) -> list[Expectation]:
-    """FIX.4.2 has ExecTransType(20), says fills with 150=1/2 and a status with 20=3 and 150=39."""
+    """FIX.4.2 has ExecTransType(20), says fills with 150=1/2; a status, a bust and a correction have 20=3, 1 and 2 and
+    150=39.
+    """
     expected = [
         Expectation(one.tag, "absent") if NOT_IN_FIX42.get(one.tag, one) == one.value else one for one in expected
     ]
@@ -64,11 +68,11 @@ def _fix42_types(expected: list[Expectation]) -> list[Expectation]:
     exec_type, status = named.get(150), named.get(39)
     if exec_type == "5" and status == "0":
         expected = _with(expected, 39, REPLACED_UNFILLED)
-    if exec_type in ("F", "I"):
+    if exec_type in ("F", *TRANS_TYPES):
         assert status is not None, "a fill or a status must name OrdStatus(39)"
         expected = _with(expected, 150, status)
     if 20 not in named:
-        expected = [*expected, Expectation(20, "equal", "3" if exec_type == "I" else "0")]
+        expected = [*expected, Expectation(20, "equal", TRANS_TYPES.get(exec_type or "", "0"))]
     return expected
 
 

@@ -1,0 +1,31 @@
+"""Numbers that operators give in words: prices and quantities as exact decimals."""
+
+import re
+from typing import Final
+
+from gateway.admin import AdminError
+from gateway.decimals import e8_text
+from matching.types import E8
+
+DECIMALS: Final = 8
+ECHO_CHARS_MAX: Final = 64
+_NUMBER: Final = re.compile(r"(?P<whole>[0-9]{1,10})(\.(?P<more>[0-9]{1,8}))?")
+
+
+def e8_of(name: str, text: str) -> int:
+    """Return a number in 10^-8, above 0 and such that a machine word holds it."""
+    found = _NUMBER.fullmatch(str(text))
+    if found is None or not (value_e8 := int(found["whole"]) * E8 + int((found["more"] or "").ljust(DECIMALS, "0"))):
+        shown = str(text)[:ECHO_CHARS_MAX]
+        raise AdminError(
+            f"{name} {shown!r}, allowed: above 0, below 10^10, with at most {DECIMALS} digits behind the point"
+        )
+    return value_e8
+
+
+def multiple_of(value_e8: int, unit_e8: int, name: str, unit: str, symbol: str) -> int:
+    """Return how many ticks or lots a value is."""
+    count, odd = divmod(value_e8, unit_e8)
+    if odd:
+        raise AdminError(f"{name} {e8_text(value_e8)} is not a multiple of the {unit} {e8_text(unit_e8)} of {symbol}")
+    return count
