@@ -50,19 +50,7 @@ TERMS: list[tuple[str, Terms | None]] = [
     ("P", Terms(peg="opposite", offset=3, reduce_only=True)),
 ]
 EXEC_TYPES = ("0", "4", "5", "8", "C", "D", "F", "G", "H", "I", "L")
-STATUSES = {
-    "0": "0",
-    "4": "4",
-    "5": "0",
-    "8": "8",
-    "C": "C",
-    "D": "1",
-    "F": "1",
-    "G": "1",
-    "H": "4",
-    "I": "1",
-    "L": "0",
-}
+STATUSES = dict(zip(EXEC_TYPES, "0408C111410", strict=True))
 
 
 @pytest.fixture

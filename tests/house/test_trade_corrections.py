@@ -1,4 +1,4 @@
-"""Busts and corrections by the operator, on a running exchange: what is wrong is refused, what is right outlives a kill."""
+"""Busts and corrections by the operator of a running exchange: wrong ones are refused, the others outlive a kill."""
 
 from collections.abc import Iterator
 from pathlib import Path
