@@ -10,5 +10,5 @@ from tests.bench import bench_journal
 @pytest.mark.bench
 def test_the_benchmark_of_the_journal_stores_what_it_should(tmp_path: Path) -> None:
     figures = bench_journal.run(count=3, orders=20, folder=tmp_path)
-    assert figures["result"] == "dd0aa5ec06683f6a5d4aecdad558d0f5"
+    assert figures["result"] == "ea93212cecf770a07b1bd0cc72255982"
     assert "us" in figures["append, fsync"]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.bench.bench_engine import run
 
-HASH = "26c23cb52dab407e2c0eb49062ef522f"
+HASH = "82eaef023e22a3f8a9c1dd40e0addda7"
 """Of all events and the state: changes with their formats and with the rules of matching, and with nothing else."""
 
 
