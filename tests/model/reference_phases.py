@@ -11,7 +11,8 @@ import msgspec
 from matching import commands as c
 from matching import events as e
 from tests.model.reference_auction import auction_price
-from tests.model.reference_exchange import OPEN, ReferenceExchange, ReferenceOrder, ReferenceWork
+from tests.model.reference_exchange import ReferenceExchange
+from tests.model.reference_orders import OPEN, ReferenceOrder, ReferenceWork
 from tests.model.reference_risk import ReferenceRisk
 
 CALLS = ("opening auction", "volatility halt", "closing auction")
