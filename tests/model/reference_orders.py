@@ -1,6 +1,6 @@
 """What the judge knows of an order, and of work that goes on in steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 OPEN = ("0", "1")
 
@@ -32,10 +32,11 @@ class ReferenceOrder:
 
 @dataclass
 class ReferenceWork:
-    """Orders still to be looked at, and whom they block."""
+    """Orders still to be looked at, all there were at first, and whom they block."""
 
     kind: str
     target_id: int
     order_ids: list[int]
     text: str = ""
     changed: int = 0
+    scope: list[int] = field(default_factory=list)

@@ -11,6 +11,9 @@ from matching import commands as c
 from matching import events as e
 from tests.model.special_replace import SpecialReplace
 
+LINKED_KINDS = ("session", "account", "market", "disconnected")
+"""Work that takes the orders of a link together, as far as they are in its scope."""
+
 
 @dataclass
 class ReferenceSpecial(SpecialReplace):
@@ -30,6 +33,8 @@ class ReferenceSpecial(SpecialReplace):
             elif self.trims:
                 for each in sorted(self.reducing(self.trims.pop(0)), key=lambda order: order.order_id):
                     self.cut_to_position(each)
+            elif self.stirred:
+                self.look_again(self.stirred[0])
             elif due:
                 self.trigger(self.by_id(due[0]))
             elif not self.expire_next():
@@ -61,6 +66,7 @@ class ReferenceSpecial(SpecialReplace):
             if any(each.instrument_id == command.instrument_id for each in waiting) and self.left(link) > 0:
                 if number not in self.touched:
                     self.touched.append(number)
+        self.stir(command.instrument_id)
         if self.risk.phases.get(command.instrument_id) == "continuous":
             for prices, trigger in ((self.last, "last"), (self.mark, "mark")):
                 if prices.get(command.instrument_id):
@@ -83,9 +89,21 @@ class ReferenceSpecial(SpecialReplace):
             if not each.leaves:
                 self.closed(each)
 
+    def cancel_for(self, work: Any, order: Any) -> None:
+        """Cancel an order of a scope, and behind it those of the scope that end with it."""
+        number = order.link
+        super().cancel_for(work, order)
+        self.closed(order)
+        link = self.links[number - 1] if number else None
+        if link is None or work.kind not in LINKED_KINDS or not self.is_over(link):
+            return
+        for order_id in [each for each in (link.entry, *link.legs) if each in work.scope]:
+            super().cancel_for(work, self.by_id(order_id))
+            self.closed(self.by_id(order_id))
+
     def step(self, work: Any) -> None:
         before = [each for each in self.orders if each.leaves]
         super().step(work)
         for each in before:
-            if not each.leaves:
+            if work.kind == "end" and not each.leaves:
                 self.closed(each)

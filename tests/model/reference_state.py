@@ -112,9 +112,8 @@ class ReferenceState:
         else:
             passes = self.risk.take_tokens([("session", command.session_id), ("account", account_id)], self.time_ns)
         if not passes:
-            self.out.append(
-                e.MessageThrottled(command.session_id, command.msg_seq_num, msg_type, command.cl_ord_id, "")
-            )
+            ref_id = command.list_id if msg_type == "E" else command.cl_ord_id
+            self.out.append(e.MessageThrottled(command.session_id, command.msg_seq_num, msg_type, ref_id, ""))
         return not passes
 
     def tell_status(self, session_id: int, comp_id: str, name: str, request_id: str) -> None:

@@ -24,7 +24,8 @@ class ReferenceSteps(ReferenceRequests):
             "market": lambda o: o.status in OPEN,
             "end": lambda o: True,
         }
-        work = ReferenceWork(kind, target_id, [o.order_id for o in self.orders if chosen[kind](o)])
+        ids = [o.order_id for o in self.orders if chosen[kind](o)]
+        work = ReferenceWork(kind, target_id, ids, scope=ids)
         begins = self.begin_first_step(work)
         self.works.append(work)
         if begins:
@@ -45,9 +46,7 @@ class ReferenceSteps(ReferenceRequests):
         for order_id in now:
             for order in [o for o in self.orders if o.order_id == order_id]:
                 if order.status in OPEN and work.kind != "end":
-                    work.changed += 1
-                    order.status = "4"
-                    self.say(order, "4", exec_restatement_reason=12 if work.kind == "disconnected" else 99)
+                    self.cancel_for(work, order)
                 elif order.status in OPEN and order.time_in_force == "0":
                     order.status = "C"
                     self.say(order, "C")
@@ -60,6 +59,12 @@ class ReferenceSteps(ReferenceRequests):
                 self.out.append(e.TradingDayEnded(work.target_id))
             elif work.kind != "disconnected":
                 self.out.append(e.ScopeCanceled(work.kind, work.target_id, "", work.changed, ""))
+
+    def cancel_for(self, work: ReferenceWork, order: ReferenceOrder) -> None:
+        """Cancel an order of a scope."""
+        work.changed += 1
+        order.status = "4"
+        self.say(order, "4", exec_restatement_reason=12 if work.kind == "disconnected" else 99)
 
     def on_ContinueWork(self, command: c.ContinueWork) -> None:  # noqa: N802  # named after the command
         if not self.works:

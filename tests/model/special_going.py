@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tests.model.special_matching import SpecialMatching
 from tests.model.special_orders import TAKING, TRIGGERED, SpecialOrder
+from tests.model.special_pegs import SpecialPegs
 
 
 @dataclass
-class SpecialGoing(SpecialMatching):
+class SpecialGoing(SpecialPegs):
     """One order at a time; what it brings about in others comes behind the command."""
 
     def go_on(self, order: SpecialOrder) -> None:
@@ -30,6 +30,8 @@ class SpecialGoing(SpecialMatching):
             self.trade(order)
         if order.leaves and (order.ord_type in TAKING or order.time_in_force in ("3", "4")):
             self.end(order, "C")
+        elif order.leaves:
+            self.stir(order.instrument_id)
 
     def trigger(self, order: Any) -> None:
         if order.order_id in self.due:
@@ -63,7 +65,7 @@ class SpecialGoing(SpecialMatching):
 
     def grow(self, leg: Any, leaves: int) -> None:
         others = [self.by_id(each) for each in self.links[leg.link - 1].legs if each != leg.order_id]
-        if leg.ord_type not in TRIGGERED or not any(each.ord_type == "2" or each.holds for each in others):
+        if leg.ord_type not in TRIGGERED or not any(each.ord_type not in TRIGGERED or each.holds for each in others):
             wanted = SpecialOrder(**{**leg.__dict__, "qty": leg.cum_qty + leaves})
             reason = self.risk.check(wanted, leg if leg.holds else None, would_take=False, is_open=True)
             if reason is not None and leg.ord_type not in TRIGGERED:

@@ -1,10 +1,11 @@
 """The judge of linked orders: an entry whose fills size its legs, legs of which one ends the others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matching.terms import Terms
-from tests.model.special_orders import TAKING, SpecialOrder
+from tests.model.special_orders import TAKING, ReferenceLink, SpecialOrder
 from tests.model.special_triggers import SpecialTriggers
 
 
@@ -17,28 +18,37 @@ class SpecialLinks(SpecialTriggers):
         found = {"2": [price], "3": [stop_price], "J": [stop_price], "4": [price, stop_price]}.get(ord_type, [])
         return [each for each in found if each]
 
-    def is_wrong_side(self, side: str, prices: list[int], profit: int, loss: int) -> bool:
-        """Whether an exit (0: none) is not on its side of all entry prices and of the other exit."""
-        above, below = (profit, loss) if side == "1" else (loss, profit)
-        wrong = [price for price in prices if (above and above <= price) or (below and below >= price)]
-        return bool(wrong) or bool(above and below and above <= below)
+    def is_wrong_side(self, side: str, prices: list[int], legs: Sequence[tuple[str, int, Terms | None]]) -> bool:
+        """Whether an exit is not on its side of all entry prices and of the other exit; a leg is type, price, terms."""
+        profits: list[int] = []
+        losses: list[int] = []
+        for ord_type, price, terms in legs:
+            if ord_type == "2":
+                profits.append(price)
+            elif terms is not None and terms.stop_price:
+                (profits if ord_type == "J" else losses).append(terms.stop_price)
+        above, below = (profits, losses) if side == "1" else (losses, profits)
+        wrong = [price for price in [*prices, *below] for each in above if each <= price]
+        return bool(wrong + [price for price in [*prices, *above] for each in below if each >= price])
 
     def is_moved_beyond(self, order: Any, price: int, terms: Terms) -> bool:
+        """Whether a replace moves an open entry beyond its legs, or a leg beyond its open entry."""
         link = self.links[order.link - 1] if order.link else None
         if link is None or not link.entry:
             return False
         entry = self.by_id(link.entry)
         at = {each: (self.by_id(each).price, self.by_id(each).terms) for each in (link.entry, *link.legs)}
         at[order.order_id] = (price, terms)
-        exits = {self.by_id(each).ord_type: each for each in link.legs}
-        profit = at[exits["2"]][0] if "2" in exits else 0
-        loss = at[exits["3"]][1].stop_price if "3" in exits else 0
-        prices = self.entry_prices(entry.ord_type, *at[link.entry])
-        return self.is_wrong_side(entry.side, prices, profit, loss)
+        legs = [(self.by_id(each).ord_type, *at[each]) for each in link.legs]
+        return self.is_wrong_side(entry.side, self.entry_prices(entry.ord_type, *at[link.entry]), legs)
+
+    def is_over(self, link: ReferenceLink) -> bool:
+        """Whether the orders of a link have to end."""
+        return link.broken or (not link.entry and self.left(link) <= 0)
 
     def shrink(self, number: int) -> None:
         link = self.links[number - 1]
-        over = link.broken or (not link.entry and self.left(link) <= 0)
+        over = self.is_over(link)
         for order_id in [each for each in (link.entry, *link.legs) if each]:
             order = self.by_id(order_id)
             if over and order is not None and order.leaves:

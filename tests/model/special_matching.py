@@ -23,6 +23,8 @@ class SpecialMatching(SpecialLinks):
                 continue
             prices.append(resting.price)
             self.fill(order, resting, min(order.leaves, resting.visible))
+        if prices:
+            self.stir(order.instrument_id)
         for price in prices:
             self.reach(self.last, order.instrument_id, price, "last")
 

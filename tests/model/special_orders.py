@@ -12,7 +12,8 @@ TAKING = ("1", "3", "J")
 @dataclass
 class SpecialOrder(ReferenceOrder):
     """`visible` is what of it would be shown; `waits` says for what it waits, `since` which of two waited first;
-    `told` is what its last report said that the book shows. `holds`: it has money or shares held.
+    `told` is what its last report said that the book shows. `holds`: it has money or shares held. `single`: its
+    counterpart, with the same ClOrdLinkID(583), has not come.
     """
 
     terms: Terms | None = None
@@ -22,6 +23,7 @@ class SpecialOrder(ReferenceOrder):
     told: tuple[int, int] = (0, 0)
     holds: bool = True
     link: int = 0
+    single: bool = False
 
     @property
     def shown(self) -> int:
@@ -30,7 +32,9 @@ class SpecialOrder(ReferenceOrder):
 
 @dataclass
 class ReferenceLink:
-    """Order ids of a bracket: its entry (0: closed) and its legs, what closed ones have filled, whether a leg ended."""
+    """Order ids of linked orders: their entry (0: closed, or none) and the legs, what closed ones have filled, whether
+    a leg has ended.
+    """
 
     entry: int
     legs: list[int]

@@ -7,12 +7,12 @@ import msgspec
 
 from matching import commands as c
 from matching.terms import Terms
-from tests.model.special_brackets import SpecialBrackets
+from tests.model.special_lists import SpecialLists
 from tests.model.special_orders import TAKING, TRIGGERED, SpecialOrder
 
 
 @dataclass
-class SpecialReplace(SpecialBrackets):
+class SpecialReplace(SpecialLists):
     """Finds what may not change, then the terms after the replace, then what the moment refuses."""
 
     def on_ReplaceOrder(self, command: c.ReplaceOrder) -> None:  # noqa: N802  # named after the command
@@ -25,7 +25,8 @@ class SpecialReplace(SpecialBrackets):
         if fault is not None:
             self.reject_cancel(command, "2", order, fault)
             return
-        terms, price = self.merged(command, order), order.price if order.ord_type in TAKING else command.price
+        terms = self.merged(command, order)
+        price = self.replaced_price(command, order, terms)
         leaves = command.qty - order.cum_qty
         same_terms = terms == (order.terms or Terms())
         keeps = price == order.price and command.time_in_force == order.time_in_force and same_terms
@@ -37,7 +38,10 @@ class SpecialReplace(SpecialBrackets):
             order.qty = command.qty
             order.terms = None if terms == Terms() and not order.link else terms
             order.told = told
+            if order.ord_type == "P":
+                order.waits = "" if self.peg_price(order, terms, terms.cap) else "peg"
             self.show(order)
+            self.stir(order.instrument_id)
         order.names.append(command.cl_ord_id)
         order.price, order.time_in_force = price, command.time_in_force
         if order.terms is None:
@@ -47,6 +51,12 @@ class SpecialReplace(SpecialBrackets):
         if not keeps:
             order.place = self.exec_id
             self.go_on(order)
+
+    def replaced_price(self, command: c.ReplaceOrder, order: Any, terms: Terms) -> int:
+        """The price of an order after a replace, which a market order and one with a trigger for it do not have."""
+        if order.ord_type == "P":
+            return self.peg_price(order, terms, command.price) or int(order.price)
+        return int(order.price) if order.ord_type in TAKING else command.price
 
     def special_fault(self, command: c.ReplaceOrder, order: Any) -> int | None:
         present, wanted = order.terms or Terms(), command.terms or Terms()
@@ -60,10 +70,12 @@ class SpecialReplace(SpecialBrackets):
         more = wanted.reduce_only and not present.reduce_only
         if (is_leg and command.qty != order.qty) or wanted.peg not in ("", present.peg) or other_id or more:
             return 99
+        if wanted.link_id not in ("", present.link_id):
+            return 99
         if command.qty <= order.cum_qty:
             return 0
-        price = order.price if order.ord_type in TAKING else command.price
         terms = self.merged(command, order)
+        price = self.replaced_price(command, order, terms)
         changes = {"price": price, "qty": command.qty, "terms": terms, "time_in_force": command.time_in_force}
         new = SpecialOrder(**{**order.__dict__, **changes})
         if self.terms_fault(new, terms, post_only=command.post_only) is not None:
@@ -73,7 +85,7 @@ class SpecialReplace(SpecialBrackets):
         if self.is_blocked(command.session_id, order.account_id):
             return 99
         new.session_id = command.session_id
-        takes = command.post_only and any(each is not order for each in self.candidates(new))
+        takes = command.post_only and order.ord_type != "P" and any(each is not order for each in self.candidates(new))
         if not order.holds:
             new.cum_qty = new.qty
         return (
@@ -86,7 +98,9 @@ class SpecialReplace(SpecialBrackets):
         stop_price, offset = wanted.stop_price, 0
         if order.ord_type in TRIGGERED and not order.waits:
             stop_price = present.stop_price
-        if present.peg:
+        if present.peg in ("best", "mid", "opposite"):
+            offset = wanted.offset
+        elif present.peg:
             offset = wanted.offset or present.offset
             if not stop_price:
                 stop_price = present.stop_price
@@ -101,4 +115,5 @@ class SpecialReplace(SpecialBrackets):
             expire_ns=wanted.expire_ns,
             self_match_id=present.self_match_id or wanted.self_match_id,
             self_match_mode=wanted.self_match_mode or present.self_match_mode,
+            cap=command.price if order.ord_type == "P" else 0,
         )

@@ -13,7 +13,10 @@ from tests.model.special_orders import ReferenceLink
 
 @dataclass
 class SpecialState(ReferenceExchange):
-    """`last` and `mark` are prices by instrument; `due` are order ids of triggered orders that have not entered."""
+    """`last` and `mark` are prices by instrument; `due` are order ids of triggered orders that have not entered,
+    `trims` accounts and instruments whose position has changed, `touched` links of which an order has traded or closed,
+    `stirred` instruments whose book has changed since their pegs looked last.
+    """
 
     last: dict[int, int] = field(default_factory=dict)
     mark: dict[int, int] = field(default_factory=dict)
@@ -21,6 +24,7 @@ class SpecialState(ReferenceExchange):
     trims: list[tuple[int, int]] = field(default_factory=list)
     links: list[ReferenceLink] = field(default_factory=list)
     touched: list[int] = field(default_factory=list)
+    stirred: list[int] = field(default_factory=list)
     expiring_ns: int = 0
     counter: int = 0
 
@@ -76,9 +80,17 @@ class SpecialState(ReferenceExchange):
         self.say(order, status, **more)
         self.closed(order)
 
+    def stir(self, instrument_id: int) -> None:
+        """The book has changed: its pegs look again."""
+        pegs = [o for o in self.orders if o.ord_type == "P" and o.instrument_id == instrument_id and o.leaves]
+        if pegs and instrument_id not in self.stirred:
+            self.stirred.append(instrument_id)
+
     def closed(self, order: Any) -> None:
         """Take an order that has closed out of its link, and of what is due."""
         order.waits = ""
+        order.single = False
+        self.stir(order.instrument_id)
         if order.order_id in self.due:
             self.due.remove(order.order_id)
         if order.link:
