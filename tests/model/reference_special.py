@@ -27,18 +27,33 @@ class ReferenceSpecial(SpecialReplace):
     def follow_up(self) -> None:
         """Do what the command has brought about in other orders."""
         while True:
-            due = [each for each in self.due if self.is_matching(self.by_id(each))]
-            if self.touched:
+            if self.touched and not self.is_auctioning():
                 self.settle(self.touched[0])
             elif self.trims:
                 for each in sorted(self.reducing(self.trims.pop(0)), key=lambda order: order.order_id):
                     self.cut_to_position(each)
             elif self.stirred:
                 self.look_again(self.stirred[0])
-            elif due:
-                self.trigger(self.by_id(due[0]))
-            elif not self.expire_next():
-                return
+            elif self.next_due() is not None:
+                self.trigger(self.next_due())
+            elif self.is_auctioning() or not self.expire_next():
+                break
+        due = [self.watched(self.by_id(each)) for each in self.due]
+        self.reached = [each for each in self.reached if each in due]
+
+    def watched(self, order: Any) -> tuple[int, str]:
+        """The price that an order with a trigger waits for."""
+        return order.instrument_id, order.terms.trigger
+
+    def next_due(self) -> Any:
+        """The triggered order that enters next: all of one price before those of another."""
+        due = [self.by_id(each) for each in self.due]
+        due = [each for each in due if self.is_matching(each)]
+        return min(due, key=lambda each: self.reached.index(self.watched(each)), default=None)
+
+    def is_auctioning(self) -> bool:
+        """Whether an auction is being executed: what takes part in it may neither expire nor end with another order."""
+        return any(work.kind == "auction" for work in self.works)
 
     def expire_next(self) -> bool:
         found: list[Any] = [
@@ -61,16 +76,20 @@ class ReferenceSpecial(SpecialReplace):
 
     def on_SetTradingPhase(self, command: c.SetTradingPhase) -> None:  # noqa: N802  # named after the command
         super().on_SetTradingPhase(command)
-        for number, link in enumerate(self.links, start=1):
+        self.resume(command.instrument_id)
+
+    def resume(self, number: int) -> None:
+        """The phase has changed: legs that could not enter try again, pegs look, what the prices trigger is due."""
+        for place, link in enumerate(self.links, start=1):
             waiting = [self.by_id(each) for each in link.legs if self.by_id(each).waits == "entry"]
-            if any(each.instrument_id == command.instrument_id for each in waiting) and self.left(link) > 0:
-                if number not in self.touched:
-                    self.touched.append(number)
-        self.stir(command.instrument_id)
-        if self.risk.phases.get(command.instrument_id) == "continuous":
+            if any(each.instrument_id == number for each in waiting) and self.left(link) > 0:
+                if place not in self.touched:
+                    self.touched.append(place)
+        self.stir(number)
+        if self.risk.phases.get(number) == "continuous":
             for prices, trigger in ((self.last, "last"), (self.mark, "mark")):
-                if prices.get(command.instrument_id):
-                    self.reach(prices, command.instrument_id, prices[command.instrument_id], trigger)
+                if prices.get(number):
+                    self.reach(prices, number, prices[number], trigger)
 
     def on_ExpireOrders(self, command: c.ExpireOrders) -> None:  # noqa: N802  # named after the command
         if command.until_ns > self.time_ns:

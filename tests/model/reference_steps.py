@@ -8,6 +8,9 @@ from matching import events as e
 from tests.model.reference_orders import OPEN, ReferenceOrder, ReferenceWork
 from tests.model.reference_requests import ReferenceRequests
 
+FOR_ONE_DAY = ("0", "2", "7")
+"""TimeInForce(59) of orders that expire with the trading day."""
+
 
 @dataclass
 class ReferenceSteps(ReferenceRequests):
@@ -47,7 +50,7 @@ class ReferenceSteps(ReferenceRequests):
             for order in [o for o in self.orders if o.order_id == order_id]:
                 if order.status in OPEN and work.kind != "end":
                     self.cancel_for(work, order)
-                elif order.status in OPEN and order.time_in_force == "0":
+                elif order.status in OPEN and order.time_in_force in FOR_ONE_DAY:
                     order.status = "C"
                     self.say(order, "C")
                 if work.kind == "end" and order.status not in OPEN:

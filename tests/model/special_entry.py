@@ -58,6 +58,9 @@ class SpecialEntry(SpecialGoing):
             reduces = command.terms.reduce_only and command.ord_type not in TRIGGERED and not for_entry
             if reduces and not self.position_to_reduce(order):
                 return 99
+        reason = self.phase_reason(command)
+        if reason is not None:
+            return reason
         if self.is_blocked(command.session_id, command.account_id):
             return 2 if any(work.kind == "end" for work in self.works[: self.first_block(command)]) else 99
         if not holds:
@@ -94,7 +97,7 @@ class SpecialEntry(SpecialGoing):
         self.order_id += 1
         order.order_id = self.order_id
         order.holds = holds
-        order.waits = "entry" if for_entry else "trigger" if order.ord_type in TRIGGERED else ""
+        order.waits = "entry" if for_entry else "trigger" if order.ord_type in TRIGGERED else self.early(order)
         self.orders.append(order)
         if order.ord_type == "P" and order.terms is not None:
             order.waits = "" if self.peg_price(order, order.terms, order.terms.cap) else "peg"

@@ -28,7 +28,8 @@ class SpecialGoing(SpecialPegs):
             return
         if self.is_matching(order):
             self.trade(order)
-        if order.leaves and (order.ord_type in TAKING or order.time_in_force in ("3", "4")):
+        takes = order.ord_type in TAKING and self.is_matching(order)
+        if order.leaves and (takes or order.time_in_force in ("3", "4")):
             self.end(order, "C")
         elif order.leaves:
             self.stir(order.instrument_id)
@@ -76,7 +77,7 @@ class SpecialGoing(SpecialPegs):
                 return
             leg.holds = reason is None
         leg.qty = leg.cum_qty + leaves
-        leg.waits = "trigger" if leg.ord_type in TRIGGERED else ""
+        leg.waits = "trigger" if leg.ord_type in TRIGGERED else self.early(leg)
         self.show(leg)
         if leg.order_id in self.due:
             self.due.remove(leg.order_id)

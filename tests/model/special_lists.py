@@ -22,6 +22,8 @@ class SpecialLists(SpecialEntry):
     """All orders that came together are taken, or none."""
 
     def on_NewOrder(self, command: c.NewOrder) -> None:  # noqa: N802  # named after the command
+        if command.terms is None and command.time_in_force in ("2", "7"):
+            command = msgspec.structs.replace(command, terms=Terms())
         comp_id = self.comp_ids[command.session_id]
         if self.is_throttled(command, "D", command.account_id):
             return

@@ -36,8 +36,12 @@ class SpecialReplace(SpecialLists):
             self.take_off(order, order.leaves - leaves)
         else:
             order.qty = command.qty
-            order.terms = None if terms == Terms() and not order.link else terms
+            is_plain = terms == Terms() and not (order.link or order.waits or command.time_in_force in ("2", "7"))
+            order.terms = None if is_plain else terms
             order.told = told
+            order.time_in_force = command.time_in_force
+            if order.ord_type in ("1", "2") and order.waits != "entry":
+                order.waits = self.early(order)
             if order.ord_type == "P":
                 order.waits = "" if self.peg_price(order, terms, terms.cap) else "peg"
             self.show(order)

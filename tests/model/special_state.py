@@ -14,6 +14,7 @@ from tests.model.special_orders import ReferenceLink
 @dataclass
 class SpecialState(ReferenceExchange):
     """`last` and `mark` are prices by instrument; `due` are order ids of triggered orders that have not entered,
+    `reached` the prices (instrument, last or mark) that have triggered them, in the order in which they did so first,
     `trims` accounts and instruments whose position has changed, `touched` links of which an order has traded or closed,
     `stirred` instruments whose book has changed since their pegs looked last.
     """
@@ -21,6 +22,7 @@ class SpecialState(ReferenceExchange):
     last: dict[int, int] = field(default_factory=dict)
     mark: dict[int, int] = field(default_factory=dict)
     due: list[int] = field(default_factory=list)
+    reached: list[tuple[int, str]] = field(default_factory=list)
     trims: list[tuple[int, int]] = field(default_factory=list)
     links: list[ReferenceLink] = field(default_factory=list)
     touched: list[int] = field(default_factory=list)
@@ -46,6 +48,11 @@ class SpecialState(ReferenceExchange):
 
     def is_matching(self, order: Any) -> bool:
         return self.risk.phases[order.instrument_id] == "continuous"
+
+    def early(self, order: Any) -> str:
+        """For what an order at the close waits: for the closing auction, unless it calls."""
+        calls = self.risk.phases[order.instrument_id] == "closing auction"
+        return "close" if order.time_in_force == "7" and not calls else ""
 
     def position_to_reduce(self, order: Any) -> int:
         """How much of the account's position an order on its side would close."""

@@ -37,6 +37,8 @@ class SpecialTriggers(SpecialState):
         ups = sorted((o for o in reached if self.is_up(o)), key=lambda o: (o.terms.stop_price, o.since))
         downs = sorted((o for o in reached if not self.is_up(o)), key=lambda o: (-o.terms.stop_price, o.since))
         self.due += [each.order_id for each in ups + downs]
+        if reached and (instrument_id, trigger) not in self.reached:
+            self.reached.append((instrument_id, trigger))
         for each in waiting:
             if each.terms.peg == "trail" and each not in reached:
                 wanted = price + each.terms.offset if each.side == "1" else max(price - each.terms.offset, 1)

@@ -1,11 +1,11 @@
 """The judge can fail: each fault planted in the engine is found by the comparison, within a few seeds."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 import pytest
 
-from matching import pegs, work
+from matching import auction, auction_links, pegs, phase_desk, work
 from matching.book import Book
 from matching.events import Event
 from matching.links import Link, Links
@@ -15,10 +15,12 @@ from matching.price_watch import PriceWatch
 from matching.special_match import RESTATED_REFILL, SpecialMatch
 from matching.terms import Terms
 from matching.types import EXEC_RESTATED, Side
+from tests.model.test_auctions_of_terms_against_reference import compare_auctions
 from tests.model.test_terms_against_reference import STEP_MAX, compare
 
 SEEDS_MAX: Final = 20
 STEPS: Final = 400
+Run: TypeAlias = Callable[[int], object]
 
 
 def refill_in_place(patch: pytest.MonkeyPatch) -> None:
@@ -102,28 +104,60 @@ def tick_late(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(PriceWatch, "_pop_reached", pop_beyond)
 
 
+def both_legs_trade(patch: pytest.MonkeyPatch) -> None:
+    """Both of two orders that end each other take part in an auction."""
+
+    def nobody(links: Links, instrument_id: int) -> list[int]:
+        return []
+
+    patch.setattr(auction_links, "standing_aside", nobody)
+
+
+def reference_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Of the prices that are equal the lowest is the auction's, not the one nearest to the reference."""
+    patch.setattr(phase_desk, "clear", lambda bids, asks, *, reference: auction.clear(bids, asks, reference=0))
+
+
+def stays_behind_the_opening(patch: pytest.MonkeyPatch) -> None:
+    """An order at the opening goes on into continuous trading."""
+    patch.setattr(phase_desk, "expires_at_end", lambda phase, time_in_force: False)
+
+
+def of_terms(kinds: tuple[str, ...], lists: float = 0.0) -> Run:
+    """A run over continuous trading."""
+    return lambda seed: compare(kinds, seed, STEPS, calm=True, lists=lists)
+
+
+def of_auctions(kinds: tuple[str, ...], lists: float = 0.0) -> Run:
+    """A run over trading phases."""
+    return lambda seed: compare_auctions(kinds, seed, STEPS, lists=lists)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("bug", "kinds", "lists"),
+    ("bug", "run"),
     [
-        (refill_in_place, ("display",), 0.0),
-        (one_fill_only, ("bracket",), 0.0),
-        (decrement_one_side, ("match",), 0.0),
-        (left_alive, ("linked",), 0.3),
-        (beyond_the_cap, ("peg",), 0.0),
-        (tick_late, ("stop", "limited"), 0.0),
+        (refill_in_place, of_terms(("display",))),
+        (one_fill_only, of_terms(("bracket",))),
+        (decrement_one_side, of_terms(("match",))),
+        (left_alive, of_terms(("linked",), 0.3)),
+        (beyond_the_cap, of_terms(("peg",))),
+        (tick_late, of_terms(("stop", "limited"))),
+        (both_legs_trade, of_auctions(("linked",), 0.4)),
+        (reference_forgotten, of_auctions(("display",))),
+        (stays_behind_the_opening, of_auctions(("display",))),
     ],
+    ids=lambda each: getattr(each, "__name__", ""),
 )
 def test_a_planted_fault_is_found(
     bug: Callable[[pytest.MonkeyPatch], None],
-    kinds: tuple[str, ...],
-    lists: float,
+    run: Run,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(work, "ORDERS_PER_STEP_MAX", STEP_MAX)
     bug(monkeypatch)
-    found = ((seed, objection(kinds, seed, lists)) for seed in range(SEEDS_MAX))
+    found = ((seed, objection(run, seed)) for seed in range(SEEDS_MAX))
     seed, text = next((each for each in found if each[1]), (SEEDS_MAX, ""))
     assert text, f"{bug.__name__} was not found by {SEEDS_MAX} seeds"
     # By the comparison, not by the engine's own invariants.
@@ -132,10 +166,10 @@ def test_a_planted_fault_is_found(
         print(f"\n{bug.__name__}: found by seed {seed}, the {seed + 1}. of {SEEDS_MAX}")
 
 
-def objection(kinds: tuple[str, ...], seed: int, lists: float) -> str:
+def objection(run: Run, seed: int) -> str:
     """Return what the judge objects to in a run of a seed, nothing where it does not."""
     try:
-        compare(kinds, seed, STEPS, calm=True, lists=lists)
+        run(seed)
     except AssertionError as finding:
         return str(finding)
     return ""
