@@ -209,7 +209,7 @@ class Links:
         special.release(leg)
         leg.qty, leg.leaves_qty = leg.cum_qty + leaves, leaves
         extra.for_entry = False
-        extra.waiting = has_trigger
+        extra.waiting = has_trigger or special.waits_for_close(leg, book)
         extra.is_held = holds
         special.hold(leg)
         special.hide(leg)

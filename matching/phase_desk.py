@@ -116,8 +116,10 @@ class PhaseDesk:
             price, qty, surplus = clearing or (0, 0, 0)
             out.append(IndicativePrice(instrument.instrument_id, price, qty, surplus))
 
-    def clearing(self, instrument: Instrument) -> Clearing | None:
-        """Return what the auction of the book as it stands would execute."""
+    def clearing(self, instrument: Instrument, *, is_begun: bool = False) -> Clearing | None:
+        """Return what the auction of the book would execute: with all market orders in front, or, once it `is_begun`,
+        as the book stands, as those that cannot pay for that have stayed behind.
+        """
         book = self.desk.books[instrument.instrument_id]
         reference = book.on_last.price or instrument.reference_price
         less: dict[Level, int] = {}
@@ -125,7 +127,8 @@ class PhaseDesk:
             order = self.desk.orders[order_id]
             assert order.level is not None, "what stands aside rests"
             less[order.level] = less.get(order.level, 0) + order.leaves_qty
-        bids, asks = (_blocks(side, less, _front_key(side, instrument)) for side in (book.bids, book.asks))
+        sides = book.bids, book.asks
+        bids, asks = (_blocks(side, less, KEY_MAX if is_begun else _front_key(side, instrument)) for side in sides)
         return clear(bids, asks, reference=reference)
 
     # -- a gateway's copy ---------------------------------------------------------------------------------------------
@@ -171,7 +174,7 @@ class PhaseDesk:
         return sorted(found) if found and self.clearing(instrument) is not None else []
 
     def _determine(self, instrument: Instrument, auction: Auction, work: Work) -> None:
-        auction.price, auction.qty, auction.surplus = self.clearing(instrument) or (0, 0, 0)
+        auction.price, auction.qty, auction.surplus = self.clearing(instrument, is_begun=True) or (0, 0, 0)
         auction.qty_left = auction.qty
         auction.stage = "trading"
         # Something is left to do until the end, whatever is traded; behind it, who stands aside until then.

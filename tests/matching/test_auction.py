@@ -9,6 +9,7 @@ from matching.commands import (
     CancelSessionOrders,
     ContinueWork,
     DelistInstrument,
+    Deposit,
     EndTradingDay,
     SetReferencePrice,
     SetTradingPhase,
@@ -28,7 +29,7 @@ from matching.events import (
 from matching.terms import Terms
 from matching.types import MARKET, TradingPhase
 from risk.engine import RiskEngine
-from tests.matching.harness import ACC2, MAKER, Harness, brief, buy, cancel, replace, sell, text_of
+from tests.matching.harness import ACC2, CASH, MAKER, Harness, brief, buy, cancel, replace, sell, text_of
 
 UNIT = 10_000
 
@@ -332,3 +333,19 @@ def test_market_orders_go_first_when_the_price_band_has_moved(special: Harness) 
     (ended,) = (event for event in events if isinstance(event, AuctionEnded))
     assert isinstance(told, IndicativePrice)
     assert (told.price, told.qty, told.surplus) == (ended.price, ended.qty, ended.surplus) == (11_100, 10, 10)
+
+
+def test_a_market_order_that_cannot_pay_for_the_moved_band_stays_behind(special: Harness) -> None:
+    market = buy("m", 10, 0, ord_type=MARKET)
+    special.apply(SetTradingPhase(1, "volatility halt", "ops", ""), market, SetReferencePrice(1, 10_500, "ops"))
+    special.apply(buy("limit", 10, 11_200, session_id=3, account_id=3), sell("s", 20, 11_100))
+    total, held = special.cash(1)
+    special.apply(Deposit(1, "USD", held - total - CASH, "all that is free is taken out"))
+    events = special.finish(SetTradingPhase(1, "continuous", "ops", ""))
+    assert [row[:5] for row in brief(events) if len(row) > 1] == [
+        ("limit", "F", "2", 0, 10),
+        ("s", "F", "1", 10, 10),
+        ("m", "C", "C", 0, 0),
+    ]
+    (ended,) = (event for event in events if isinstance(event, AuctionEnded))
+    assert (ended.price, ended.qty, ended.surplus) == (11_100, 10, -10)

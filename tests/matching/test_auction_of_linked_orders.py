@@ -96,3 +96,16 @@ def test_indicative_price_counts_one_leg_of_a_link(special: Harness) -> None:
     (told,) = special.apply(buy("b", 20, 10_200, **OTHER), TellIndicativePrice(1))[-1:]
     assert isinstance(told, IndicativePrice)
     assert (told.qty, told.surplus) == (10, 10)
+
+
+def test_a_leg_at_the_close_that_its_entry_sizes_still_waits_for_the_close(special: Harness) -> None:
+    entry, leg = buy("e", 10, 10_000, **OWN), sell("c", 10, 10_100, time_in_force="7", **OWN)
+    special.apply(NewOrderList(1, 1, 7, "L1", "oto", (entry, leg)))
+    events = orders_of(special.apply(sell("s", 4, 10_000, **OTHER)))
+    assert events[-1] == ("c", "D", "0", 4, 0)
+    assert special.book() == ([(10_000, 6, 1)], []), "it waits outside of the book"
+    special.apply(buy("b", 10, 10_100, **OTHER))
+    joined = orders_of(special.finish(phase("closing auction")))
+    assert joined == [("c", "D", "0", 4, 0)]
+    events = orders_of(special.finish(phase("closed")))
+    assert ("c", "F", "2", 0, 4) in events

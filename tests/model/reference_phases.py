@@ -11,7 +11,8 @@ import msgspec
 from matching import commands as c
 from matching import events as e
 from tests.model.reference_auction import auction_price
-from tests.model.reference_exchange import OPEN, ReferenceExchange, ReferenceOrder, ReferenceWork
+from tests.model.reference_exchange import ReferenceExchange
+from tests.model.reference_orders import OPEN, ReferenceOrder, ReferenceWork
 from tests.model.reference_risk import ReferenceRisk
 
 CALLS = ("opening auction", "volatility halt", "closing auction")
@@ -29,14 +30,16 @@ MAY_FOLLOW = {
 
 @dataclass
 class Auction:
-    """What an auction has still to do, and what comes after it."""
+    """What an auction has still to do, and what comes after it; `aside` are order ids that take no part in it."""
 
     command: c.SetTradingPhase
     ended: str
-    price: int
-    qty: int
-    surplus: int
-    left: int
+    price: int = 0
+    qty: int = 0
+    surplus: int = 0
+    left: int = 0
+    is_determined: bool = True
+    aside: list[int] = field(default_factory=list)
     expiring: list[int] | None = None
 
 
@@ -67,22 +70,22 @@ class PhasedExchange(ReferenceExchange):
         self.risk = PhasedRisk()
         self.risk.executing = self.executing
 
-    def is_matching(self, instrument_id: int) -> bool:
+    def matches(self, instrument_id: int) -> bool:
         return self.risk.phases[instrument_id] == "continuous"
 
     # -- orders -------------------------------------------------------------------------------------------------------
 
     def phase_reason(self, command: c.NewOrder) -> int | None:
         number = command.instrument_id
-        if self.is_matching(number) or self.risk.phases[number] not in TAKING or number in self.executing:
+        if self.matches(number) or self.risk.phases[number] not in TAKING or number in self.executing:
             return None
         return 2 if command.time_in_force in ("3", "4") or command.post_only else None
 
     def must_expire(self, order: ReferenceOrder) -> bool:
-        return self.is_matching(order.instrument_id) and super().must_expire(order)
+        return self.matches(order.instrument_id) and super().must_expire(order)
 
     def candidates(self, order: ReferenceOrder) -> list[ReferenceOrder]:
-        return super().candidates(order) if self.is_matching(order.instrument_id) else []
+        return super().candidates(order) if self.matches(order.instrument_id) else []
 
     def trade(self, order: ReferenceOrder) -> None:
         before = order.cum_value, order.cum_qty
@@ -123,13 +126,21 @@ class PhasedExchange(ReferenceExchange):
             return
         opens = command.phase == "continuous" != phase
         if (opens or (phase == "closing auction" and command.phase == "closed")) and number in self.crossable:
-            price, qty, surplus = self.clearing(number)
-            self.executing[number] = Auction(command, phase, price, qty, surplus, qty)
-            auctions = [work for work in self.works if work.kind == "auction"]
-            self.works.insert(len(auctions), ReferenceWork("auction", number, [0]))
+            work = ReferenceWork("auction", number, [0])
+            self.begin_auction(Auction(command, phase), work)
+            auctions = [each for each in self.works if each.kind == "auction"]
+            self.works.insert(len(auctions), work)
             self.say_left()
             return
         self.enter(command)
+
+    def begin_auction(self, auction: Auction, work: ReferenceWork) -> None:
+        """Let nothing in any more, and determine the price."""
+        del work
+        number = auction.command.instrument_id
+        self.executing[number] = auction
+        auction.price, auction.qty, auction.surplus = self.clearing(number)
+        auction.left = auction.qty
 
     def enter(self, command: c.SetTradingPhase) -> None:
         number = command.instrument_id
@@ -220,5 +231,6 @@ class PhasedExchange(ReferenceExchange):
             self.last_prices[number] = auction.price
         trade_id = self.trade_id if auction.qty else 0
         ended: Any = auction.ended
-        self.out.append(e.AuctionEnded(number, ended, auction.price, auction.qty, auction.surplus, trade_id))
+        price = auction.price if auction.qty else 0
+        self.out.append(e.AuctionEnded(number, ended, price, auction.qty, auction.surplus, trade_id))
         self.enter(auction.command)

@@ -10,7 +10,8 @@ from typing import Any
 from matching import commands as c
 from matching import events as e
 from matching import refusals
-from tests.model.reference_exchange import OPEN, ReferenceExchange, ReferenceOrder, ReferenceWork
+from tests.model.reference_exchange import ReferenceExchange
+from tests.model.reference_orders import OPEN, ReferenceOrder, ReferenceWork
 
 KINDS = {1: "spot", 2: "spot", 3: "perpetual"}
 GTC_OR_GTD = ("1", "6")

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from matching import refusals, work
 from matching.engine import Engine
-from matching.events import CancelRejected, Event, Execution, MessageThrottled, OrderRefused
+from matching.events import CancelRejected, Event, Execution, MessageThrottled, OrderListAnswered, OrderRefused
 from risk.engine import RiskEngine
 from tests.model.flow import Flow, definitions
 from tests.model.reference_exchange import ReferenceExchange
 from tests.model.reference_risk import TRANSIT
 
 STEP_MAX = 4
+CODE_MIN = 9_999
+"""Codes of refusals are above it, values of FIX below."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +40,10 @@ def _without_text(event: Event) -> Event:
                 reason = (refusals.cxl_rej_reason if of_cancel else refusals.ord_rej_reason)(event.code)
                 assert reason == event.reason, event
         return msgspec.structs.replace(event, text="", code=0)
+    if isinstance(event, OrderListAnswered):
+        # The reference has the reason of the first fault where the engine has its code.
+        reason = refusals.ord_rej_reason(event.code) if event.code > CODE_MIN else event.code
+        return msgspec.structs.replace(event, text="", code=reason)
     return msgspec.structs.replace(event, text="") if "text" in event.__struct_fields__ else event
 
 
