@@ -338,7 +338,7 @@ class Operations:
 
     def _instrument_commands(self, settings: Settings) -> list[DefineInstrument]:
         session_ids = {name: state.session_id for name, state in self._started.states.items()}
-        known = msgspec.structs.replace(settings, accounts=(), sessions=())
+        known = msgspec.structs.replace(settings, accounts=(), firms=(), sessions=())
         commands = configuration_commands(known, self._started.engine, session_ids)
         return [command for command in commands if isinstance(command, DefineInstrument)]
 

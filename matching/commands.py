@@ -33,6 +33,7 @@ from matching.operator_commands import (
     NoteConnection,
     OverrideLimits,
     SetAcceptance,
+    SetFirmLimits,
     SetKillSwitch,
     SetLimits,
     SetMarkPrice,
@@ -86,6 +87,7 @@ __all__ = [
     "RequestStatus",
     "RequestTransfer",
     "SetAcceptance",
+    "SetFirmLimits",
     "SetKillSwitch",
     "SetLimits",
     "SetMarkPrice",
@@ -138,4 +140,5 @@ Command: TypeAlias = (
     | DelistInstrument
     | NewOrderList
     | RefuseOrderList
+    | SetFirmLimits
 )

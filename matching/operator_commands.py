@@ -70,6 +70,21 @@ class SetLimits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=13):
     burst: int = 0
 
 
+class SetFirmLimits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=75):
+    """Limits of all accounts of a firm together; 0: no limit.
+
+    `open_orders_max` and `open_value_max` (price times quantity of what is open, in 10^-6 of each currency) are over
+    all instruments (`instrument_id` 0); `position_max` is in lots of one instrument, on either side, open orders
+    counted in.
+    """
+
+    firm: str
+    instrument_id: int
+    open_orders_max: int
+    open_value_max: int
+    position_max: int
+
+
 class Deposit(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=14):
     """Post `amount` of `asset` (a currency in 10^-6, or a spot symbol in lots) from outside; once per `transfer_id`."""
 
@@ -204,7 +219,8 @@ class NoteConnection(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
 class OverrideLimits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=63):
     """An operator's limits in place of those of the configuration, until `until_ns` (0: until they are ended).
 
-    Fields as in SetLimits, and -1: as configured; `sides` as in SetPermission, "" as configured.
+    Fields as in SetLimits, and -1: as configured; `sides` as in SetPermission, "" as configured. With a `firm` they are
+    that firm's, as in SetFirmLimits, and `account_id` is 0.
     """
 
     account_id: int
@@ -219,6 +235,8 @@ class OverrideLimits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
     until_ns: int
     by: str
     reason: str
+    firm: str = ""
+    open_value_max: int = -1
 
 
 class EndLimitOverride(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=64):
@@ -228,6 +246,7 @@ class EndLimitOverride(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     instrument_id: int
     by: str
     reason: str
+    firm: str = ""
 
 
 class SetProtection(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=65):

@@ -59,6 +59,7 @@ LIMITS: Final[tuple[Command, ...]] = (
         limits.override,
         (
             'outcry limits override ACC1 --symbol AAPL --order-qty-max 500 --for 2h --reason "news"',
+            'outcry limits override --firm FIRM1 --open-value-max 5000000 --for 2h --reason "news"',
             'outcry limits override ACC1 --sides sell --reason "reduce only by order of the desk"',
         ),
     ),
