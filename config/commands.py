@@ -53,6 +53,8 @@ class InstrumentView(Protocol):
     breaker_bp: int
     breaker_static_bp: int
     breaker_seconds: int
+    breaker_extended_bp: int
+    breaker_extensions: int
     phase: TradingPhase
 
 
@@ -193,6 +195,8 @@ def _instruments(
             breaker_bp=instrument.breaker_bp,
             breaker_static_bp=instrument.breaker_static_bp,
             breaker_seconds=instrument.breaker_seconds,
+            breaker_extended_bp=instrument.breaker_extended_bp,
+            breaker_extensions=instrument.breaker_extensions,
         )
         if record is not None and record.phase == DELISTED:
             continue

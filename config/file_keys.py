@@ -283,6 +283,19 @@ INSTRUMENT: Final = (
         "How long such a halt calls for the auction that ends it; only with one of the two.",
         optional=True,
     ),
+    TomlKey(
+        "breaker_extended_percent",
+        BREAKER,
+        "An auction that would end a volatility halt further from the last trade is put off: the call is extended by "
+        "breaker_seconds; without it none is. Wider than breaker_percent.",
+        optional=True,
+    ),
+    TomlKey(
+        "breaker_extensions",
+        Integer(0, 1_000),
+        "How often it is extended by itself; then it calls until the operator ends it. Without it: at once.",
+        optional=True,
+    ),
 )
 
 CALENDAR_PHASES: Final = ("pre-open", "opening auction", "continuous", "closing auction", "closed")

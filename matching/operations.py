@@ -43,7 +43,14 @@ from matching.events import (
     TransferredIn,
     TransferredOut,
 )
-from matching.instrument import BASIS_POINTS, BREAKER_SECONDS_MAX, PRICE_TICKS_MAX, Instrument, band_around
+from matching.instrument import (
+    BASIS_POINTS,
+    BREAKER_EXTENSIONS_MAX,
+    BREAKER_SECONDS_MAX,
+    PRICE_TICKS_MAX,
+    Instrument,
+    band_around,
+)
 from matching.limit_desk import LimitDesk
 from matching.order import Account, Member, Session
 from matching.phase_desk import PhaseDesk
@@ -115,12 +122,16 @@ class Operations:
                     breaker_bp=command.breaker_bp,
                     breaker_static_bp=command.breaker_static_bp,
                     breaker_seconds=command.breaker_seconds,
+                    breaker_extended_bp=command.breaker_extended_bp,
+                    breaker_extensions=command.breaker_extensions,
                 )
             )
         else:
             present.set_band(reference_price=command.reference_price, band_bp=command.band_bp)
             present.breaker_bp, present.breaker_static_bp = command.breaker_bp, command.breaker_static_bp
             present.breaker_seconds = command.breaker_seconds
+            present.breaker_extended_bp = command.breaker_extended_bp
+            present.breaker_extensions = command.breaker_extensions
             self.desk.books[command.instrument_id].renew_stops()
         out.append(InstrumentDefined(command.instrument_id, command.symbol))
 
@@ -384,13 +395,28 @@ def _reference_fault(symbol: str, price: int, band_bp: int) -> str:
 
 def _breaker_fault(command: DefineInstrument) -> str:
     """Return what is wrong with a circuit breaker, or nothing."""
-    for name in ("breaker_bp", "breaker_static_bp"):
+    for name in ("breaker_bp", "breaker_static_bp", "breaker_extended_bp"):
         if not 0 <= getattr(command, name) < BASIS_POINTS:
             return f"{name} {getattr(command, name)} of {command.symbol} is not within 0 to {BASIS_POINTS - 1}"
     if not 0 <= command.breaker_seconds <= BREAKER_SECONDS_MAX:
         return f"breaker_seconds {command.breaker_seconds} of {command.symbol} is not within 0 to {BREAKER_SECONDS_MAX}"
     if bool(command.breaker_bp or command.breaker_static_bp) != bool(command.breaker_seconds):
         return f"{command.symbol} has a range of the circuit breaker without its time, or the other way round"
+    return _extension_fault(command)
+
+
+def _extension_fault(command: DefineInstrument) -> str:
+    """Return what is wrong with the extension of a volatility halt, or nothing."""
+    if command.breaker_extended_bp and command.breaker_extended_bp <= command.breaker_bp:
+        found = f"{command.breaker_extended_bp} of {command.symbol}"
+        return f"breaker_extended_bp {found} is not above breaker_bp {command.breaker_bp}"
+    if command.breaker_extended_bp and not command.breaker_seconds:
+        return f"{command.symbol} has an extended range without a circuit breaker"
+    if not 0 <= command.breaker_extensions <= BREAKER_EXTENSIONS_MAX:
+        found = f"{command.breaker_extensions} of {command.symbol}"
+        return f"breaker_extensions {found} is not within 0 to {BREAKER_EXTENSIONS_MAX}"
+    if command.breaker_extensions and not command.breaker_extended_bp:
+        return f"{command.symbol} has extensions without an extended range"
     return ""
 
 

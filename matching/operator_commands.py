@@ -13,7 +13,9 @@ class DefineInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     `tick_e8` and `lot_e8` are the tick and lot in 10^-8; `tick_lot_value` is the cash value, in 10^-6 of `currency`, of
     one lot at a price of one tick. `band_bp` is the width of the price band on either side of the reference, in
     1/10000; `breaker_bp` and `breaker_static_bp` those of the circuit breaker around last trade and last auction, 0 for
-    none, whose halt lasts `breaker_seconds`.
+    none, whose halt lasts `breaker_seconds`. An auction that ends such a halt outside of `breaker_extended_bp` around
+    the last trade is not executed: the call is extended by as long, `breaker_extensions` times, and then until an
+    operator ends it.
     """
 
     instrument_id: int
@@ -28,6 +30,8 @@ class DefineInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     breaker_bp: int = 0
     breaker_static_bp: int = 0
     breaker_seconds: int = 0
+    breaker_extended_bp: int = 0
+    breaker_extensions: int = 0
 
 
 class DefineAccount(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=11):
@@ -120,7 +124,8 @@ class SetTradingPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     """Move an instrument to another trading phase; its auction is executed first where one is due.
 
     `until_ns` is the end of a volatility halt, in nanoseconds since the epoch: whoever keeps the time sends the next
-    phase then.
+    phase then. `may_extend`: it is the end of such a halt by its time, which is put off where the auction would be
+    executed too far from the last trade (DefineInstrument).
     """
 
     instrument_id: int
@@ -128,6 +133,7 @@ class SetTradingPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     by: str
     reason: str
     until_ns: int = 0
+    may_extend: bool = False
 
 
 class SetReferencePrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=18):
