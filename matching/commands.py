@@ -32,6 +32,7 @@ from matching.operator_commands import (
     ExpireOrders,
     NoteConnection,
     OverrideLimits,
+    RelistInstrument,
     SetAcceptance,
     SetFirmLimits,
     SetKillSwitch,
@@ -82,6 +83,7 @@ __all__ = [
     "RefuseOrder",
     "RefuseOrderList",
     "RelayBatch",
+    "RelistInstrument",
     "ReplaceOrder",
     "RequestMassStatus",
     "RequestStatus",
@@ -141,4 +143,5 @@ Command: TypeAlias = (
     | NewOrderList
     | RefuseOrderList
     | SetFirmLimits
+    | RelistInstrument
 )

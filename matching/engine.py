@@ -34,6 +34,7 @@ from matching.commands import (
     RefuseCancel,
     RefuseOrder,
     RefuseOrderList,
+    RelistInstrument,
     ReplaceOrder,
     RequestMassStatus,
     RequestStatus,
@@ -186,6 +187,8 @@ class Engine:
             self.operations.tell_indicative_price(command, out)
         elif isinstance(command, DelistInstrument):
             self.operations.delist_instrument(command, out)
+        elif isinstance(command, RelistInstrument):
+            self.operations.phases.relist(command, out)
         else:
             self._apply_definition(command, time_ns, out)
 

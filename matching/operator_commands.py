@@ -286,7 +286,18 @@ class TellIndicativePrice(msgspec.Struct, frozen=True, array_like=True, gc=False
 
 
 class DelistInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=51):
-    """End the trading of an instrument for good: its open orders are canceled, new ones are refused."""
+    """End the trading of an instrument: its open orders are canceled, new ones are refused, until RelistInstrument."""
+
+    instrument_id: int
+    by: str
+    reason: str
+
+
+class RelistInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=76):
+    """Take up the trading of a delisted instrument again, in a closed market, without the prices of its earlier life.
+
+    Units, balances and positions are what they were; band and reference price too, until DefineInstrument changes them.
+    """
 
     instrument_id: int
     by: str

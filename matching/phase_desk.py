@@ -14,13 +14,22 @@ from matching import auction_links, breaker
 from matching import work as bounds
 from matching.auction import Block, Clearing, clear
 from matching.book import BLOCK_LEVELS, KEY_MAX, Book, BookSide, Level
-from matching.commands import DelistInstrument, SetTradingPhase, TellIndicativePrice
+from matching.commands import DelistInstrument, RelistInstrument, SetTradingPhase, TellIndicativePrice
 from matching.desk import OrderDesk
 from matching.events import AuctionEnded, CommandRefused, Event, Execution, IndicativePrice, TradingPhaseSet
 from matching.instrument import Auction, Instrument
 from matching.order import Order
 from matching.order_states import AFTER_FILL, AFTER_PARTIAL_FILL, AFTER_RESTATE
-from matching.phases import CLOSING_AUCTION, DELISTED, TABLE, VOLATILITY_HALT, expires_at_end, follows, uncrosses
+from matching.phases import (
+    CLOSED,
+    CLOSING_AUCTION,
+    DELISTED,
+    TABLE,
+    VOLATILITY_HALT,
+    expires_at_end,
+    follows,
+    uncrosses,
+)
 from matching.types import BUY, EXEC_RESTATED, EXEC_TRADE, MARKET, TradingPhase
 from matching.work import RESTATED_OTHER, Work
 
@@ -99,6 +108,33 @@ class PhaseDesk:
         self._enter(instrument, DELISTED, command.reason, 0, out)
         text = f"{instrument.symbol} is delisted: {command.reason or 'no reason given'}"
         return Work(kind="cancel instrument", target_id=instrument.instrument_id, text=text, order_ids=[])
+
+    def relist(self, command: RelistInstrument, out: list[Event]) -> None:
+        """Open the closed market of a delisted instrument: nothing is left in its book, and no price of an earlier
+        trade, auction or mark counts any longer.
+        """
+        instrument = self.instruments.get(command.instrument_id)
+        fault = self._relist_fault(instrument, command.instrument_id)
+        if instrument is None or fault:
+            out.append(CommandRefused("RelistInstrument", fault))
+            return
+        book = self.desk.books[instrument.instrument_id]
+        assert book.is_empty(), f"{instrument.symbol} was delisted with all of its orders"
+        book.on_last.price = book.on_mark.price = instrument.auction_price = 0
+        instrument.is_uncrossed = True
+        self._enter(instrument, CLOSED, command.reason, 0, out)
+        book.renew_stops()
+
+    def _relist_fault(self, instrument: Instrument | None, instrument_id: int) -> str:
+        if instrument is None:
+            return f"instrument {instrument_id} is not defined"
+        if instrument.phase != DELISTED:
+            return f"{instrument.symbol} is not delisted, it is {instrument.phase}"
+        if any(
+            each.kind == "cancel instrument" and each.target_id == instrument_id for each in self.desk.works.pending
+        ):
+            return f"orders of {instrument.symbol} are being canceled"
+        return ""
 
     # -- the indicative price -----------------------------------------------------------------------------------------
 

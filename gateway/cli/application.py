@@ -81,6 +81,7 @@ SESSIONS: Final[tuple[Command, ...]] = (
 INSTRUMENTS: Final[tuple[Command, ...]] = (
     ("reload", live.reload_instruments, ("outcry instruments reload", "outcry instruments reload --json")),
     ("delist", live.delist, ('outcry instruments delist AAPL --reason "merger"',)),
+    ("relist", live.relist, ('outcry instruments relist AAPL --reason "the merger is off"',)),
 )
 HELP_WIDTH: Final = 110
 _VERBATIM: Final = "\b\n"
