@@ -1,6 +1,6 @@
 """accounts.toml: who owns what at the start, and how far each account may go."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -18,6 +18,7 @@ from risk.accounts import AMOUNT_MAX
 FILE: Final = "accounts.toml"
 ACCOUNTS_MAX: Final = 1_000_000
 LIMITS_PER_ACCOUNT_MAX: Final = 100_000
+FIRMS_SHOWN_MAX: Final = 20
 
 
 class LimitSettings(msgspec.Struct, frozen=True):
@@ -36,6 +37,15 @@ class LimitSettings(msgspec.Struct, frozen=True):
     sides: str = ""
 
 
+class FirmSettings(msgspec.Struct, frozen=True):
+    """Limits over all accounts of a firm; 0: no limit. `position_max` is in lots, by symbol."""
+
+    name: str
+    open_orders_max: int
+    open_value_max: int
+    position_max: Mapping[str, int]
+
+
 class AccountSettings(msgspec.Struct, frozen=True):
     """One account. `opening` is in 10^-6 of a currency or in lots of a spot symbol; `account_id` None: not given.
 
@@ -52,10 +62,11 @@ class AccountSettings(msgspec.Struct, frozen=True):
 
 
 class AccountsFile(msgspec.Struct, frozen=True):
-    """The accounts that could be read, and every name that the file gives; None where one could not be read."""
+    """The accounts that could be read, every name that the file gives (None where one could not be read), and firms."""
 
     accounts: tuple[AccountSettings, ...]
     names: frozenset[str] | None
+    firms: tuple[FirmSettings, ...] = ()
 
 
 def read_accounts(
@@ -67,16 +78,19 @@ def read_accounts(
     """
     file = TomlFile(data, file=FILE, log=log)
     file.table("", ())
-    file.refuse_unknown_tables(["account"])
+    file.refuse_unknown_tables(["account", "firm"])
     tables = file.tables("account", file_keys.ACCOUNT, count_max=ACCOUNTS_MAX)
+    firm_tables = file.tables("firm", file_keys.FIRM, count_max=ACCOUNTS_MAX)
     if not file.readable:
         return None
     for key in ("name", "id"):
         refuse_repeats(tables, key, log)
+    refuse_repeats(firm_tables, "name", log)
     reader = _Reader(file, None if instruments is None else Traded(instruments), shards, log)
     accounts = [account for table in tables if (account := reader.account(table)) is not None]
     _check_sums(accounts, log)
-    return AccountsFile(tuple(accounts), names_of(tables, "name"))
+    firms = [firm for table in firm_tables if (firm := reader.firm(table, names_of(tables, "firm"))) is not None]
+    return AccountsFile(tuple(accounts), names_of(tables, "name"), tuple(firms))
 
 
 def _check_sums(accounts: Sequence[AccountSettings], log: FaultLog) -> None:
@@ -121,6 +135,23 @@ class _Reader:
         identity = (table["id"], table["name"], table["firm"])
         return AccountSettings(*identity, _summed(openings.values()), openings, (overall, *kept), table.line())
 
+    def firm(self, table: Table, firms: Collection[str] | None) -> FirmSettings | None:
+        """Read the limits of a firm; `firms` are those of the accounts, None where one could not be read."""
+        rows = self._rows(table, "limit", file_keys.FIRM_LIMIT, count_max=LIMITS_PER_ACCOUNT_MAX)
+        refuse_repeats(rows, "symbol", self._log)
+        positions: dict[str, int] = {}
+        for row in rows:
+            instrument = _instrument(row, self._traded, self._log)
+            if instrument is not None:
+                positions[instrument.symbol] = _in_lots(row, "position_max", instrument, self._log)
+        if not table.has("name"):
+            return None
+        if firms is not None and table["name"] not in firms:
+            allowed = f"the firm of an account: {', '.join(sorted(firms)[:FIRMS_SHOWN_MAX])}"
+            self._log.add(FILE, table.line("name"), "name", found=quote(table["name"]), allowed=allowed)
+        open_value_max = _in_micro(table["open_value_max"])
+        return FirmSettings(table["name"], table["open_orders_max"] or 0, open_value_max, positions)
+
     def _openings(self, table: Table) -> Openings:
         parts = self._rows(table, "shard", file_keys.ACCOUNT_SHARD, count_max=SHARDS_MAX)
         refuse_repeats(parts, "name", self._log)
@@ -147,13 +178,8 @@ def _in_micro(value: Decimal | None) -> int:
 
 
 def _limit(table: Table, traded: Traded | None, log: FaultLog) -> LimitSettings | None:
-    if traded is None or not table.has("symbol"):
-        return None
-    instrument = traded.by_symbol.get(table["symbol"])
+    instrument = _instrument(table, traded, log)
     if instrument is None:
-        if traded.lacks(table["symbol"]):
-            found, allowed = quote(table["symbol"]), f"a symbol of instruments.toml: {traded.names(spot_only=False)}"
-            log.add(FILE, table.line("symbol"), "symbol", found=found, allowed=allowed)
         return None
     return LimitSettings(
         symbol=instrument.symbol,
@@ -163,6 +189,17 @@ def _limit(table: Table, traded: Traded | None, log: FaultLog) -> LimitSettings 
         position_max=_in_lots(table, "position_max", instrument, log),
         sides=table["sides"] or "",
     )
+
+
+def _instrument(table: Table, traded: Traded | None, log: FaultLog) -> InstrumentSettings | None:
+    """Return the instrument whose symbol the table names."""
+    if traded is None or not table.has("symbol"):
+        return None
+    instrument = traded.by_symbol.get(table["symbol"])
+    if instrument is None and traded.lacks(table["symbol"]):
+        found, allowed = quote(table["symbol"]), f"a symbol of instruments.toml: {traded.names(spot_only=False)}"
+        log.add(FILE, table.line("symbol"), "symbol", found=found, allowed=allowed)
+    return instrument
 
 
 def _in_lots(table: Table, key: str, instrument: InstrumentSettings, log: FaultLog) -> int:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 from config.accounts import FILE as ACCOUNTS
-from config.accounts import AccountSettings, LimitSettings
+from config.accounts import AccountSettings, FirmSettings, LimitSettings
 from config.faults import ConfigFaults, FaultLog
 from config.instruments import FILE as INSTRUMENTS
 from config.instruments import InstrumentSettings
@@ -24,6 +24,7 @@ from matching.commands import (
     DefineInstrument,
     DefineSession,
     Deposit,
+    SetFirmLimits,
     SetLimits,
     SetPermission,
     SetProtection,
@@ -52,6 +53,8 @@ class InstrumentView(Protocol):
     breaker_bp: int
     breaker_static_bp: int
     breaker_seconds: int
+    breaker_extended_bp: int
+    breaker_extensions: int
     phase: TradingPhase
 
 
@@ -127,6 +130,7 @@ def configuration_commands(settings: Settings, engine: EngineView, session_ids: 
         *_instruments(settings.instruments, instrument_ids, engine),
         *_accounts(settings.accounts, account_ids, engine),
         *_limits(settings.accounts, account_ids, instrument_ids, risk),
+        *_firm_limits(settings.firms, instrument_ids, risk),
         *_permissions(settings.accounts, account_ids, instrument_ids, risk),
         *_deposits(settings.accounts, account_ids, risk),
         *_sessions(settings, session_ids, engine),
@@ -191,6 +195,8 @@ def _instruments(
             breaker_bp=instrument.breaker_bp,
             breaker_static_bp=instrument.breaker_static_bp,
             breaker_seconds=instrument.breaker_seconds,
+            breaker_extended_bp=instrument.breaker_extended_bp,
+            breaker_extensions=instrument.breaker_extensions,
         )
         if record is not None and record.phase == DELISTED:
             continue
@@ -234,6 +240,28 @@ def _set_limits(account_id: int, instrument_id: int, limits: LimitSettings) -> S
     values = msgspec.structs.asdict(limits)
     del values["symbol"], values["sides"]
     return SetLimits(account_id, instrument_id, **values)
+
+
+def _firm_limits(
+    firms: Iterable[FirmSettings], instrument_ids: Mapping[str, int], risk: RiskEngine
+) -> Iterator[Command]:
+    """Yield limits of firms that are new or changed, and no limits where the files have none any longer."""
+    known = {
+        (name, instrument_id): limits
+        for name, firm in sorted(risk.firms.by_name.items())
+        for instrument_id, limits in sorted(firm.limits.items())
+    }
+    for firm in firms:
+        wanted = [SetFirmLimits(firm.name, OVER_ALL, firm.open_orders_max, firm.open_value_max, 0)]
+        wanted += [
+            SetFirmLimits(firm.name, instrument_ids[symbol], 0, 0, lots) for symbol, lots in firm.position_max.items()
+        ]
+        for command in wanted:
+            before = known.pop((command.firm, command.instrument_id), None)
+            if command != (before or SetFirmLimits(command.firm, command.instrument_id, 0, 0, 0)):
+                yield command
+    for name, instrument_id in known:
+        yield SetFirmLimits(name, instrument_id, 0, 0, 0)
 
 
 def _permissions(

@@ -283,6 +283,19 @@ INSTRUMENT: Final = (
         "How long such a halt calls for the auction that ends it; only with one of the two.",
         optional=True,
     ),
+    TomlKey(
+        "breaker_extended_percent",
+        BREAKER,
+        "An auction that would end a volatility halt further from the last trade is put off: the call is extended by "
+        "breaker_seconds; without it none is. Wider than breaker_percent.",
+        optional=True,
+    ),
+    TomlKey(
+        "breaker_extensions",
+        Integer(0, 1_000),
+        "How often it is extended by itself; then it calls until the operator ends it. Without it: at once.",
+        optional=True,
+    ),
 )
 
 CALENDAR_PHASES: Final = ("pre-open", "opening auction", "continuous", "closing auction", "closed")
@@ -356,6 +369,33 @@ LIMIT: Final = (
     TomlKey("sides", SIDES, "Which sides may be entered here; without it those of the account.", optional=True),
 )
 
+FIRM: Final = (
+    TomlKey("name", NAME, "Firm of an account; its limits hold for all its accounts together."),
+    TomlKey(
+        "open_orders_max",
+        Integer(1, 100_000_000),
+        "Open orders of all its accounts; without it no limit. With more than one shard it holds on each by itself.",
+        optional=True,
+    ),
+    TomlKey(
+        "open_value_max",
+        MONEY,
+        "Greatest value of all that its accounts have open, price times quantity, in each currency by itself; without "
+        "it no limit. With more than one shard it holds on each by itself.",
+        optional=True,
+    ),
+    TomlKey("limit", Tables(), "Limits in one instrument, each a [[firm.limit]].", optional=True),
+)
+
+FIRM_LIMIT: Final = (
+    TomlKey("symbol", Quoted(Word("symbol", 32)), "Instrument of instruments.toml."),
+    TomlKey(
+        "position_max",
+        QUANTITY,
+        "Greatest position on either side, summed over all its accounts, open orders of that side counted in.",
+    ),
+)
+
 FILES: Final[Mapping[str, Mapping[str, tuple[TomlKey, ...]]]] = {
     "exchange.toml": {
         "": EXCHANGE,
@@ -374,5 +414,11 @@ FILES: Final[Mapping[str, Mapping[str, tuple[TomlKey, ...]]]] = {
         "[[calendar]]": CALENDAR,
         "[[calendar.phase]]": CALENDAR_PHASE,
     },
-    "accounts.toml": {"[[account]]": ACCOUNT, "[[account.shard]]": ACCOUNT_SHARD, "[[account.limit]]": LIMIT},
+    "accounts.toml": {
+        "[[account]]": ACCOUNT,
+        "[[account.shard]]": ACCOUNT_SHARD,
+        "[[account.limit]]": LIMIT,
+        "[[firm]]": FIRM,
+        "[[firm.limit]]": FIRM_LIMIT,
+    },
 }

@@ -42,6 +42,8 @@ class InstrumentSettings(msgspec.Struct, frozen=True):
     breaker_bp: int = 0
     breaker_static_bp: int = 0
     breaker_seconds: int = 0
+    breaker_extended_bp: int = 0
+    breaker_extensions: int = 0
 
 
 class InstrumentsFile(msgspec.Struct, frozen=True):
@@ -99,6 +101,7 @@ def read_instruments(data: bytes, *, shards: Collection[str] | None, log: FaultL
     for table in tables:
         check_calendar_of(table, calendars, log)
         _check_breaker(table, log)
+        _check_extension(table, log)
     instruments = [_instrument(table, calendars, shards=shards, log=log) for table in tables]
     read = tuple(instrument for instrument in instruments if instrument is not None)
     return InstrumentsFile(read, names_of(tables, "symbol", "currency"), names_of(tables, "shard"))
@@ -140,6 +143,8 @@ def _instrument(
         breaker_bp=_basis_points(table["breaker_percent"]),
         breaker_static_bp=_basis_points(table["breaker_static_percent"]),
         breaker_seconds=table["breaker_seconds"] or 0,
+        breaker_extended_bp=_basis_points(table["breaker_extended_percent"]),
+        breaker_extensions=table["breaker_extensions"] or 0,
     )
 
 
@@ -157,6 +162,20 @@ def _check_breaker(table: Table, log: FaultLog) -> None:
         allowed = "only with breaker_percent or breaker_static_percent"
         line, found = table.line("breaker_seconds"), str(table["breaker_seconds"])
         log.add(FILE, line, "breaker_seconds", found=found, allowed=allowed)
+
+
+def _check_extension(table: Table, log: FaultLog) -> None:
+    """An extended range is that of a circuit breaker, and wider; extensions are of an extended range."""
+    extended, dynamic = table["breaker_extended_percent"], table["breaker_percent"]
+    where = table.line("breaker_extended_percent")
+    if extended is not None and not table.is_given("breaker_seconds"):
+        log.add(FILE, where, "breaker_extended_percent", found=f"{extended:f}", allowed="only with breaker_seconds")
+    elif extended is not None and dynamic is not None and extended <= dynamic:
+        allowed = f"more than breaker_percent, which is {dynamic:f}"
+        log.add(FILE, where, "breaker_extended_percent", found=f"{extended:f}", allowed=allowed)
+    if table.has("breaker_extensions") and not table.is_given("breaker_extended_percent"):
+        line, found = table.line("breaker_extensions"), str(table["breaker_extensions"])
+        log.add(FILE, line, "breaker_extensions", found=found, allowed="only with breaker_extended_percent")
 
 
 def _check_band(symbol: str, ticks: int, table: Table, log: FaultLog) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from config.accounts import FILE as ACCOUNTS
-from config.accounts import AccountSettings, AccountsFile, read_accounts
+from config.accounts import AccountSettings, AccountsFile, FirmSettings, read_accounts
 from config.descriptors import DESCRIPTORS_PER_SESSION, descriptors_needed, hard_limit
 from config.exchange import FILE as EXCHANGE
 from config.exchange import ExchangeSettings, ListenerSettings, read_exchange
@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True):
     sessions: tuple[SessionSettings, ...]
     passwords: dict[str, Credential]
     notes: tuple[Note, ...]
+    firms: tuple[FirmSettings, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -79,7 +80,14 @@ def check(config_dir: Path) -> Report:
         assert faults, "a file that could not be read is a fault"
         return Report(faults, notes, None)
     settings = Settings(
-        config_dir, exchange, instruments.instruments, accounts.accounts, sessions.sessions, passwords, notes
+        config_dir,
+        exchange,
+        instruments.instruments,
+        accounts.accounts,
+        sessions.sessions,
+        passwords,
+        notes,
+        accounts.firms,
     )
     return Report((), notes, settings)
 

@@ -79,6 +79,10 @@ def shard_settings(
             for account in settings.accounts
         ),
         notes=(),
+        firms=tuple(
+            replace(firm, position_max={key: lots for key, lots in firm.position_max.items() if key in symbols})
+            for firm in settings.firms
+        ),
     )
 
 

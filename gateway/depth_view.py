@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from sortedcontainers import SortedDict
 
 from matching.events import AuctionEnded, Execution, IndicativePrice, TradingPhaseSet
-from matching.phases import TABLE
+from matching.phases import DELISTED, TABLE
 from matching.types import (
     BUY,
     EXEC_CANCELED,
@@ -110,6 +110,9 @@ class DepthView:
             self.indicative = (event.price, event.qty) if event.qty else None
         elif isinstance(event, TradingPhaseSet):
             rule = TABLE[event.phase]
+            if self.phase == DELISTED and event.phase != DELISTED:
+                # What was traded in an earlier life is no last trade any longer.
+                self.last_trade = None
             self.phase, self.indicative = event.phase, None
             if rule.takes and not rule.matches:
                 self.is_shown = False

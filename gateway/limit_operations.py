@@ -47,9 +47,10 @@ class LimitOperations:
 
     async def override(
         self,
-        account: str,
-        reason: str,
+        account: str = "",
+        reason: str = "",
         symbol: str = "",
+        firm: str = "",
         seconds: int = 0,
         sides: str = "",
         by: str = "operator",
@@ -60,20 +61,37 @@ class LimitOperations:
         if not 0 <= seconds <= SECONDS_MAX:
             raise AdminError(f"seconds {seconds}, allowed: 0 to {SECONDS_MAX}")
         counts = _counts(values, instrument)
+        ids = self._ids(account, firm, instrument)
         if not sides and all(count == AS_CONFIGURED for count in counts.values()):
             raise AdminError("nothing is overridden, name a limit or the sides")
         until_ns = self._clock.now_ns() + seconds * SECOND_NS if seconds else 0
-        ids = self._account_id(account), OVER_ALL if instrument is None else instrument.instrument_id
-        return await self._command(OverrideLimits(*ids, **counts, sides=sides, until_ns=until_ns, by=by, reason=reason))
+        return await self._command(
+            OverrideLimits(
+                *ids,
+                order_qty_max=counts["order_qty_max"],
+                order_value_max=counts["order_value_max"],
+                open_orders_max=counts["open_orders_max"],
+                position_max=counts["position_max"],
+                rate=counts["rate"],
+                burst=counts["burst"],
+                sides=sides,
+                until_ns=until_ns,
+                by=by,
+                reason=reason,
+                firm=firm,
+                open_value_max=counts["open_value_max"],
+            )
+        )
 
-    async def restore(self, account: str, reason: str, symbol: str = "", by: str = "operator") -> dict[str, Any]:
+    async def restore(
+        self, account: str = "", reason: str = "", symbol: str = "", firm: str = "", by: str = "operator"
+    ) -> dict[str, Any]:
         """Put the configured limits in force again."""
-        instrument = self._instrument(symbol)
-        ids = self._account_id(account), OVER_ALL if instrument is None else instrument.instrument_id
-        return await self._command(EndLimitOverride(*ids, by, reason))
+        ids = self._ids(account, firm, self._instrument(symbol))
+        return await self._command(EndLimitOverride(*ids, by, reason, firm))
 
     async def limits(self) -> list[dict[str, Any]]:
-        """Return the overrides in force, by account and symbol."""
+        """Return the overrides in force, by account or firm and symbol."""
         if isinstance(self._engine, RelayEngine):
             raise AdminError("limits are the shards' own: read them with `outcry replay --shard NAME`")
         found: list[dict[str, Any]] = await self._read(self._overrides)
@@ -82,18 +100,15 @@ class LimitOperations:
     def _overrides(self) -> list[dict[str, Any]]:
         risk = self._engine.risk
         assert isinstance(risk, RiskEngine), "the engine runs with the risk engine that holds limits"
-        return [
-            self._told(ledger.name, each)
-            for _, ledger in sorted(risk.ledgers.items())
-            for _, each in sorted(ledger.overrides.items())
-        ]
+        return [self._told(each) for each in risk.overrides()]
 
-    def _told(self, account: str, each: OverrideLimits) -> dict[str, Any]:
+    def _told(self, each: OverrideLimits) -> dict[str, Any]:
         instrument = self._engine.instruments.get(each.instrument_id)
         lot_e8 = 0 if instrument is None else instrument.lot_e8
         texts = {
             "order_qty_max": e8_text(each.order_qty_max * lot_e8) if each.order_qty_max >= 0 else "",
             "order_value_max": e8_text(each.order_value_max * (E8 // MICRO)) if each.order_value_max >= 0 else "",
+            "open_value_max": e8_text(each.open_value_max * (E8 // MICRO)) if each.open_value_max >= 0 else "",
             "open_orders_max": str(each.open_orders_max) if each.open_orders_max >= 0 else "",
             "position_max": e8_text(each.position_max * lot_e8) if each.position_max >= 0 else "",
             "message_rate": str(each.rate) if each.rate >= 0 else "",
@@ -101,13 +116,24 @@ class LimitOperations:
             "sides": each.sides,
         }
         return {
-            "account": account,
+            **({"firm": each.firm} if each.firm else {"account": self._engine.accounts[each.account_id].name}),
             "symbol": "" if instrument is None else instrument.symbol,
             **{name: text for name, text in texts.items() if text},
             "until_ns": each.until_ns,
             "by": each.by,
             "reason": each.reason,
         }
+
+    def _ids(self, account: str, firm: str, instrument: Instrument | None) -> tuple[int, int]:
+        """Return the ids of an account (0: of a firm) and an instrument (0: over all). Raises AdminError."""
+        if bool(account) == bool(firm):
+            raise AdminError(f"account {account!r} and firm {firm!r} are named, allowed: one of them")
+        if firm:
+            firms = sorted({each.firm for each in self._engine.accounts.values()})
+            if firm not in firms:
+                raise AdminError(f"firm {firm!r} is not known, allowed: {', '.join(firms)}")
+        account_id = self._account_id(account) if account else 0
+        return account_id, OVER_ALL if instrument is None else instrument.instrument_id
 
     def _account_id(self, name: str) -> int:
         ids = {account.name: account_id for account_id, account in self._engine.accounts.items()}
@@ -129,6 +155,7 @@ def _counts(values: dict[str, str], instrument: Instrument | None) -> dict[str, 
     units = {
         "order_qty_max": lot,
         "order_value_max": Decimal(1) / MICRO,
+        "open_value_max": Decimal(1) / MICRO,
         "open_orders_max": Decimal(1),
         "position_max": lot,
         "rate": Decimal(1),

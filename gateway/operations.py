@@ -34,8 +34,10 @@ from matching.commands import (
     Command,
     DefineInstrument,
     DelistInstrument,
+    RelistInstrument,
     RequestTransfer,
     SetKillSwitch,
+    SetReferencePrice,
     SetTradingPhase,
 )
 from matching.events import CommandRefused, Event, Execution, ShardsInstructed, WorkLeft
@@ -91,6 +93,7 @@ class Operations:
             "trading_phase": self.trading_phase,
             "resume": self.resume,
             "delist": self.delist,
+            "relist": self.relist,
             "reload_instruments": self.reload_instruments,
             "transfer": self.transfer,
             "session_logout": self.session_logout,
@@ -322,6 +325,29 @@ class Operations:
         """End the trading of an instrument for good; its open orders are canceled."""
         return await self._command(DelistInstrument(self._instrument_id(symbol), by, reason))
 
+    async def relist(self, symbol: str, reason: str, by: str = "operator") -> dict[str, Any]:
+        """List a delisted instrument again as instruments.toml has it now, reference price included; then its calendar
+        moves it, or it goes on in continuous trading where it has none.
+        """
+        if is_sharded(self._settings):
+            raise AdminError("the instruments of shards are read when they start: restart the exchange")
+        instrument_id = self._instrument_id(symbol)
+        try:
+            settings = await asyncio.to_thread(load, self._settings.config_dir)
+        except ConfigFaults as error:
+            raise AdminError(f"nothing has changed: {error}") from error
+        wanted = next((each for each in settings.instruments if each.symbol == symbol), None)
+        if wanted is None:
+            raise AdminError(f"nothing has changed: {symbol} is not in instruments.toml")
+        await self._command(RelistInstrument(instrument_id, by, reason))
+        await self.reload_instruments()
+        price = wanted.reference_price
+        await self._command(SetReferencePrice(instrument_id, price, by))
+        following = self._exchange.keeper.wanted(symbol, self._clock.now_ns())
+        if self._exchange.keeper.calendar_of(symbol) is None:
+            await self.trading_phase(symbol, following, reason, by)
+        return {"symbol": symbol, "phase": following}
+
     async def reload_instruments(self) -> dict[str, Any]:
         """Read instruments.toml again: define what is new, change what has changed. One fault, and nothing changes."""
         if is_sharded(self._settings):
@@ -341,7 +367,7 @@ class Operations:
 
     def _instrument_commands(self, settings: Settings) -> list[DefineInstrument]:
         session_ids = {name: state.session_id for name, state in self._started.states.items()}
-        known = msgspec.structs.replace(settings, accounts=(), sessions=())
+        known = msgspec.structs.replace(settings, accounts=(), firms=(), sessions=())
         commands = configuration_commands(known, self._started.engine, session_ids)
         return [command for command in commands if isinstance(command, DefineInstrument)]
 

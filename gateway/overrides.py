@@ -13,4 +13,7 @@ def ended_overrides(risk: Risk, now_ns: int) -> list[Command]:
     """Return the commands that put configured limits in force again where the time of an override is over."""
     if not risk.override_ends_ns or now_ns < risk.override_ends_ns:
         return []
-    return [EndLimitOverride(*ids, BY, REASON) for ids in risk.ended_overrides(now_ns)]
+    return [
+        EndLimitOverride(account_id, instrument_id, BY, REASON, firm)
+        for account_id, instrument_id, firm in risk.ended_overrides(now_ns)
+    ]

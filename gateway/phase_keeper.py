@@ -67,7 +67,9 @@ def _command(instrument: Instrument, wanted: TradingPhase | None, now_ns: int) -
         if wanted != CLOSED and (not instrument.until_ns or now_ns < instrument.until_ns):
             return TellIndicativePrice(instrument_id)
         following = next_towards(phase, wanted or CONTINUOUS)
-        return None if following is None else SetTradingPhase(instrument_id, following, BY_BREAKER, "end of the halt")
+        if following is None:
+            return None
+        return SetTradingPhase(instrument_id, following, BY_BREAKER, "end of the halt", may_extend=True)
     following = None if wanted is None else next_towards(phase, wanted)
     if following is not None:
         return SetTradingPhase(instrument_id, following, BY_CALENDAR, "")

@@ -203,7 +203,7 @@ def _new_shards(settings: Settings, engine: RelayEngine) -> list[Command]:
 def _without_money(settings: Settings) -> Settings:
     """Return the configuration as the gateway of shards has it: balances and limits are theirs."""
     accounts = tuple(msgspec.structs.replace(account, opening={}, limits=()) for account in settings.accounts)
-    return msgspec.structs.replace(settings, accounts=accounts)
+    return msgspec.structs.replace(settings, accounts=accounts, firms=())
 
 
 def _forgotten_sessions(started: Started, settings: Settings) -> list[Command]:

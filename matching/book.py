@@ -298,6 +298,14 @@ class Book:
         for watch in (self.on_last, self.on_mark):
             watch.check_invariants()
 
+    def is_empty(self) -> bool:
+        """Tell whether no order rests or waits here."""
+        resting = self.bids.levels or self.asks.levels or self.bids.market_levels or self.asks.market_levels
+        waiting = self.at_close or any(
+            watch.up or watch.down or watch.due_count for watch in (self.on_last, self.on_mark)
+        )
+        return not (resting or waiting)
+
     def renew_stops(self) -> None:
         """Lay the circuit breaker's range anew, after a trade, an auction or a change of the instrument."""
         instrument = self.instrument

@@ -33,7 +33,9 @@ from matching.operator_commands import (
     ExpireOrders,
     NoteConnection,
     OverrideLimits,
+    RelistInstrument,
     SetAcceptance,
+    SetFirmLimits,
     SetKillSwitch,
     SetLimits,
     SetMarkPrice,
@@ -83,11 +85,13 @@ __all__ = [
     "RefuseOrder",
     "RefuseOrderList",
     "RelayBatch",
+    "RelistInstrument",
     "ReplaceOrder",
     "RequestMassStatus",
     "RequestStatus",
     "RequestTransfer",
     "SetAcceptance",
+    "SetFirmLimits",
     "SetKillSwitch",
     "SetLimits",
     "SetMarkPrice",
@@ -141,4 +145,6 @@ Command: TypeAlias = (
     | NewOrderList
     | RefuseOrderList
     | CorrectTrade
+    | SetFirmLimits
+    | RelistInstrument
 )

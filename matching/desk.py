@@ -6,6 +6,7 @@ peer may get wrong is refused with an event, what translation guarantees is asse
 stand in `requests`.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -17,7 +18,7 @@ from matching.events import Event, Execution, MessageThrottled, SessionCut, Work
 from matching.order import Member, Order, Session
 from matching.order_states import AFTER_CANCEL, AFTER_EXPIRE, AFTER_FILL, AFTER_PARTIAL_FILL
 from matching.refusals import DUPLICATE_ORDER, Refusal, ord_rej_reason
-from matching.risk_seam import Risk
+from matching.risk_seam import OpenOrder, Risk
 from matching.special import SpecialDesk
 from matching.term_checks import missing_terms
 from matching.types import (
@@ -399,6 +400,13 @@ class OrderDesk:
             order.qty, order.leaves_qty, order.cum_qty, order.cum_value, 0, 0, 0, False, 0, text, prior_price,
             prior_leaves, ord_status_req_id, restatement,
         ))  # fmt: skip
+
+    def open_orders(self) -> Iterator[OpenOrder]:
+        """Yield what every open order is to the risk engine."""
+        for session in self.sessions.values():
+            for order in session.open.values():
+                held = order.leaves_qty if order.extra is None or order.extra.is_held else 0
+                yield order.account_id, order.instrument_id, order.side, order.price, held
 
     def check_invariants(self) -> None:
         """Assert that books, indexes and orders tell the same story."""

@@ -6,7 +6,7 @@ CommandRefused.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -35,10 +35,12 @@ from matching.commands import (
     RefuseCancel,
     RefuseOrder,
     RefuseOrderList,
+    RelistInstrument,
     ReplaceOrder,
     RequestMassStatus,
     RequestStatus,
     SetAcceptance,
+    SetFirmLimits,
     SetKillSwitch,
     SetLimits,
     SetMarkPrice,
@@ -57,7 +59,7 @@ from matching.mass_requests import MassRequests
 from matching.operations import Operations
 from matching.order import Account, Session
 from matching.requests import Requests
-from matching.risk_seam import OpenOrder, Risk
+from matching.risk_seam import Risk
 from matching.types import SHARD_ID_SHIFT
 from matching.work import REPEATED_EXECUTIONS, WorkQueue
 
@@ -188,6 +190,8 @@ class Engine:
             self.operations.delist_instrument(command, out)
         elif isinstance(command, CorrectTrade):
             self.operations.corrections.correct(command, out)
+        elif isinstance(command, RelistInstrument):
+            self.operations.phases.relist(command, out)
         else:
             self._apply_definition(command, time_ns, out)
 
@@ -200,15 +204,13 @@ class Engine:
             self.operations.define_account(command, out)
         elif isinstance(command, DefineSession):
             self.operations.define_session(command, out)
-        elif isinstance(command, SetLimits):
-            self.operations.set_limits(command, out)
         elif isinstance(command, Deposit):
             self.operations.deposit(command, out)
         elif isinstance(command, SetProtection):
             self.operations.set_protection(command, out)
             self._choose_ways()
-        elif isinstance(command, OverrideLimits | EndLimitOverride | SetPermission):
-            self.operations.change_limits(command, time_ns, out)
+        elif isinstance(command, SetLimits | SetFirmLimits | OverrideLimits | EndLimitOverride | SetPermission):
+            self.operations.limits.change(command, time_ns, out)
         elif isinstance(command, NoteConnection):
             self.operations.note_connection(command, out)
         else:
@@ -287,15 +289,8 @@ class Engine:
         """Return 16 bytes that are equal for equal states."""
         return hashlib.blake2b(self.snapshot(), digest_size=STATE_HASH_BYTES).digest()
 
-    def open_orders(self) -> Iterator[OpenOrder]:
-        """Yield what every open order is to the risk engine."""
-        for order in self.desk.orders.values():
-            if order.is_open():
-                held = order.leaves_qty if order.extra is None or order.extra.is_held else 0
-                yield order.account_id, order.instrument_id, order.side, order.price, held
-
     def check_invariants(self) -> None:
         """Assert all that must hold between two commands. Slow: for tests, recovery and operators."""
         self.desk.check_invariants()
         self.operations.check_invariants()
-        self.risk.check_invariants(self.open_orders())
+        self.risk.check_invariants(self.desk.open_orders())

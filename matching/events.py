@@ -135,6 +135,13 @@ class LimitsSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=13):
     instrument_id: int
 
 
+class FirmLimitsSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=75):
+    """Limits of a firm have changed."""
+
+    firm: str
+    instrument_id: int
+
+
 class Posted(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=14):
     """Money or shares came in from outside. The opposite posting is in the ledger `outside`."""
 
@@ -309,13 +316,14 @@ class SessionCut(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=63)
 
 
 class LimitsOverridden(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=64):
-    """An operator's limits are in force in place of the configured ones."""
+    """An operator's limits are in force in place of the configured ones; `firm`: they are that firm's."""
 
     account_id: int
     instrument_id: int
     until_ns: int
     by: str
     reason: str
+    firm: str = ""
 
 
 class LimitOverrideEnded(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=65):
@@ -325,6 +333,7 @@ class LimitOverrideEnded(msgspec.Struct, frozen=True, array_like=True, gc=False,
     instrument_id: int
     by: str
     reason: str
+    firm: str = ""
 
 
 class ProtectionSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=66):
@@ -445,4 +454,5 @@ Event: TypeAlias = (
     | AuctionEnded
     | OrderListAnswered
     | TradeCorrected
+    | FirmLimitsSet
 )

@@ -11,6 +11,7 @@ QTY_LOTS_MAX: Final = 1_000_000_000
 """Largest quantity of one order, whatever the limits say."""
 BASIS_POINTS: Final = 10_000
 BREAKER_SECONDS_MAX: Final = 86_400
+BREAKER_EXTENSIONS_MAX: Final = 1_000
 
 
 AuctionStage: TypeAlias = Literal["clearing the way", "trading", "expiring"]
@@ -19,13 +20,14 @@ AuctionStage: TypeAlias = Literal["clearing the way", "trading", "expiring"]
 class Auction:
     """An auction that is being executed: first orders that take no part are canceled, then `qty_left` of `qty` is still
     to be traded at `price`, then what may not stay expires. After it the instrument goes on to the phase `following`,
-    until `until_ns` where that is not 0.
+    until `until_ns` where that is not 0. `may_extend` as in SetTradingPhase.
     """
 
-    __slots__ = ("following", "price", "qty", "qty_left", "reason", "stage", "surplus", "until_ns")
+    __slots__ = ("following", "may_extend", "price", "qty", "qty_left", "reason", "stage", "surplus", "until_ns")
 
-    def __init__(self, *, following: TradingPhase, until_ns: int, reason: str) -> None:
+    def __init__(self, *, following: TradingPhase, until_ns: int, reason: str, may_extend: bool = False) -> None:
         self.following: TradingPhase = following
+        self.may_extend = may_extend
         self.until_ns = until_ns
         self.reason = reason
         self.stage: AuctionStage = "clearing the way"
@@ -40,7 +42,7 @@ class Instrument:
     `is_trading`: orders are taken; `is_matching`: they match at once. `until_ns` is the end of a halt with an auction,
     0 without one. `auction` is set while one is being executed. `is_uncrossed`: the book cannot be crossed; False
     from the first phase that rests orders without matching until the auction is over. `auction_price` is of the last
-    auction, 0 before the first.
+    auction, 0 before the first. `extension_count`: how often the call of the present volatility halt was extended.
     """
 
     __slots__ = (
@@ -50,9 +52,12 @@ class Instrument:
         "band_high",
         "band_low",
         "breaker_bp",
+        "breaker_extended_bp",
+        "breaker_extensions",
         "breaker_seconds",
         "breaker_static_bp",
         "currency",
+        "extension_count",
         "instrument_id",
         "is_matching",
         "is_spot",
@@ -83,6 +88,8 @@ class Instrument:
         breaker_bp: int = 0,
         breaker_static_bp: int = 0,
         breaker_seconds: int = 0,
+        breaker_extended_bp: int = 0,
+        breaker_extensions: int = 0,
     ) -> None:
         self.instrument_id = instrument_id
         self.symbol = symbol
@@ -102,6 +109,9 @@ class Instrument:
         self.breaker_bp = breaker_bp
         self.breaker_static_bp = breaker_static_bp
         self.breaker_seconds = breaker_seconds
+        self.breaker_extended_bp = breaker_extended_bp
+        self.breaker_extensions = breaker_extensions
+        self.extension_count = 0
         self.reference_price = 0
         self.band_bp = 0
         self.band_low = 1
@@ -120,6 +130,8 @@ class Instrument:
     def set_phase(self, phase: TradingPhase, *, until_ns: int = 0) -> None:
         """Move to another trading phase; the table in `phases` says which orders it takes and whether they match."""
         rule = TABLE[phase]
+        if phase != self.phase:
+            self.extension_count = 0
         self.phase = phase
         self.until_ns = until_ns
         self.is_trading = bool(rule.takes)

@@ -14,16 +14,12 @@ from matching.commands import (
     DefineSession,
     DelistInstrument,
     Deposit,
-    EndLimitOverride,
     EndTradingDay,
     ExpireOrders,
     NoteConnection,
-    OverrideLimits,
     SetAcceptance,
     SetKillSwitch,
-    SetLimits,
     SetMarkPrice,
-    SetPermission,
     SetProtection,
     SetReferencePrice,
     SetTradingPhase,
@@ -40,11 +36,7 @@ from matching.events import (
     Event,
     InstrumentDefined,
     KillSwitchSet,
-    LimitOverrideEnded,
-    LimitsOverridden,
-    LimitsSet,
     MarkPriceSet,
-    PermissionSet,
     Posted,
     ProtectionSet,
     ReferencePriceSet,
@@ -52,7 +44,15 @@ from matching.events import (
     TransferredIn,
     TransferredOut,
 )
-from matching.instrument import BASIS_POINTS, BREAKER_SECONDS_MAX, PRICE_TICKS_MAX, Instrument, band_around
+from matching.instrument import (
+    BASIS_POINTS,
+    BREAKER_EXTENSIONS_MAX,
+    BREAKER_SECONDS_MAX,
+    PRICE_TICKS_MAX,
+    Instrument,
+    band_around,
+)
+from matching.limit_desk import LimitDesk
 from matching.order import Account, Member, Session
 from matching.phase_desk import PhaseDesk
 from matching.phases import DELISTED
@@ -78,6 +78,7 @@ class Operations:
         "corrections",
         "desk",
         "instruments",
+        "limits",
         "phases",
         "risk",
         "steps",
@@ -94,6 +95,9 @@ class Operations:
         self.accounts = desk.accounts
         self.corrections = Corrections(desk)
         self.steps = Steps(desk, works, self.instruments, self.phases, self.corrections)
+        self.limits = LimitDesk(
+            risk, accounts=self.accounts, instruments=self.instruments, open_orders=desk.open_orders
+        )
         self.accepting = True
         self.trading_day = 0
 
@@ -121,12 +125,16 @@ class Operations:
                     breaker_bp=command.breaker_bp,
                     breaker_static_bp=command.breaker_static_bp,
                     breaker_seconds=command.breaker_seconds,
+                    breaker_extended_bp=command.breaker_extended_bp,
+                    breaker_extensions=command.breaker_extensions,
                 )
             )
         else:
             present.set_band(reference_price=command.reference_price, band_bp=command.band_bp)
             present.breaker_bp, present.breaker_static_bp = command.breaker_bp, command.breaker_static_bp
             present.breaker_seconds = command.breaker_seconds
+            present.breaker_extended_bp = command.breaker_extended_bp
+            present.breaker_extensions = command.breaker_extensions
             self.desk.books[command.instrument_id].renew_stops()
         out.append(InstrumentDefined(command.instrument_id, command.symbol))
 
@@ -177,6 +185,8 @@ class Operations:
                 account_id=command.account_id, name=command.name, firm=command.firm
             )
             self.risk.define_account(command)
+            if present is not None and present.firm != command.firm:
+                self.limits.recount_firms()
             out.append(AccountDefined(command.account_id, command.name))
 
     def define_session(self, command: DefineSession, out: list[Event]) -> None:
@@ -212,67 +222,6 @@ class Operations:
         if (present.name, present.comp_id) != (command.name, command.comp_id):
             was, wanted = f"{present.name} of {present.comp_id}", f"{command.name} of {command.comp_id}"
             return f"session {command.session_id} is {was} and cannot become {wanted}"
-        return ""
-
-    def set_limits(self, command: SetLimits, out: list[Event]) -> None:
-        """Put limits of an account in force; open orders stay as they are."""
-        values = (
-            command.order_qty_max,
-            command.order_value_max,
-            command.open_orders_max,
-            command.position_max,
-            command.rate,
-            command.burst,
-        )
-        if command.account_id not in self.accounts:
-            _refuse(command, f"account {command.account_id} is not defined", out)
-        elif command.instrument_id and command.instrument_id not in self.instruments:
-            _refuse(command, f"instrument {command.instrument_id} is not defined", out)
-        elif min(values) < 0:
-            _refuse(command, f"a limit of account {command.account_id} is negative: {min(values)}", out)
-        elif command.instrument_id and (command.rate or command.burst):
-            _refuse(command, "rate and burst are of the account over all instruments (instrument_id 0)", out)
-        else:
-            self.risk.set_limits(command)
-            out.append(LimitsSet(command.account_id, command.instrument_id))
-
-    def change_limits(
-        self, command: OverrideLimits | EndLimitOverride | SetPermission, time_ns: int, out: list[Event]
-    ) -> None:
-        """Put an operator's limits or permissions in force, or those of the configuration; open orders stay."""
-        ids = command.account_id, command.instrument_id
-        fault = self._limits_fault(command, time_ns)
-        if fault:
-            _refuse(command, fault, out)
-        elif isinstance(command, OverrideLimits):
-            self.risk.override_limits(command)
-            out.append(LimitsOverridden(*ids, command.until_ns, command.by, command.reason))
-        elif isinstance(command, SetPermission):
-            self.risk.set_permission(command)
-            out.append(PermissionSet(*ids, command.sides))
-        elif self.risk.end_override(command):
-            out.append(LimitOverrideEnded(*ids, command.by, command.reason))
-        else:
-            _refuse(command, f"limits of account {ids[0]} in instrument {ids[1]} are not overridden", out)
-
-    def _limits_fault(self, command: OverrideLimits | EndLimitOverride | SetPermission, time_ns: int) -> str:
-        if command.account_id not in self.accounts:
-            return f"account {command.account_id} is not defined"
-        if command.instrument_id and command.instrument_id not in self.instruments:
-            return f"instrument {command.instrument_id} is not defined"
-        if isinstance(command, EndLimitOverride):
-            return ""
-        if command.sides not in ("", "both", "buy", "sell", "none"):
-            return f"sides {command.sides!r} are not known, allowed: both, buy, sell, none"
-        if isinstance(command, SetPermission):
-            return ""
-        values = (command.order_qty_max, command.order_value_max, command.open_orders_max, command.position_max)
-        if min(*values, command.rate, command.burst) < -1:
-            return f"a limit of account {command.account_id} is below -1: {min(*values, command.rate, command.burst)}"
-        if command.instrument_id and (command.rate, command.burst) != (-1, -1):
-            return "rate and burst are of the account over all instruments (instrument_id 0)"
-        if command.until_ns and command.until_ns <= time_ns:
-            return f"the override ends at {command.until_ns}, which is not after {time_ns}"
         return ""
 
     def deposit(self, command: Deposit, out: list[Event]) -> None:
@@ -367,7 +316,7 @@ class Operations:
         if not name:
             _refuse(command, f"{scope} {command.target_name or target_id} is not defined", out)
             return
-        self.risk.set_kill_switch(command, self._accounts_of(command))
+        self.risk.set_kill_switch(command, self.limits.accounts_of(command.target_name) if scope == "firm" else ())
         content = scope, target_id, command.engaged, command.by, command.reason
         out.append(KillSwitchSet(*content, command.target_name))
         if command.engaged:
@@ -383,14 +332,8 @@ class Operations:
         if scope == "account":
             return f"account {self.accounts[target_id].name}" if target_id in self.accounts else ""
         if scope == "firm":
-            return f"firm {command.target_name}" if self._accounts_of(command) else ""
+            return f"firm {command.target_name}" if self.limits.accounts_of(command.target_name) else ""
         return f"session {self.desk.sessions[target_id].name}" if target_id in self.desk.sessions else ""
-
-    def _accounts_of(self, command: SetKillSwitch) -> list[int]:
-        """Return the accounts of the firm that a kill switch names, ascending."""
-        if command.scope != "firm":
-            return []
-        return sorted(key for key, account in self.accounts.items() if account.firm == command.target_name)
 
     def set_protection(self, command: SetProtection, out: list[Event]) -> None:
         """Set the bounds of a session beyond its throttles."""
@@ -455,13 +398,28 @@ def _reference_fault(symbol: str, price: int, band_bp: int) -> str:
 
 def _breaker_fault(command: DefineInstrument) -> str:
     """Return what is wrong with a circuit breaker, or nothing."""
-    for name in ("breaker_bp", "breaker_static_bp"):
+    for name in ("breaker_bp", "breaker_static_bp", "breaker_extended_bp"):
         if not 0 <= getattr(command, name) < BASIS_POINTS:
             return f"{name} {getattr(command, name)} of {command.symbol} is not within 0 to {BASIS_POINTS - 1}"
     if not 0 <= command.breaker_seconds <= BREAKER_SECONDS_MAX:
         return f"breaker_seconds {command.breaker_seconds} of {command.symbol} is not within 0 to {BREAKER_SECONDS_MAX}"
     if bool(command.breaker_bp or command.breaker_static_bp) != bool(command.breaker_seconds):
         return f"{command.symbol} has a range of the circuit breaker without its time, or the other way round"
+    return _extension_fault(command)
+
+
+def _extension_fault(command: DefineInstrument) -> str:
+    """Return what is wrong with the extension of a volatility halt, or nothing."""
+    if command.breaker_extended_bp and command.breaker_extended_bp <= command.breaker_bp:
+        found = f"{command.breaker_extended_bp} of {command.symbol}"
+        return f"breaker_extended_bp {found} is not above breaker_bp {command.breaker_bp}"
+    if command.breaker_extended_bp and not command.breaker_seconds:
+        return f"{command.symbol} has an extended range without a circuit breaker"
+    if not 0 <= command.breaker_extensions <= BREAKER_EXTENSIONS_MAX:
+        found = f"{command.breaker_extensions} of {command.symbol}"
+        return f"breaker_extensions {found} is not within 0 to {BREAKER_EXTENSIONS_MAX}"
+    if command.breaker_extensions and not command.breaker_extended_bp:
+        return f"{command.symbol} has extensions without an extended range"
     return ""
 
 

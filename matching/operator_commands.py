@@ -13,7 +13,9 @@ class DefineInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     `tick_e8` and `lot_e8` are the tick and lot in 10^-8; `tick_lot_value` is the cash value, in 10^-6 of `currency`, of
     one lot at a price of one tick. `band_bp` is the width of the price band on either side of the reference, in
     1/10000; `breaker_bp` and `breaker_static_bp` those of the circuit breaker around last trade and last auction, 0 for
-    none, whose halt lasts `breaker_seconds`.
+    none, whose halt lasts `breaker_seconds`. An auction that ends such a halt outside of `breaker_extended_bp` around
+    the last trade is not executed: the call is extended by as long, `breaker_extensions` times, and then until an
+    operator ends it.
     """
 
     instrument_id: int
@@ -28,6 +30,8 @@ class DefineInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     breaker_bp: int = 0
     breaker_static_bp: int = 0
     breaker_seconds: int = 0
+    breaker_extended_bp: int = 0
+    breaker_extensions: int = 0
 
 
 class DefineAccount(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=11):
@@ -70,6 +74,21 @@ class SetLimits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=13):
     burst: int = 0
 
 
+class SetFirmLimits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=75):
+    """Limits of all accounts of a firm together; 0: no limit.
+
+    `open_orders_max` and `open_value_max` (price times quantity of what is open, in 10^-6 of each currency) are over
+    all instruments (`instrument_id` 0); `position_max` is in lots of one instrument, on either side, open orders
+    counted in.
+    """
+
+    firm: str
+    instrument_id: int
+    open_orders_max: int
+    open_value_max: int
+    position_max: int
+
+
 class Deposit(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=14):
     """Post `amount` of `asset` (a currency in 10^-6, or a spot symbol in lots) from outside; once per `transfer_id`."""
 
@@ -105,7 +124,8 @@ class SetTradingPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     """Move an instrument to another trading phase; its auction is executed first where one is due.
 
     `until_ns` is the end of a volatility halt, in nanoseconds since the epoch: whoever keeps the time sends the next
-    phase then.
+    phase then. `may_extend`: it is the end of such a halt by its time, which is put off where the auction would be
+    executed too far from the last trade (DefineInstrument).
     """
 
     instrument_id: int
@@ -113,6 +133,7 @@ class SetTradingPhase(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     by: str
     reason: str
     until_ns: int = 0
+    may_extend: bool = False
 
 
 class SetReferencePrice(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=18):
@@ -204,7 +225,8 @@ class NoteConnection(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
 class OverrideLimits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=63):
     """An operator's limits in place of those of the configuration, until `until_ns` (0: until they are ended).
 
-    Fields as in SetLimits, and -1: as configured; `sides` as in SetPermission, "" as configured.
+    Fields as in SetLimits, and -1: as configured; `sides` as in SetPermission, "" as configured. With a `firm` they are
+    that firm's, as in SetFirmLimits, and `account_id` is 0.
     """
 
     account_id: int
@@ -219,6 +241,8 @@ class OverrideLimits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
     until_ns: int
     by: str
     reason: str
+    firm: str = ""
+    open_value_max: int = -1
 
 
 class EndLimitOverride(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=64):
@@ -228,6 +252,7 @@ class EndLimitOverride(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     instrument_id: int
     by: str
     reason: str
+    firm: str = ""
 
 
 class SetProtection(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=65):
@@ -282,7 +307,18 @@ class CorrectTrade(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=8
 
 
 class DelistInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=51):
-    """End the trading of an instrument for good: its open orders are canceled, new ones are refused."""
+    """End the trading of an instrument: its open orders are canceled, new ones are refused, until RelistInstrument."""
+
+    instrument_id: int
+    by: str
+    reason: str
+
+
+class RelistInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=76):
+    """Take up the trading of a delisted instrument again, in a closed market, without the prices of its earlier life.
+
+    Units, balances and positions are what they were; band and reference price too, until DefineInstrument changes them.
+    """
 
     instrument_id: int
     by: str

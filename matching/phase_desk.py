@@ -10,17 +10,26 @@ from heapq import merge
 from itertools import islice
 from operator import itemgetter
 
-from matching import auction_links
+from matching import auction_links, breaker
 from matching import work as bounds
 from matching.auction import Block, Clearing, clear
 from matching.book import BLOCK_LEVELS, KEY_MAX, Book, BookSide, Level
-from matching.commands import DelistInstrument, SetTradingPhase, TellIndicativePrice
+from matching.commands import DelistInstrument, RelistInstrument, SetTradingPhase, TellIndicativePrice
 from matching.desk import OrderDesk
 from matching.events import AuctionEnded, CommandRefused, Event, Execution, IndicativePrice, TradingPhaseSet
 from matching.instrument import Auction, Instrument
 from matching.order import Order
 from matching.order_states import AFTER_FILL, AFTER_PARTIAL_FILL, AFTER_RESTATE
-from matching.phases import CLOSING_AUCTION, DELISTED, TABLE, expires_at_end, follows, uncrosses
+from matching.phases import (
+    CLOSED,
+    CLOSING_AUCTION,
+    DELISTED,
+    TABLE,
+    VOLATILITY_HALT,
+    expires_at_end,
+    follows,
+    uncrosses,
+)
 from matching.types import BUY, EXEC_RESTATED, EXEC_TRADE, MARKET, TradingPhase
 from matching.work import RESTATED_OTHER, Work
 
@@ -47,7 +56,7 @@ class PhaseDesk:
             out.append(CommandRefused("SetTradingPhase", fault))
             return None
         if uncrosses(instrument.phase, command.phase) and not instrument.is_uncrossed:
-            return self._begin_auction(instrument, command)
+            return self._begin_auction(instrument, command, out)
         self._enter(instrument, command.phase, command.reason, command.until_ns, out)
         waiting = self.desk.books[instrument.instrument_id].waiting_for_close()
         if command.phase != CLOSING_AUCTION or not waiting:
@@ -100,6 +109,33 @@ class PhaseDesk:
         text = f"{instrument.symbol} is delisted: {command.reason or 'no reason given'}"
         return Work(kind="cancel instrument", target_id=instrument.instrument_id, text=text, order_ids=[])
 
+    def relist(self, command: RelistInstrument, out: list[Event]) -> None:
+        """Open the closed market of a delisted instrument: nothing is left in its book, and no price of an earlier
+        trade, auction or mark counts any longer.
+        """
+        instrument = self.instruments.get(command.instrument_id)
+        fault = self._relist_fault(instrument, command.instrument_id)
+        if instrument is None or fault:
+            out.append(CommandRefused("RelistInstrument", fault))
+            return
+        book = self.desk.books[instrument.instrument_id]
+        assert book.is_empty(), f"{instrument.symbol} was delisted with all of its orders"
+        book.on_last.price = book.on_mark.price = instrument.auction_price = 0
+        instrument.is_uncrossed = True
+        self._enter(instrument, CLOSED, command.reason, 0, out)
+        book.renew_stops()
+
+    def _relist_fault(self, instrument: Instrument | None, instrument_id: int) -> str:
+        if instrument is None:
+            return f"instrument {instrument_id} is not defined"
+        if instrument.phase != DELISTED:
+            return f"{instrument.symbol} is not delisted, it is {instrument.phase}"
+        if any(
+            each.kind == "cancel instrument" and each.target_id == instrument_id for each in self.desk.works.pending
+        ):
+            return f"orders of {instrument.symbol} are being canceled"
+        return ""
+
     # -- the indicative price -----------------------------------------------------------------------------------------
 
     def tell_indicative(self, command: TellIndicativePrice, out: list[Event]) -> None:
@@ -148,15 +184,20 @@ class PhaseDesk:
 
     # -- the auction --------------------------------------------------------------------------------------------------
 
-    def _begin_auction(self, instrument: Instrument, command: SetTradingPhase) -> Work:
-        """Let nothing in any more, and determine the price, unless orders have to leave before."""
+    def _begin_auction(self, instrument: Instrument, command: SetTradingPhase, out: list[Event]) -> Work | None:
+        """Let nothing in any more, and determine the price, unless orders have to leave before; None: the call has been
+        extended instead.
+        """
         instrument_id = instrument.instrument_id
-        auction = Auction(following=command.phase, until_ns=command.until_ns, reason=command.reason)
+        may_extend = command.may_extend and instrument.phase == VOLATILITY_HALT
+        auction = Auction(
+            following=command.phase, until_ns=command.until_ns, reason=command.reason, may_extend=may_extend
+        )
         instrument.begin_auction(auction)
         text = f"the auction of {instrument.symbol} is over"
         work = Work(kind="auction", target_id=instrument_id, text=text, order_ids=self._in_the_way(instrument))
-        if not work.order_ids:
-            self._determine(instrument, auction, work)
+        if not work.order_ids and not self._determine(instrument, auction, work, out):
+            return None
         return work
 
     def _in_the_way(self, instrument: Instrument) -> list[int]:
@@ -173,13 +214,24 @@ class PhaseDesk:
         found.update(each.order_id for side in (book.bids, book.asks) for each in _behind(side, instrument))
         return sorted(found) if found and self.clearing(instrument) is not None else []
 
-    def _determine(self, instrument: Instrument, auction: Auction, work: Work) -> None:
+    def _determine(self, instrument: Instrument, auction: Auction, work: Work, out: list[Event]) -> bool:
+        """Determine what is executed; where that is too far from the last trade, the call is extended: False."""
         auction.price, auction.qty, auction.surplus = self.clearing(instrument, is_begun=True) or (0, 0, 0)
+        if auction.may_extend and auction.qty:
+            time_ns = self.desk.time_ns
+            extended = breaker.extension(self.desk.books[instrument.instrument_id], auction.price, time_ns)
+            if extended is not None:
+                reason, until_ns = extended
+                instrument.auction = None
+                instrument.extension_count += 1
+                self._enter(instrument, VOLATILITY_HALT, reason, until_ns, out)
+                return False
         auction.qty_left = auction.qty
         auction.stage = "trading"
         # Something is left to do until the end, whatever is traded; behind it, who stands aside until then.
         aside = auction_links.standing_aside(self.desk.special.links, instrument.instrument_id) if auction.qty else []
         work.order_ids, work.done = [instrument.instrument_id, *aside], 0
+        return True
 
     def step(self, work: Work, out: list[Event]) -> bool:
         """Do the next step of an auction and tell whether it is over: trades first, then what may not stay expires.
@@ -191,8 +243,7 @@ class PhaseDesk:
         assert auction is not None, f"work on the auction of {instrument.symbol}, which has none"
         book = self.desk.books[instrument.instrument_id]
         if auction.stage == "clearing the way":
-            self._clear_the_way(instrument, auction, work, out)
-            return False
+            return not self._clear_the_way(instrument, auction, work, out)
         if auction.qty_left:
             # A trade is of two orders.
             self._trade(book, auction, work.order_ids[1:], max(bounds.ORDERS_PER_STEP_MAX // 2, 1), out)
@@ -227,7 +278,8 @@ class PhaseDesk:
         if order.is_open() and (order.ord_type == MARKET or expires_at_end(phase, order.time_in_force)):
             self.desk.expire(order, out, text)
 
-    def _clear_the_way(self, instrument: Instrument, auction: Auction, work: Work, out: list[Event]) -> None:
+    def _clear_the_way(self, instrument: Instrument, auction: Auction, work: Work, out: list[Event]) -> bool:
+        """Look at the next orders that have to leave; False: the call has been extended, and nothing is left to do."""
         for order_id in work.next_step():
             order = self.desk.orders[order_id]
             link = None if order.extra is None else order.extra.link
@@ -238,8 +290,7 @@ class PhaseDesk:
                 self.desk.cancel_unsolicited(order, text, out, restatement=RESTATED_OTHER)
             if link is not None:
                 self.desk.special.links.shrink(link, out)
-        if not work.left():
-            self._determine(instrument, auction, work)
+        return bool(work.left()) or self._determine(instrument, auction, work, out)
 
     def _bring_forward(self, order: Order, out: list[Event]) -> None:
         """Let a market order go before limit orders again; one that cannot pay for that stays where it is."""

@@ -32,6 +32,9 @@ OPEN_ORDERS_MAX_OF_ACCOUNT: Final = 10304
 POSITION_MAX: Final = 10305
 CASH: Final = 10306
 SHARES: Final = 10307
+FIRM_OPEN_ORDERS_MAX: Final = 10308
+FIRM_OPEN_VALUE_MAX: Final = 10309
+FIRM_POSITION_MAX: Final = 10310
 UNKNOWN_ORDER: Final = 10501
 DUPLICATE_ORDER: Final = 10601
 SIDE_NOT_OFFERED: Final = 11101
@@ -261,6 +264,15 @@ TABLE: Final[dict[int, Row]] = {
     THROTTLED_ACCOUNT: Row("more messages a second than the account may send", "slow down"),
     THROTTLED_CANCELS: Row("more cancels a second than the session may send", "slow down"),
     KILL_SWITCH_OF_FIRM: Row("the kill switch of the account's firm is engaged", "ask the operator; cancels pass"),
+    FIRM_OPEN_ORDERS_MAX: Row(
+        "more open orders than the accounts of the firm may have together", "cancel, or ask the operator"
+    ),
+    FIRM_OPEN_VALUE_MAX: Row(
+        "open orders of more value than the accounts of the firm may have together", "cancel, or ask the operator"
+    ),
+    FIRM_POSITION_MAX: Row(
+        "a position larger than the accounts of the firm may have together", "reduce it, or ask the operator"
+    ),
     SIDE_NOT_PERMITTED: Row("the account may not enter this side in the instrument", "ask the operator"),
     MASS_CANCEL_NOT_SUPPORTED: Row("the request type is not offered", "use 1 (symbol), 3 (product) or 7 (all)"),
     MASS_CANCEL_OVER_SHARDS: Row("a request over instruments of several shards", "send one for each Symbol(55)"),

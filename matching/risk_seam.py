@@ -16,6 +16,7 @@ from matching.commands import (
     EndLimitOverride,
     OverrideLimits,
     SetAcceptance,
+    SetFirmLimits,
     SetKillSwitch,
     SetLimits,
     SetPermission,
@@ -72,10 +73,23 @@ class Risk(Protocol):
         """Put an operator's limits in force in place of the configured ones."""
 
     def end_override(self, command: EndLimitOverride) -> bool:
-        """Put the configured limits in force again; return whether there was an override."""
+        """Put the configured limits of an account or a firm in force again; return whether there was an override."""
 
-    def ended_overrides(self, now_ns: int) -> list[tuple[int, int]]:
-        """Return account and instrument id of the overrides whose time is over, ascending."""
+    def ended_overrides(self, now_ns: int) -> list[tuple[int, int, str]]:
+        """Return account id, instrument id and firm of the overrides whose time is over, ascending."""
+
+    def set_firm_limits(
+        self, command: SetFirmLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]
+    ) -> None:
+        """Set the limits of a firm, whose accounts these are; `open_orders` are read where it had no limits before."""
+
+    def override_firm_limits(
+        self, command: OverrideLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]
+    ) -> None:
+        """Put an operator's limits of a firm in force, as `set_firm_limits`."""
+
+    def recount_firms(self, open_orders: Iterable[OpenOrder]) -> None:
+        """Count anew what firms with limits have open; nothing is read where none has limits."""
 
     def set_permission(self, command: SetPermission) -> None:
         """Set which sides an account may enter in an instrument."""

@@ -61,6 +61,11 @@ class InstrumentRecord(msgspec.Struct, array_like=True, gc=False):
     auction: AuctionRecord | None = None
 
 
+ExtendedRecord: TypeAlias = tuple[int, int, int, int, bool]
+"""Instrument, extended range and number of extensions, how often the present halt was extended, and whether its auction
+may be put off."""
+
+
 class SessionRecord(msgspec.Struct, array_like=True, gc=False):
     """One session with its throttles."""
 
@@ -118,9 +123,11 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     told: list[tuple[int, Clearing | None]] = []
     protection: ProtectionRecord | None = None
     corrections: list[CorrectionRecord] = []
+    extended: list[ExtendedRecord] = []
 
 
 _FIELDS_WITHOUT_PROTECTION: Final = EngineRecord.__struct_fields__.index("protection")
+_FIELDS_WITHOUT_CORRECTIONS: Final = EngineRecord.__struct_fields__.index("corrections")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(EngineRecord).decode
 
@@ -129,10 +136,11 @@ def dump(engine: "Engine") -> bytes:
     """Return the state of `engine` as bytes."""
     with _NoCollection():
         record = _record(engine)
-        if record.protection is None and not record.corrections:
-            # As it was before there was any: the hash of such a state is what a snapshot of an older program has.
-            return _encode(msgspec.structs.astuple(record)[:_FIELDS_WITHOUT_PROTECTION])
-        return _encode(record)
+        if record.corrections or record.extended:
+            return _encode(record)
+        # As it was before there was any: the hash of such a state is what a snapshot of an older program has.
+        count = _FIELDS_WITHOUT_PROTECTION if record.protection is None else _FIELDS_WITHOUT_CORRECTIONS
+        return _encode(msgspec.structs.astuple(record)[:count])
 
 
 def load(engine: "Engine", data: bytes) -> None:
@@ -190,7 +198,16 @@ def _record(engine: "Engine") -> EngineRecord:
         sorted(operations.phases.told.items()),
         _protection(engine),
         operations.corrections.records(),
+        [
+            (key, each.breaker_extended_bp, each.breaker_extensions, each.extension_count, _may_extend(each.auction))
+            for key, each in sorted(operations.instruments.items())
+            if each.breaker_extended_bp or each.extension_count or _may_extend(each.auction)
+        ],
     )
+
+
+def _may_extend(auction: Auction | None) -> bool:
+    return auction is not None and auction.may_extend
 
 
 def _protection(engine: "Engine") -> ProtectionRecord | None:
@@ -247,6 +264,15 @@ def _load_phase(instrument: Instrument, record: InstrumentRecord) -> None:
         instrument.begin_auction(auction)
 
 
+def _load_extension(
+    instrument: Instrument, extended_bp: int, extensions: int, extension_count: int, *, may_extend: bool
+) -> None:
+    instrument.breaker_extended_bp, instrument.breaker_extensions = extended_bp, extensions
+    instrument.extension_count = extension_count
+    if instrument.auction is not None:
+        instrument.auction.may_extend = may_extend
+
+
 def _orders(orders: dict[int, Order]) -> Iterator[OrderRecord]:
     for order_id, order in orders.items():
         prior = order.prior_cl_ord_ids
@@ -290,6 +316,8 @@ def _load_definitions(engine: "Engine", record: EngineRecord) -> None:
         )
         _load_phase(instrument, each)
         operations.add_instrument(instrument)
+    for instrument_id, *numbers, may_extend in record.extended:
+        _load_extension(operations.instruments[instrument_id], *numbers, may_extend=may_extend)
     for account_id, name, firm in record.accounts:
         operations.accounts[account_id] = Account(account_id=account_id, name=name, firm=firm)
     for one in record.sessions:

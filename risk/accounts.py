@@ -3,11 +3,14 @@
 Owner: the risk engine. Cash is in 10^-6 of its currency, shares and positions in lots.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from matching.commands import OverrideLimits, SetLimits
 from matching.instrument import QTY_LOTS_MAX, Instrument
 from risk.throttle import Bucket, bucket_of
+
+if TYPE_CHECKING:
+    from risk.firms import FirmLine
 
 UNBOUNDED: Final = 1 << 200
 """The bound that stands for "no limit" (0 in the command): above any value, so that the path has no case for it."""
@@ -103,12 +106,14 @@ class Exposure:
     `position` is the ledger of the shares, or of the contracts of a perpetual (negative: short). `short_lock` is the
     cash held for a short perpetual. The four limits are the tighter of the account's own and the account's in this
     instrument. Where not both `sides` may be entered, `order_qty_max` is 0, so that the path has no case for it, and
-    `order_qty_bound` is the limit.
+    `order_qty_bound` is the limit. `firm` counts for the account's firm in this instrument; None where the firm has no
+    limits.
     """
 
     __slots__ = (
         "account",
         "cash",
+        "firm",
         "instrument",
         "is_spot",
         "open_buy_qty",
@@ -136,6 +141,7 @@ class Exposure:
         self.open_buy_qty = 0
         self.open_sell_qty = 0
         self.short_lock = 0
+        self.firm: FirmLine | None = None
         self.take_limits()
 
     def take_limits(self) -> None:

@@ -3,14 +3,17 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from matching.types import BUY, Side
+from matching.types import BUY
+from risk.firms import Firm, OpenOrder
 
 if TYPE_CHECKING:
     from risk.engine import RiskEngine
 
 
-def check(risk: "RiskEngine", open_orders: Iterable[tuple[int, int, Side, int, int]]) -> None:
+def check(risk: "RiskEngine", open_orders: Iterable[OpenOrder]) -> None:
     """Assert that counts and holds equal sums over open orders and that every asset sums to zero over all ledgers."""
+    open_orders = tuple(open_orders)
+    _check_firms(risk, open_orders)
     held = _check_exposures(risk, open_orders)
     sums: dict[str, int] = {}
     for ledger in (risk.outside, risk.transit.ledger, *risk.ledgers.values()):
@@ -28,9 +31,7 @@ def check(risk: "RiskEngine", open_orders: Iterable[tuple[int, int, Side, int, i
     assert killed == risk.gates.accounts_killed, "killed accounts are counted"
 
 
-def _check_exposures(
-    risk: "RiskEngine", open_orders: Iterable[tuple[int, int, Side, int, int]]
-) -> dict[tuple[int, str], int]:
+def _check_exposures(risk: "RiskEngine", open_orders: Iterable[OpenOrder]) -> dict[tuple[int, str], int]:
     """Compare the counts of every exposure with its open orders; return what has to be held, by account and asset."""
     held: dict[tuple[int, str], int] = {}
     found: dict[int, list[int]] = {}
@@ -58,6 +59,33 @@ def _check_exposures(
         count = orders_of_account.get(ledger.account_id, 0)
         assert ledger.open_orders == count, f"{ledger.name} counts {ledger.open_orders} open orders, has {count}"
     return {key: amount for key, amount in held.items() if amount}
+
+
+def _check_firms(risk: "RiskEngine", open_orders: tuple[OpenOrder, ...]) -> None:
+    """Assert that firms with limits count what their accounts have, and that accounts of others count for none."""
+    firm_of = {account_id: firm for firm in risk.firms.by_name.values() for account_id in firm.members}
+    for line in risk.exposures:
+        firm = firm_of.get(line.account.account_id)
+        expected = None if firm is None else firm.lines[line.instrument.instrument_id]
+        assert line.firm is expected, f"{line.account.name} in {line.instrument.symbol} counts for its firm"
+    for firm in risk.firms.by_name.values():
+        _check_firm(risk, firm, [order for order in open_orders if order[0] in firm.members])
+
+
+def _check_firm(risk: "RiskEngine", firm: Firm, open_orders: list[OpenOrder]) -> None:
+    assert firm.open_orders == len(open_orders), f"firm {firm.name} counts {firm.open_orders}, has {len(open_orders)}"
+    values = dict.fromkeys(firm.worths, 0)
+    counts = {instrument_id: [0, 0] for instrument_id in firm.lines}
+    for _, instrument_id, side, price, qty in open_orders:
+        instrument = risk.instruments[instrument_id]
+        values[instrument.currency] += price * qty * instrument.tick_lot_value
+        counts[instrument_id][0 if side == BUY else 1] += qty
+    assert values == {currency: worth.amount for currency, worth in firm.worths.items()}, f"{firm.name}'s values add up"
+    for instrument_id, line in firm.lines.items():
+        symbol = line.instrument.symbol
+        assert counts[instrument_id] == [line.open_buy_qty, line.open_sell_qty], f"{firm.name} in {symbol} adds up"
+        amounts = [each.balances[symbol].amount for each in firm.members.values() if symbol in each.balances]
+        assert line.position == sum(amounts), f"{firm.name} counts {line.position} {symbol}, has {sum(amounts)}"
 
 
 def _check_available(risk: "RiskEngine", account_id: int) -> None:

@@ -25,6 +25,7 @@ PRECEDENCE: Final = (
     "order value",
     "open orders",
     "position",
+    "firm",
     "post-only",
     "available cash",
 )
@@ -129,6 +130,13 @@ def check_order(
         reached = exposure.open_sell_qty - prior_leaves + leaves_qty - position.amount
     if reached > exposure.position_max:
         return refuse_position(exposure, side, reached)
+    firm = exposure.firm
+    if firm is not None:
+        added = leaves_qty - prior_leaves
+        value = (price * leaves_qty - prior_price * prior_leaves) * unit
+        refused = firm.refusal(side, added, value, is_one_more=is_new and not prior_leaves)
+        if refused is not None:
+            return refused
     if taken_price:
         return refuse_post_only(exposure, price, taken_price)
     if side == BUY or not exposure.is_spot:

@@ -4,7 +4,7 @@ It refuses and keeps account, and matches nothing. Every posting has two sides, 
 `outside` and `transit`, so that each asset sums to zero over all ledgers after every command.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from matching import refusals
@@ -15,6 +15,7 @@ from matching.commands import (
     EndLimitOverride,
     OverrideLimits,
     SetAcceptance,
+    SetFirmLimits,
     SetKillSwitch,
     SetLimits,
     SetPermission,
@@ -24,11 +25,12 @@ from matching.commands import (
 )
 from matching.instrument import Instrument
 from matching.refusals import Refusal
-from matching.types import BUY, Side
+from matching.types import BUY, SELL, Side
 from risk import audit, records
 from risk.accounts import AMOUNT_MAX, Balance, Exposure, Ledger
 from risk.checks import Gates, check_order
 from risk.corrections import correct_trade
+from risk.firms import Firms, OpenOrder
 from risk.protection import Protection
 from risk.shorts import close_short, open_short
 from risk.texts import amount_text
@@ -57,6 +59,7 @@ class RiskEngine:
         self.transfers: dict[str, tuple[int, str, int]] = {}
         self.transit = Transit(self.ledgers, self.instruments)
         self.protections: dict[int, Protection] = {}
+        self.firms = Firms(self.ledgers, self.exposures)
 
     # -- operators and configuration ----------------------------------------------------------------------------------
 
@@ -67,6 +70,7 @@ class RiskEngine:
         if command.account_id not in self.ledgers:
             self.ledgers[command.account_id] = Ledger(command.account_id, command.name)
         self.gates.place(command.account_id, command.firm)
+        self.firms.place(command.account_id, command.firm)
 
     def define_session(self, command: DefineSession) -> None:
         _put_bucket(self.session_buckets, command.session_id, command.rate, command.burst)
@@ -81,7 +85,25 @@ class RiskEngine:
         self.ledgers[command.account_id].overrides[command.instrument_id] = command
         self._take_limits(command.account_id)
 
+    def set_firm_limits(
+        self, command: SetFirmLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]
+    ) -> None:
+        self.firms.set_limits(command, account_ids, open_orders)
+
+    def override_firm_limits(
+        self, command: OverrideLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]
+    ) -> None:
+        self.firms.override(command, account_ids, open_orders)
+        self._renew_overrides()
+
+    def recount_firms(self, open_orders: Iterable[OpenOrder]) -> None:
+        self.firms.recount(open_orders)
+
     def end_override(self, command: EndLimitOverride) -> bool:
+        if command.firm:
+            was_known = self.firms.end_override(command)
+            self._renew_overrides()
+            return was_known
         known = self.ledgers[command.account_id].overrides.pop(command.instrument_id, None)
         self._take_limits(command.account_id)
         return known is not None
@@ -104,17 +126,19 @@ class RiskEngine:
             if exposure.account is ledger:
                 exposure.take_limits()
 
-    def _renew_overrides(self) -> None:
-        ends = [
-            each.until_ns for ledger in self.ledgers.values() for each in ledger.overrides.values() if each.until_ns
-        ]
-        self.override_ends_ns = min(ends, default=0)
+    def overrides(self) -> Iterator[OverrideLimits]:
+        """Yield the overrides in force: those of accounts, then those of firms, ascending."""
+        for _, ledger in sorted(self.ledgers.items()):
+            yield from (each for _, each in sorted(ledger.overrides.items()))
+        yield from self.firms.overrides()
 
-    def ended_overrides(self, now_ns: int) -> list[tuple[int, int]]:
+    def _renew_overrides(self) -> None:
+        self.override_ends_ns = min((each.until_ns for each in self.overrides() if each.until_ns), default=0)
+
+    def ended_overrides(self, now_ns: int) -> list[tuple[int, int, str]]:
         return [
-            (account_id, instrument_id)
-            for account_id, ledger in sorted(self.ledgers.items())
-            for instrument_id, each in sorted(ledger.overrides.items())
+            (each.account_id, each.instrument_id, each.firm)
+            for each in self.overrides()
             if each.until_ns and each.until_ns <= now_ns
         ]
 
@@ -167,6 +191,7 @@ class RiskEngine:
         balance.amount += command.amount
         self.outside.balance(command.asset).amount -= command.amount
         self.transfers[command.transfer_id] = (command.account_id, command.asset, command.amount)
+        self.firms.recount_positions(command.account_id, command.asset)
         return "", balance.amount
 
     def _deposit_fault(self, command: Deposit) -> str:
@@ -190,10 +215,14 @@ class RiskEngine:
         return ""
 
     def transfer_out(self, command: TransferOut) -> tuple[str, int]:
-        return self.transit.post_out(command)
+        answer = self.transit.post_out(command)
+        self.firms.recount_positions(command.account_id, command.asset)
+        return answer
 
     def transfer_in(self, command: TransferIn) -> tuple[str, int]:
-        return self.transit.post_in(command)
+        answer = self.transit.post_in(command)
+        self.firms.recount_positions(command.account_id, command.asset)
+        return answer
 
     # -- throttles ----------------------------------------------------------------------------------------------------
 
@@ -242,7 +271,9 @@ class RiskEngine:
         exposure = self.exposure_ids.get(key)
         if exposure is None:
             exposure = self.exposure_ids[key] = len(self.exposures)
-            self.exposures.append(Exposure(self.ledgers[account_id], self.instruments[instrument_id]))
+            line = Exposure(self.ledgers[account_id], self.instruments[instrument_id])
+            self.exposures.append(line)
+            self.firms.attach(line)
         return exposure
 
     def check(
@@ -284,6 +315,8 @@ class RiskEngine:
         line = self.exposures[exposure]
         line.open_orders += 1
         line.account.open_orders += 1
+        if line.firm is not None:
+            line.firm.count(side, price, qty, orders=1)
         if side == BUY:
             line.open_buy_qty += qty
             line.cash.held += price * qty * line.tick_lot_value
@@ -298,6 +331,8 @@ class RiskEngine:
         line = self.exposures[exposure]
         line.open_orders -= 1
         line.account.open_orders -= 1
+        if line.firm is not None:
+            line.firm.count(side, price, -leaves_qty, orders=-1)
         if side == BUY:
             line.open_buy_qty -= leaves_qty
             line.cash.held -= price * leaves_qty * line.tick_lot_value
@@ -349,11 +384,19 @@ class RiskEngine:
         if not seller_leaves:
             selling.open_orders -= 1
             selling.account.open_orders -= 1
+        if buying.firm is not None:
+            buying.firm.fill(BUY, buyer_price, qty, closes=not buyer_leaves)
+        if selling.firm is not None:
+            selling.firm.fill(SELL, seller_price, qty, closes=not seller_leaves)
         assert paying.amount + paid.amount == cash_before, "cash of a trade sums to zero"
         assert taking.amount + giving.amount == lots_before, "lots of a trade sum to zero"
 
     def correct(self, buyer: int, seller: int, price: int, qty: int, new_price: int, new_qty: int) -> str:
-        return correct_trade(self.exposures[buyer], self.exposures[seller], price, qty, new_price, new_qty)
+        buying, selling = self.exposures[buyer], self.exposures[seller]
+        fault = correct_trade(buying, selling, price, qty, new_price, new_qty)
+        for line in (buying, selling):
+            self.firms.recount_positions(line.account.account_id, line.instrument.symbol)
+        return fault
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

@@ -1,16 +1,17 @@
 """The risk engine's state as bytes: versioned, complete, the same for the same state; ordered by id or name.
 
 A state without transfers between shards is written in version 1, one without protection beyond throttles and limits in
-version 2, as they were before there were any: so its state hash is the one that a snapshot of an older program has, and
-`verify` can compare them.
+version 2, one without limits of firms in version 3, as they were before there were any: so its state hash is the one
+that a snapshot of an older program has, and `verify` can compare them.
 """
 
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from matching.commands import OverrideLimits, SetLimits, SetProtection
+from matching.commands import OverrideLimits, SetFirmLimits, SetLimits, SetProtection
 from risk.accounts import Balance, Ledger
+from risk.firms import Firm, OpenValue
 from risk.protection import Protection, Window
 from risk.throttle import Bucket
 from risk.transit import Transfer
@@ -18,7 +19,7 @@ from risk.transit import Transfer
 if TYPE_CHECKING:
     from risk.engine import RiskEngine
 
-RECORD_VERSION: Final = 3
+RECORD_VERSION: Final = 4
 
 BucketRecord = tuple[int, int, int, int]
 BalanceRecord = tuple[str, int, int]
@@ -56,18 +57,47 @@ class SessionProtectionRecord(msgspec.Struct, array_like=True, gc=False):
     repeats: list[tuple[int, int, str, int, int]]
 
 
+class OverrideRecord(msgspec.Struct, array_like=True, gc=False, tag=63):
+    """An override of an account, without the fields that are a firm's alone: the layout from before firms had any."""
+
+    account_id: int
+    instrument_id: int
+    order_qty_max: int
+    order_value_max: int
+    open_orders_max: int
+    position_max: int
+    rate: int
+    burst: int
+    sides: str
+    until_ns: int
+    by: str
+    reason: str
+
+
+class FirmRecord(msgspec.Struct, array_like=True, gc=False):
+    """One firm with limits, and its accounts. The other counts are the sums of what exposures and ledgers have."""
+
+    name: str
+    account_ids: list[int]
+    limits: list[SetFirmLimits]
+    overrides: list[OverrideLimits]
+    open_values: list[OpenValue]
+
+
 class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
     """Kill switches of firms with their accounts, what stands in `risk.protection`, operators' limits, permissions."""
 
     firms_killed: list[tuple[str, str]]
     firm_of: list[tuple[int, str]]
     sessions: list[SessionProtectionRecord]
-    overrides: list[OverrideLimits]
+    overrides: list[OverrideRecord]
     permissions: list[tuple[int, int, str]]
 
 
 class RiskRecord(msgspec.Struct, array_like=True, gc=False):
-    """All of it. Version 1 has neither what `risk.transit` holds nor what follows it, version 2 not the last field."""
+    """All of it. Version 1 has neither what `risk.transit` holds nor what follows it, version 2 no `protection` and no
+    `firms`, version 3 no `firms`.
+    """
 
     version: int
     accepting: bool
@@ -84,12 +114,14 @@ class RiskRecord(msgspec.Struct, array_like=True, gc=False):
     outgoing: list[TransferRecord] = []
     incoming: list[TransferRecord] = []
     protection: ProtectionRecord | None = None
+    firms: list[FirmRecord] = []
 
 
 _FIELDS_OF_VERSION: Final = {
     1: RiskRecord.__struct_fields__.index("transit"),
     2: RiskRecord.__struct_fields__.index("protection"),
-    3: len(RiskRecord.__struct_fields__),
+    3: RiskRecord.__struct_fields__.index("firms"),
+    4: len(RiskRecord.__struct_fields__),
 }
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RiskRecord).decode
@@ -99,7 +131,8 @@ def dump(risk: "RiskEngine") -> bytes:
     """Return the state of `risk` as bytes."""
     gates, transit = risk.gates, risk.transit
     protection = _protection(risk)
-    version = 3 if protection is not None else 2 if transit.outgoing or transit.incoming else 1
+    firms = [_firm(firm) for _, firm in sorted(risk.firms.by_name.items())]
+    version = 4 if firms else 3 if protection is not None else 2 if transit.outgoing or transit.incoming else 1
     exposures = sorted(
         (line.account.account_id, line.instrument.instrument_id, index) for index, line in enumerate(risk.exposures)
     )
@@ -119,6 +152,7 @@ def dump(risk: "RiskEngine") -> bytes:
         _transfers(transit.outgoing),
         _transfers(transit.incoming),
         protection,
+        firms,
     )
     return _encode(msgspec.structs.astuple(record)[: _FIELDS_OF_VERSION[version]])
 
@@ -127,7 +161,7 @@ def _protection(risk: "RiskEngine") -> ProtectionRecord | None:
     """Return what protects beyond throttles and limits; None where there is nothing of it."""
     gates = risk.gates
     ledgers = [ledger for _, ledger in sorted(risk.ledgers.items())]
-    overrides = [each for ledger in ledgers for _, each in sorted(ledger.overrides.items())]
+    overrides = [_override(each) for ledger in ledgers for _, each in sorted(ledger.overrides.items())]
     permissions = [
         (ledger.account_id, instrument_id, sides)
         for ledger in ledgers
@@ -144,6 +178,28 @@ def _protection(risk: "RiskEngine") -> ProtectionRecord | None:
     )
 
 
+def _override(override: OverrideLimits) -> OverrideRecord:
+    return OverrideRecord(*msgspec.structs.astuple(override)[: len(OverrideRecord.__struct_fields__)])
+
+
+def _firm(firm: Firm) -> FirmRecord:
+    return FirmRecord(
+        firm.name,
+        sorted(firm.members),
+        [limits for _, limits in sorted(firm.limits.items())],
+        [override for _, override in sorted(firm.overrides.items())],
+        [(currency, worth.amount) for currency, worth in sorted(firm.worths.items()) if worth.amount],
+    )
+
+
+def _restore_firms(risk: "RiskEngine", records: list[FirmRecord]) -> None:
+    for record in records:
+        firm = Firm(record.name)
+        firm.limits = {limits.instrument_id: limits for limits in record.limits}
+        firm.overrides = {override.instrument_id: override for override in record.overrides}
+        risk.firms.restore(firm, record.account_ids, record.open_values)
+
+
 def _session_protection(each: Protection) -> SessionProtectionRecord:
     # In the order in which they were begun: the oldest is the one that goes.
     repeats = [(*kind, window.begin_ns, window.count) for kind, window in each.repeats.items()]
@@ -154,7 +210,9 @@ def _restore_protection(risk: "RiskEngine", record: ProtectionRecord) -> None:
     risk.gates.firms_killed = dict(record.firms_killed)
     risk.gates.firm_of = dict(record.firm_of)
     for override in record.overrides:
-        risk.ledgers[override.account_id].overrides[override.instrument_id] = override
+        account_id, instrument_id, *rest = msgspec.structs.astuple(override)
+        overrides = risk.ledgers[account_id].overrides
+        overrides[instrument_id] = OverrideLimits(account_id, instrument_id, *rest)
     for account_id, instrument_id, sides in record.permissions:
         risk.ledgers[account_id].permissions[instrument_id] = sides
     for each in record.sessions:
@@ -203,6 +261,7 @@ def load(risk: "RiskEngine", data: bytes) -> None:
         exposure.open_buy_qty = line.open_buy_qty
         exposure.open_sell_qty = line.open_sell_qty
         exposure.short_lock = line.short_lock
+    _restore_firms(risk, record.firms)
     risk.transfers = {key: (account_id, asset, amount) for key, account_id, asset, amount in record.transfers}
     _restore_balances(risk.transit.ledger, record.transit)
     risk.transit.outgoing = _restored_transfers(record.outgoing)

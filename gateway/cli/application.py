@@ -65,6 +65,7 @@ LIMITS: Final[tuple[Command, ...]] = (
         limits.override,
         (
             'outcry limits override ACC1 --symbol AAPL --order-qty-max 500 --for 2h --reason "news"',
+            'outcry limits override --firm FIRM1 --open-value-max 5000000 --for 2h --reason "news"',
             'outcry limits override ACC1 --sides sell --reason "reduce only by order of the desk"',
         ),
     ),
@@ -86,6 +87,7 @@ SESSIONS: Final[tuple[Command, ...]] = (
 INSTRUMENTS: Final[tuple[Command, ...]] = (
     ("reload", live.reload_instruments, ("outcry instruments reload", "outcry instruments reload --json")),
     ("delist", live.delist, ('outcry instruments delist AAPL --reason "merger"',)),
+    ("relist", live.relist, ('outcry instruments relist AAPL --reason "the merger is off"',)),
 )
 HELP_WIDTH: Final = 110
 _VERBATIM: Final = "\b\n"

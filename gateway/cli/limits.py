@@ -14,17 +14,20 @@ from gateway.cli.setup import DEFAULT_DATA, DataOption
 DURATION: Final = re.compile(r"(\d{1,6})([smhd])")
 SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
-AccountArgument = Annotated[str, typer.Argument(help="Name of the account.")]
+AccountArgument = Annotated[str, typer.Argument(help="Name of the account; none with --firm.")]
+FirmOption = Annotated[str, typer.Option("--firm", help="Name of a firm: all its accounts together.")]
 SymbolOption = Annotated[str, typer.Option("--symbol", help="Instrument; without it over all instruments.")]
 
 
 def override(
-    account: AccountArgument,
     reason: ReasonOption,
+    account: AccountArgument = "",
+    firm: FirmOption = "",
     symbol: SymbolOption = "",
     order_qty_max: Annotated[str, typer.Option(help="Greatest quantity of one order; needs --symbol.")] = "",
     order_value_max: Annotated[str, typer.Option(help="Greatest value of one order.")] = "",
     open_orders_max: Annotated[str, typer.Option(help="Open orders.")] = "",
+    open_value_max: Annotated[str, typer.Option(help="Greatest value of all open orders, of a firm.")] = "",
     position_max: Annotated[str, typer.Option(help="Greatest position on either side; needs --symbol.")] = "",
     message_rate: Annotated[str, typer.Option(help="Messages a second, over all instruments.")] = "",
     message_burst: Annotated[str, typer.Option(help="Messages at once, over all instruments.")] = "",
@@ -45,29 +48,31 @@ def override(
         "order_qty_max": order_qty_max,
         "order_value_max": order_value_max,
         "open_orders_max": open_orders_max,
+        "open_value_max": open_value_max,
         "position_max": position_max,
         "rate": message_rate,
         "burst": message_burst,
     }
-    arguments = {"account": account, "symbol": symbol, "sides": sides, "reason": reason, "by": getpass.getuser()}
+    arguments = _whose(account, firm, as_json=as_json) | {"symbol": symbol, "sides": sides} | _because(reason)
     arguments |= {name: value for name, value in values.items() if value}
     seconds = _seconds(duration, as_json=as_json)
     result = call_exchange(data, socket, "limits_override", arguments | {"seconds": seconds}, as_json=as_json)
-    _say(result, f"limits of {account} are overridden", as_json=as_json)
+    _say(result, f"limits of {account or firm} are overridden", as_json=as_json)
 
 
 def restore(
-    account: AccountArgument,
     reason: ReasonOption,
+    account: AccountArgument = "",
+    firm: FirmOption = "",
     symbol: SymbolOption = "",
     data: DataOption = DEFAULT_DATA,
     socket: SocketOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put the limits of accounts.toml in force again."""
-    arguments = {"account": account, "symbol": symbol, "reason": reason, "by": getpass.getuser()}
+    arguments = _whose(account, firm, as_json=as_json) | {"symbol": symbol} | _because(reason)
     result = call_exchange(data, socket, "limits_restore", arguments, as_json=as_json)
-    _say(result, f"limits of {account} are as configured", as_json=as_json)
+    _say(result, f"limits of {account or firm} are as configured", as_json=as_json)
 
 
 def list_overrides(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
@@ -84,6 +89,17 @@ def list_overrides(data: DataOption = DEFAULT_DATA, socket: SocketOption = None,
         print(" ".join(f"{name}={value}" for name, value in row.items() if value), f"until={until}")
     if not result:
         print("no limit is overridden")
+
+
+def _whose(account: str, firm: str, *, as_json: bool) -> dict[str, str]:
+    """Return the arguments that say whose limits are meant: exactly one of both is named."""
+    if bool(account) == bool(firm):
+        fail("name either an account or --firm", as_json=as_json, code=ExitCode.USAGE)
+    return {"account": account, "firm": firm}
+
+
+def _because(reason: str) -> dict[str, str]:
+    return {"reason": reason, "by": getpass.getuser()}
 
 
 def _say(result: object, done: str, *, as_json: bool) -> None:

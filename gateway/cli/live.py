@@ -296,6 +296,21 @@ def delist(
     _steer(data, socket, "delist", _because(reason, symbol=symbol), as_json=as_json, done=f"{symbol} is delisted")
 
 
+def relist(
+    symbol: SymbolArgument,
+    reason: ReasonOption = "",
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List a delisted instrument again, as instruments.toml has it now.
+
+    Its book is empty, its earlier trades count for no price; positions and balances are what they were. A restart
+    or a reload lists nothing again by itself.
+    """
+    _steer(data, socket, "relist", _because(reason, symbol=symbol), as_json=as_json, done=f"{symbol} is listed again")
+
+
 def reload_instruments(
     data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False
 ) -> None:

@@ -115,6 +115,21 @@ FAULTS = [
         'breaker_percent = "1"',
         "1: breaker_seconds: found nothing, allowed: a whole number of seconds",
     ),
+    (
+        'calendar = "NYSE"',
+        'breaker_extended_percent = "3"',
+        "10: breaker_extended_percent: found 3, allowed: only with breaker_seconds",
+    ),
+    (
+        'calendar = "NYSE"',
+        'breaker_percent = "3"\nbreaker_seconds = 5\nbreaker_extended_percent = "3"',
+        "12: breaker_extended_percent: found 3, allowed: more than breaker_percent, which is 3",
+    ),
+    (
+        'calendar = "NYSE"',
+        "breaker_extensions = 5",
+        "10: breaker_extensions: found 5, allowed: only with breaker_extended_percent",
+    ),
     ('calendar = "NYSE"', 'breaker_percent = "0.001"', '10: breaker_percent: found "0.001", allowed: a decimal'),
 ]
 

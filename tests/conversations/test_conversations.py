@@ -94,7 +94,10 @@ def hold(script: Script, version: str, shared: SharedExchange) -> None:
 @pytest.mark.parametrize(("script", "version"), FRESH, ids=name_of)
 def test_conversation_with_an_exchange_of_its_own(script: Script, version: str, tmp_path: Path) -> None:
     with running_exchange(
-        tmp_path, session_keys=script.session_keys, instrument_keys=script.instrument_keys
+        tmp_path,
+        session_keys=script.session_keys,
+        instrument_keys=script.instrument_keys,
+        account_keys=script.account_keys,
     ) as exchange:
         runner = Runner(script, version, exchange)
         try:

@@ -35,6 +35,11 @@ def at(text: str) -> int:
     return int(datetime.fromisoformat(f"2026-01-{text}").replace(tzinfo=UTC).timestamp()) * 1_000_000_000
 
 
+def end_of_halt(phase: TradingPhase) -> SetTradingPhase:
+    """What the keeper says when the time of a volatility halt is over; its auction may be put off."""
+    return SetTradingPhase(1, phase, "circuit breaker", "end of the halt", may_extend=True)
+
+
 class Kept:
     """AAPL with the calendar, an engine in which the perpetual has none, and the keeper that looks every second."""
 
@@ -107,10 +112,10 @@ def test_volatility_halt_ends_at_its_time_in_what_the_calendar_says(kept: Kept) 
     halt = SetTradingPhase(1, "volatility halt", "breaker", "", until)
     kept.exchange.apply(halt)
     assert kept.due("05T15:59:00") == [TellIndicativePrice(1)]
-    assert kept.due("05T15:59:30") == [SetTradingPhase(1, "continuous", "circuit breaker", "end of the halt")]
-    assert kept.due("05T16:00:00") == [SetTradingPhase(1, "closing auction", "circuit breaker", "end of the halt")]
+    assert kept.due("05T15:59:30") == [end_of_halt("continuous")]
+    assert kept.due("05T16:00:00") == [end_of_halt("closing auction")]
     kept.exchange.apply(msgspec.structs.replace(halt, until_ns=at("05T18:00")))
-    assert kept.due("05T17:30") == [SetTradingPhase(1, "closed", "circuit breaker", "end of the halt")]
+    assert kept.due("05T17:30") == [end_of_halt("closed")]
 
 
 def test_volatility_halt_without_an_end_waits_for_an_operator(kept: Kept) -> None:

@@ -9,6 +9,7 @@ from matching.instrument import Instrument
 from matching.types import BUY, SELL, Side
 from risk.accounts import Exposure, Ledger
 from risk.checks import PRECEDENCE, Gates, check_order
+from risk.firms import Firm
 from tests.matching.harness import AAPL, PERP
 
 USD = 1_000_000
@@ -271,6 +272,13 @@ def spend_cash(here: Situation) -> None:
     here.line.cash.held = here.line.cash.amount
 
 
+def limit_firm(here: Situation) -> None:
+    """Nothing may be open in the accounts of the firm."""
+    firm = Firm("FIRM1")
+    firm.open_orders_max = 0
+    here.line.firm = firm.line(here.line.instrument)
+
+
 # The order of precedence; each row fails itself and, below, together with all that come after it.
 FAULTS: list[tuple[str, Callable[[Situation], None], int, str]] = [
     # check, what is wrong, code, the text begins
@@ -298,6 +306,7 @@ FAULTS: list[tuple[str, Callable[[Situation], None], int, str]] = [
         refusals.POSITION_MAX,
         "long position 600 with open orders would exceed position_max 0",
     ),
+    ("firm", limit_firm, refusals.FIRM_OPEN_ORDERS_MAX, "open orders 1 would exceed open_orders_max 0 of firm FIRM1"),
     ("post-only", cross_post_only, refusals.POST_ONLY_WOULD_TAKE, "post-only order at Price(44) 100 would take"),
     ("available cash", spend_cash, refusals.CASH, "order needs 10000 USD, available cash of account ACC1 is 0 USD"),
 ]

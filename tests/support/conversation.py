@@ -22,9 +22,11 @@ from tests.support.script import Expectation, FieldText, Script, Step
 
 DECIMAL_TAGS: Final = frozenset({6, 14, 31, 32, 38, 44, 84, 99, 111, 151, 211, 270, 271, 839, 1138})
 BARRIER: Final = "BARRIER"
+"""What the ids of the runner's own questions begin with; their answers may be copied to drop copies."""
 CUT_LOOKS: Final = 40
 CUT_LOOK_SECONDS: Final = 0.05
-"""What the ids of the runner's own questions begin with; their answers may be copied to drop copies."""
+UNTIL_LOOKS: Final = 100
+UNTIL_LOOK_SECONDS: Final = 0.1
 OPEN_STATUSES: Final = frozenset("015")
 GROUPS: Final = {"W": (268, 269), "X": (268, 279), "N": (73, 11)}
 ORDER_ENTRY: Final = ("TRADER1", "TRADER2", "MAKER1")
@@ -92,18 +94,31 @@ class Runner:
         if step.action in ("session", "stranger"):
             self._declare(step)
         elif step.action == "outcry":
-            self._operate(step)
+            self._operate(step.words)
+        elif step.action == "until":
+            self._wait_until(step)
         elif step.action in ("restart", "kill9", "verify"):
             self._world(step.action)
         else:
             self._act(self._peers[step.subject], step)
 
-    def _operate(self, step: Step) -> None:
-        """Run a command of `outcry` against the exchange, as its operator would."""
-        words = [_VARIABLE.sub(self._known, word) for word in step.words]
+    def _operate(self, words: Sequence[str]) -> str:
+        """Run a command of `outcry` against the exchange, as its operator would; return what it says."""
+        words = [_VARIABLE.sub(self._known, word) for word in words]
         result = CliRunner().invoke(app, [*words, "--data", str(self._exchange.data_dir)])
         if result.exit_code != 0:
             raise ConversationError(f"outcry {' '.join(words)}: exit code {result.exit_code}: {result.output}")
+        return result.output
+
+    def _wait_until(self, step: Step) -> None:
+        """Run a command of `outcry` until what it says contains the first word."""
+        wanted, *words = step.words
+        for _ in range(UNTIL_LOOKS):
+            said = self._operate(words)
+            if wanted in said:
+                return
+            time.sleep(UNTIL_LOOK_SECONDS)
+        raise ConversationError(f"outcry {' '.join(words)} never said {wanted!r}: {said}")
 
     def _known(self, match: re.Match[str]) -> str:
         """Return the value of a variable in a command of `outcry`."""

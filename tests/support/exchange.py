@@ -273,6 +273,22 @@ class ExchangeProcess:
         self.numbers.clear()
 
 
+def set_account_keys(path: Path, name: str, assignments: Sequence[str]) -> None:
+    """Set keys of an account, in place of those that it has; with an empty name, add lines at the end of the file."""
+    text = path.read_text(encoding="utf-8")
+    if not name:
+        path.write_text(text + "\n".join(("", *assignments, "")), encoding="utf-8")
+        return
+    head = f'[[account]]\nname = "{name}"\n'
+    before, found, after = text.partition(head)
+    if not found:
+        raise LookupError(f"no account {name} in {path}")
+    own, mark, rest = after.partition("[")
+    keys = {assignment.partition("=")[0].strip() for assignment in assignments}
+    kept = [line for line in own.splitlines() if line.partition("=")[0].strip() not in keys]
+    path.write_text(before + head + "\n".join((*assignments, *kept, "")) + mark + rest, encoding="utf-8")
+
+
 @contextlib.contextmanager
 def running_exchange(
     base: Path,
@@ -280,6 +296,7 @@ def running_exchange(
     options: Sequence[str] = (),
     session_keys: Mapping[str, Mapping[str, str]] | None = None,
     instrument_keys: Mapping[str, Sequence[str]] | None = None,
+    account_keys: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[ExchangeProcess]:
     """Run an exchange on fresh data and kill it at the end.
 
@@ -287,11 +304,15 @@ def running_exchange(
         base: an empty directory.
         options: more options of `outcry serve`.
         session_keys: keys of sessions.cfg to set, by TargetCompID ("" is [DEFAULT]).
+        instrument_keys: keys to set in instruments.toml, by symbol.
+        account_keys: keys to set in accounts.toml, by account name; those under "" are lines that follow at its end.
     """
     exchange = ExchangeProcess(base, options=options)
     for symbol, assignments in (instrument_keys or {}).items():
         head = f'symbol = "{symbol}"\n'
         replace_in(exchange.config_dir / "instruments.toml", head, head + "\n".join(assignments) + "\n")
+    for name, assignments in (account_keys or {}).items():
+        set_account_keys(exchange.config_dir / "accounts.toml", name, assignments)
     if session_keys:
         file = exchange.sessions()
         for comp_id, keys in session_keys.items():

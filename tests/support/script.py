@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 VERSIONS: Final = ("FIX.4.2", "FIX.4.4", "FIXT.1.1")
 SHORT_NAMES: Final = {"4.2": "FIX.4.2", "4.4": "FIX.4.4", "5.0": "FIXT.1.1"}
 ACTIONS: Final = frozenset({">", "<", "<any", "connect", "logon", "logout", "cut", "closed", "bytes", "number"})
-WORLD_ACTIONS: Final = frozenset({"restart", "kill9", "verify", "outcry"})
+WORLD_ACTIONS: Final = frozenset({"restart", "kill9", "verify", "outcry", "until"})
 
 Kind: TypeAlias = Literal["equal", "present", "absent", "contains", "differs"]
 _TOKEN: Final = re.compile(r"""(?:[^\s"]|"[^"]*")+""")
@@ -62,6 +62,7 @@ class Script:
     is_fresh: bool = False
     session_keys: dict[str, dict[str, str]] = field(default_factory=dict)
     instrument_keys: dict[str, list[str]] = field(default_factory=dict)
+    account_keys: dict[str, list[str]] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
 
@@ -100,6 +101,10 @@ def _read_line(script: Script, number: int, line: str) -> None:
     elif first == "instrument":
         symbol, assignment = rest.split(maxsplit=1)
         script.instrument_keys.setdefault(symbol, []).append(assignment)
+        script.is_fresh = True
+    elif first in {"account", "accounts"}:
+        name, assignment = rest.split(maxsplit=1) if first == "account" else ("", rest)
+        script.account_keys.setdefault(name, []).append(assignment)
         script.is_fresh = True
     elif first in {"session", "stranger"}:
         name, equals, *words = rest.split()
