@@ -312,7 +312,7 @@ class Exchange:
 
     def _instruct(self, market: ShardMarket, instruction: Instruction) -> list[Event]:
         """Journal what shards are to be told; they are told when that is committed."""
-        shards = market.concerned(instruction)
+        shards = market.routes.concerned(instruction)
         if not shards:
             return [CommandRefused(type(instruction).__name__, "no shard has this instrument")]
         own = [instruction] if isinstance(instruction, EndTradingDay) else []
@@ -324,7 +324,7 @@ class Exchange:
         assert self._market is not None, "there are shards"
         assert isinstance(relay, RelayEngine), "a market of shards has a relay"
         refusal = relay.instructions.refusals.get(instruction_id, "")
-        return self._market.is_committed(instruction_id), relay.instructions.unconfirmed(instruction_id), refusal
+        return self._market.dispatch.is_sent(instruction_id), relay.instructions.unconfirmed(instruction_id), refusal
 
     def expire_orders(self) -> None:
         """Journal that Good Till Date orders expire, if the time of any has come. Shards do it for themselves."""

@@ -11,11 +11,15 @@ from typing import Final
 import msgspec
 
 from matching.commands import (
+    Command,
+    DefineInstrument,
     DelistInstrument,
     EndLimitOverride,
     EndTradingDay,
     Instruction,
+    MassCancel,
     OverrideLimits,
+    RequestMassStatus,
     SetKillSwitch,
     SetMarkPrice,
     SetReferencePrice,
@@ -31,6 +35,9 @@ INSTRUCTIONS: Final = (
     OverrideLimits,
     EndLimitOverride,
     DelistInstrument,
+    DefineInstrument,
+    MassCancel,
+    RequestMassStatus,
 )
 INSTRUCTIONS_MAX: Final = 4_096
 """Instructions that may wait for shards; a shard that is down for ever must not make the gateway's state grow so."""
@@ -120,6 +127,13 @@ class Instructions:
     def engaged(self) -> list[Instruction]:
         """Return the kill switches that are engaged, by scope and target."""
         return [self._engaged[scope] for scope in sorted(self._engaged)]
+
+
+def is_instruction(command: Command) -> bool:
+    """Tell whether a command that a shard was given is an instruction, which it confirms; a member's own message has a
+    number.
+    """
+    return isinstance(command, INSTRUCTIONS) and not getattr(command, "msg_seq_num", 0)
 
 
 def _scope(instruction: SetKillSwitch) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import structlog
 
 from gateway.shard_frames import PROTOCOL_VERSION, Hello, command_frame, decode_status, decode_welcome, json_frame
-from gateway.shard_instructions import INSTRUCTIONS
+from gateway.shard_instructions import is_instruction
 from matching import frames
 from matching.codec import decode_commands, decode_event_counts, decode_events, encode_commands
 from matching.commands import Command, RelayBatch, TransferIn, TransferOut
@@ -60,8 +60,7 @@ class ShardLink:
         self._unsent = bytearray()
         self._caught_up_at: int | None = None
         self._received = 0
-        self._heard_at = time.monotonic()
-        self._looked_at = self._heard_at
+        self._heard_at = self._looked_at = self._lost_at = time.monotonic()
 
     def connect(self, connection: socket.socket, hello: Hello) -> None:
         """Begin a conversation; `is_up` follows when the shard has said what is missing here."""
@@ -79,6 +78,8 @@ class ShardLink:
         if self.connection is not None:
             log.warning("shard disconnected", shard=self.name, cause=cause, unanswered=len(self.unanswered))
             self.connection.close()
+        if self.is_up:
+            self._lost_at = time.monotonic()
         self.connection, self.is_up, self._caught_up_at = None, False, None
         self.down_cause = cause
         self._decoder, self._unsent, self._outgoing = FrameDecoder(), bytearray(), []
@@ -106,6 +107,11 @@ class ShardLink:
     def is_hung(self) -> bool:
         """Whether nothing has come for so long, since a connection was made, that it never will."""
         return self.connection is not None and self._looked_at - self._heard_at > HUNG_SECONDS
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it is not to be waited for: it is silent, or has been down for as long."""
+        return self.is_silent if self.is_up else time.monotonic() - self._lost_at > SILENT_SECONDS
 
     def receive(self) -> list[tuple[RelayBatch, list[Command]]]:
         """Return the batches that have come, each with its commands."""
@@ -168,7 +174,7 @@ class ShardLink:
         for at, command in enumerate(commands):
             if unanswered and unanswered[0] == command:
                 unanswered.popleft()
-                if isinstance(command, INSTRUCTIONS):
+                if is_instruction(command):
                     obeyed.append(at)
             if isinstance(command, STEPS):
                 steps.append(at)

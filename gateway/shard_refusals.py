@@ -101,7 +101,17 @@ def unavailable(relay: RelayEngine, command: Routed, cause: str) -> Command:
     return RefuseMessage(*ids, ref_msg_type, ref_id, text, refusals.SHARD_NOT_AVAILABLE)
 
 
-def refused_order(relay: RelayEngine, command: NewOrder, text: str) -> RefuseOrder:
+def overtaken(relay: RelayEngine, command: NewOrder | NewOrderList, cl_ord_id: str) -> Command:
+    """Return the refusal of an order that its shard is given only after a mass cancel that was sent later."""
+    text = f"mass cancel {cl_ord_id} came after it, and is done"
+    if isinstance(command, NewOrderList):
+        return refused_list(relay, command, text, refusals.BEING_CANCELED)
+    return refused_order(relay, command, text, refusals.BEING_CANCELED)
+
+
+def refused_order(
+    relay: RelayEngine, command: NewOrder, text: str, code: int = refusals.MARKET_NOT_AVAILABLE
+) -> RefuseOrder:
     """Return the refusal of a new order, with its terms as the member wrote them."""
     instrument = relay.instruments[command.instrument_id]
     return RefuseOrder(
@@ -117,13 +127,15 @@ def refused_order(relay: RelayEngine, command: NewOrder, text: str) -> RefuseOrd
         command.time_in_force,
         e8_text(command.price * instrument.tick_e8) if command.price else "",
         e8_text(command.qty * instrument.lot_e8),
-        refusals.ord_rej_reason(refusals.MARKET_NOT_AVAILABLE),
+        refusals.ord_rej_reason(code),
         text,
-        refusals.MARKET_NOT_AVAILABLE,
+        code,
     )
 
 
-def refused_list(relay: RelayEngine, command: NewOrderList, text: str) -> RefuseOrderList:
+def refused_list(
+    relay: RelayEngine, command: NewOrderList, text: str, code: int = refusals.MARKET_NOT_AVAILABLE
+) -> RefuseOrderList:
     """Return the refusal of a list of orders, and of each of them."""
     return RefuseOrderList(
         command.session_id,
@@ -132,7 +144,7 @@ def refused_list(relay: RelayEngine, command: NewOrderList, text: str) -> Refuse
         command.poss_resend,
         command.list_id,
         command.kind,
-        tuple(refused_order(relay, order, text) for order in command.orders),
+        tuple(refused_order(relay, order, text, code) for order in command.orders),
         text,
-        refusals.MARKET_NOT_AVAILABLE,
+        code,
     )

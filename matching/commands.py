@@ -45,6 +45,8 @@ from matching.operator_commands import (
     TransferOut,
 )
 from matching.relay_commands import (
+    AnswerRequest,
+    AskShards,
     DefineShard,
     ForgetNumbers,
     Instruction,
@@ -55,6 +57,8 @@ from matching.relay_commands import (
 )
 
 __all__ = [
+    "AnswerRequest",
+    "AskShards",
     "CancelOrder",
     "CancelSessionOrders",
     "Command",
@@ -138,4 +142,6 @@ Command: TypeAlias = (
     | DelistInstrument
     | NewOrderList
     | RefuseOrderList
+    | AskShards
+    | AnswerRequest
 )
