@@ -38,6 +38,7 @@ from matching.commands import (
     CancelSessionOrders,
     Command,
     ContinueWork,
+    DefineInstrument,
     EndTradingDay,
     ExpireOrders,
     Instruction,
@@ -89,7 +90,7 @@ class Exchange:
         market: ShardMarket | None = None,
     ) -> None:
         self._wire = wire
-        self._market = market
+        self._market = self.market = market
         self._engine = engine
         self._storage = storage
         self._pipeline = pipeline
@@ -317,6 +318,11 @@ class Exchange:
             return [CommandRefused(type(instruction).__name__, "no shard has this instrument")]
         own = [instruction] if isinstance(instruction, EndTradingDay) else []
         return self._apply_commands([InstructShards(shards, instruction), *own])
+
+    def define(self, command: DefineInstrument, shard: str) -> tuple[list[Event], int]:
+        """Journal what a shard is to define; as `command_in_batch`."""
+        assert not self._next.commands, "operations run between batches"
+        return self._apply_commands([InstructShards((shard,), command)]), self._pipeline.next_batch_seq - 1
 
     def instruction_state(self, instruction_id: int) -> tuple[bool, list[str], str]:
         """Return whether an instruction is committed, the shards that have not confirmed it, and what was refused."""

@@ -25,6 +25,7 @@ from matching.commands import (
     CancelOrder,
     Command,
     ContinueWork,
+    DefineInstrument,
     DefineShard,
     ForgetNumbers,
     InstructShards,
@@ -52,6 +53,8 @@ from matching.events import (
     MessageThrottled,
     MessageUnavailable,
     OrderRefused,
+    ReferencePriceSet,
+    ScopeCanceled,
     ShardsInstructed,
     TradingDayEnded,
     TradingPhaseSet,
@@ -160,12 +163,23 @@ class RelayEngine:
             out.append(MessageUnavailable(*ids, command.ref_msg_type, command.ref_id, command.text, command.code))
 
     def _instruct(self, command: InstructShards, out: list[Event]) -> None:
+        if isinstance(command.instruction, DefineInstrument):
+            refused = self._define(command.instruction)
+            if refused:
+                out += refused
+                return
         instruction_id = self.instructions.instruct(command.shards, command.instruction)
         if instruction_id:
             out.append(ShardsInstructed(instruction_id, command.shards))
         else:
             text = f"{len(self.instructions.waiting)} instructions wait for shards that are down"
             out.append(CommandRefused(type(command.instruction).__name__, text))
+
+    def _define(self, command: DefineInstrument) -> list[Event]:
+        """Give an instrument its id and terms here; return what is against it. It is told of when its shard has it."""
+        said: list[Event] = []
+        self.local.operations.define_instrument(command, said)
+        return [event for event in said if isinstance(event, CommandRefused)]
 
     def _answered_here(
         self,
@@ -205,6 +219,7 @@ class RelayEngine:
         cursor = self.shards[command.shard]
         assert command.shard_batch_seq > cursor.batch_seq, f"batch {command.shard_batch_seq} after {cursor.batch_seq}"
         cursor.batch_seq = command.shard_batch_seq
+        self.instructions.obeyed(command.shard, command.obeyed)
         for session_id, epoch, msg_seq_num in command.answered:
             cursor.answered[session_id] = (epoch, msg_seq_num)
         events = decode_events(command.events) if command.events else []
@@ -232,7 +247,6 @@ class RelayEngine:
                 self._note(command.shard, event)
         for transfer_id, text in command.refused_transfers:
             self.transfers.refused(command.shard, transfer_id, text)
-        self.instructions.obeyed(command.shard, command.obeyed)
         for instrument_id in touched:
             depths[instrument_id].take_changes()
         out += [event for event in events if id(event) not in kept] if kept else events
@@ -244,6 +258,11 @@ class RelayEngine:
             self.names.refused(self.local.sessions[event.session_id].comp_id, event, self.shards[shard].shard_id)
         elif isinstance(event, InstrumentDefined):
             self.homes[event.symbol] = shard
+        elif isinstance(event, ScopeCanceled):
+            self.instructions.canceled(shard, event)
+        elif isinstance(event, ReferencePriceSet):
+            instrument = self.local.instruments[event.instrument_id]
+            instrument.set_band(reference_price=event.price, band_bp=instrument.band_bp)
         elif isinstance(event, TransferredOut | TransferredIn):
             self.transfers.posted(shard, event)
         elif isinstance(event, TradingDayEnded):

@@ -12,13 +12,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
+import msgspec
 import structlog
 
 from gateway.shard_frames import PROTOCOL_VERSION, Hello, command_frame, decode_status, decode_welcome, json_frame
 from gateway.shard_instructions import is_instruction
 from matching import frames
 from matching.codec import decode_commands, decode_event_counts, decode_events, encode_commands
-from matching.commands import Command, RelayBatch, TransferIn, TransferOut
+from matching.commands import Command, OverrideLimits, RelayBatch, TransferIn, TransferOut
 from matching.events import CommandRefused
 from matching.frames import Frame, FrameDecoder, FrameError
 
@@ -53,6 +54,8 @@ class ShardLink:
         self.is_silent = False
         self.pid = 0
         self.status: dict[str, Any] = {}
+        self.limits: tuple[int, list[OverrideLimits]] = 0, []
+        """The last answer to `ask_limits`: the number of the question, and the overrides in force."""
         self.down_cause = "it has not been started yet"
         self.unanswered: deque[Command] = deque()
         self._outgoing: list[Command] = []
@@ -89,6 +92,10 @@ class ShardLink:
         self.unanswered.append(command)
         if self.is_up:
             self._outgoing.append(command)
+
+    def ask_limits(self, number: int) -> None:
+        """Ask which limits are overridden; the answer has the number of the question."""
+        self._send(json_frame(frames.STATUS, {"limits": number}))
 
     def flush(self, stored_through: int) -> bool:
         """Send what was submitted, if anything; return whether something was.
@@ -155,6 +162,9 @@ class ShardLink:
             log.info("shard connected", shard=self.name, pid=self.pid, last=welcome.last_batch_seq)
         elif kind == frames.STATUS:
             self.status = decode_status(frame)
+            asked = self.status.pop("limits", None)
+            if asked is not None:
+                self.limits = msgspec.convert(asked, tuple[int, list[OverrideLimits]])
         else:
             raise FrameError(f"a gateway takes no frame of kind {kind}")
         if self._caught_up_at is not None and not self.is_up and self._received >= self._caught_up_at:

@@ -31,11 +31,13 @@ from matching.commands import (
     MassCancel,
     NewOrder,
     NewOrderList,
+    OverrideLimits,
     RefuseMessage,
     RequestMassStatus,
     SetTradingPhase,
     TellIndicativePrice,
 )
+from matching.events import InstrumentDefined
 
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
@@ -76,6 +78,7 @@ class ShardMarket:
         self.answers = Answers()
         self._gate = EpochGate(sessions, self.answers)
         self._requests = RequestGate(self.answers)
+        self._questions = 0
         self._repeats = Repeats(sessions, logon_numbers)
         self._orphans = self._without_owner()
         self._received: dict[str, deque[tuple[int, int]]] = {name: deque() for name in names}
@@ -236,6 +239,10 @@ class ShardMarket:
         """Have a shard say what an auction would execute; where it is lost, the next one tells."""
         self._submit(self.routes.by_instrument[command.instrument_id], command)
 
+    def defined(self, event: InstrumentDefined) -> None:
+        """Send orders for an instrument, from now on, to the shard that has said it has it."""
+        self.routes.add(event.instrument_id, event.symbol, self._relay.homes[event.symbol])
+
     def is_instructed(self, instrument_id: int) -> bool:
         """Whether an instruction that moves the instrument's phase waits for its shard."""
         return self._relay.instructions.moves_phase(instrument_id)
@@ -314,6 +321,21 @@ class ShardMarket:
                         self._route(command, own)
                     else:
                         self.links[name].submit(command)
+
+    # -- limits -------------------------------------------------------------------------------------------------------
+
+    def ask_limits(self) -> int:
+        """Ask every shard that is up which limits are overridden; return the number of the question."""
+        self._questions += 1
+        for link in self.links.values():
+            if link.is_up:
+                link.ask_limits(self._questions)
+        return self._questions
+
+    def limits(self, number: int) -> tuple[dict[str, list[OverrideLimits]], list[str]]:
+        """Return what shards have answered to a question, by shard, and the shards that have not answered."""
+        answers = {name: link.limits[1] for name, link in self.links.items() if link.limits[0] >= number}
+        return answers, [name for name in self.links if name not in answers]
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

@@ -93,6 +93,8 @@ class Teller:
         if isinstance(event, InstrumentDefined | TradingPhaseSet):
             if isinstance(event, InstrumentDefined):
                 self._symbols[event.symbol] = self._engine.instruments[event.instrument_id]
+                if self._market is not None:
+                    self._market.defined(event)
             self._status.told(event, messages)
             return
         if isinstance(event, ALERTS):
