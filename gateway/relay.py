@@ -276,8 +276,14 @@ class RelayEngine:
 
         A shard is given the messages of a session in the order of their numbers.
         """
-        known, highest = self.shards[shard].answered.get(session_id, (0, 0))
-        return (known == epoch and msg_seq_num <= highest) or self.is_answered_here(session_id, epoch, msg_seq_num)
+        return self.has_answered(shard, session_id, epoch, msg_seq_num) or self.is_answered_here(
+            session_id, epoch, msg_seq_num
+        )
+
+    def has_answered(self, shard: str, session_id: int, epoch: int, msg_seq_num: int) -> bool:
+        """Tell whether `shard` has answered a message that is for it already."""
+        known = self.shards[shard].answered.get(session_id)
+        return known is not None and known[0] == epoch and msg_seq_num <= known[1]
 
     def numbers_to_forget(self, session_id: int, epoch: int, next_target: int) -> ForgetNumbers | None:
         """Return the command that forgets what cannot come again, where the journal expects `next_target`.
@@ -329,7 +335,7 @@ class RelayEngine:
     @property
     def accepting(self) -> bool:
         """Whether the gateway lets new orders through, as SetAcceptance said last."""
-        return self.local.accepting
+        return self.local.operations.accepting
 
     def depth(self, instrument_id: int, levels: int) -> tuple[Depth, Depth]:
         """Return bids and asks as (price, quantity, order count), best first; `levels` 0 returns all."""

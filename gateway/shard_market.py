@@ -20,9 +20,10 @@ from gateway.shard_frames import Hello
 from gateway.shard_gate import RequestGate
 from gateway.shard_link import Connection, ShardLink
 from gateway.shard_numbers import EpochGate, Repeats
-from gateway.shard_refusals import ROUTED, Routed, overtaken, refused_list, refused_order, unavailable
+from gateway.shard_refusals import ROUTED, ROUTED_TYPES, Routed, refused_entry, unavailable
 from gateway.shard_routes import Routes
 from gateway.shard_watch import ShardWatch
+from matching import refusals
 from matching.commands import (
     AnswerRequest,
     AskShards,
@@ -41,6 +42,9 @@ from matching.events import InstrumentDefined
 
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
+MASS_REQUESTS: Final = (MassCancel, RequestMassStatus)
+ENTERING: Final = frozenset((NewOrder, NewOrderList))
+"""Types of commands that enter orders."""
 
 
 class ShardMarket:
@@ -171,8 +175,8 @@ class ShardMarket:
         for command in commands:
             if waiting and self._requests.holds(command):
                 continue
-            if isinstance(command, ROUTED):
-                self._route(command, own)
+            if type(command) in ROUTED_TYPES:
+                self._route(command, own)  # type: ignore[arg-type]  # one of these types
             elif isinstance(command, CancelSessionOrders):
                 for link in self.links.values():
                     self._submit(link, command)
@@ -208,12 +212,9 @@ class ShardMarket:
 
     def _receive(self, own: list[Command]) -> None:
         for link in self.links.values():
-            for batch, commands in link.receive():
+            for batch, numbers in link.receive():
                 own.append(batch)
-                for command in commands:
-                    msg_seq_num = getattr(command, "msg_seq_num", 0)
-                    if msg_seq_num:
-                        self.answers.answered(command.session_id, command.epoch, msg_seq_num)  # type: ignore[union-attr]
+                self.answers.all_answered(numbers)
 
     def has_work(self) -> bool:
         """Whether something waits for nothing but a commit or the next turn."""
@@ -250,30 +251,32 @@ class ShardMarket:
     # -- routing ------------------------------------------------------------------------------------------------------
 
     def _route(self, command: Routed, own: list[Command]) -> None:
-        if self._is_answered_here(command):
+        relay, kind = self._relay, type(command)
+        session_id, epoch, number = command.session_id, command.epoch, command.msg_seq_num
+        if relay.is_answered_here(session_id, epoch, number):
             return
-        if isinstance(command, MassCancel | RequestMassStatus) and self._asks_shards(command):
+        if isinstance(command, MASS_REQUESTS) and self._asks_shards(command):
             own.append(AskShards(self.routes.of_scope(command), command))
-            self._requests.begin(command.session_id)
+            self._requests.begin(session_id)
             return
         link = self.routes.link(command)
         if link is None:
             # Nobody knows the order, or it cannot be told what is asked: the gateway's own engine says so.
             own.append(command)
-        elif self._relay.is_answered(link.name, command.session_id, command.epoch, command.msg_seq_num):
+        elif relay.has_answered(link.name, session_id, epoch, number):
             # Its reports are in the journal, and reach the peer by resend.
             return
         elif link.name in self._unheard and self._repeats.is_possible(command) and self._has_room(link):
             self._ask(link, command)
             self._held[link.name].append(command)
-        elif isinstance(command, NewOrder) and not self._relay.accepting:
-            own.append(refused_order(self._relay, command, "new orders are not accepted at the moment"))
-        elif isinstance(command, NewOrderList) and not self._relay.accepting:
-            own.append(refused_list(self._relay, command, "new orders are not accepted at the moment"))
+        elif kind in ENTERING and not relay.accepting:
+            text = "new orders are not accepted at the moment"
+            own.append(refused_entry(relay, command, text, refusals.MARKET_NOT_AVAILABLE))  # type: ignore[arg-type]  # `kind` has narrowed it
         elif cause := self._fault(link):
-            own.append(unavailable(self._relay, command, cause))
-        elif isinstance(command, NewOrder | NewOrderList) and (late := self._relay.requests.overtaken_by(command)):
-            own.append(overtaken(self._relay, command, late))
+            own.append(unavailable(relay, command, cause))
+        elif kind in ENTERING and (late := relay.requests.overtaken_by(command)):  # type: ignore[arg-type]  # as above
+            text = f"mass cancel {late} came after it, and is done"
+            own.append(refused_entry(relay, command, text, refusals.BEING_CANCELED))  # type: ignore[arg-type]  # as above
         else:
             self._ask(link, command)
             link.submit(command)

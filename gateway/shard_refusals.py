@@ -56,6 +56,8 @@ ROUTED: Final = (
     MassCancel,
     RequestMassStatus,
 )
+ROUTED_TYPES: Final = frozenset(ROUTED)
+"""The same, to be looked up: every message passes here more than once."""
 NAMING: Final = (NewOrder, NewOrderList, CancelOrder, ReplaceOrder, RefuseOrder, RefuseOrderList)
 """Those whose ClOrdIDs name orders that the shard knows from then on."""
 MSG_TYPES: Final = {
@@ -101,12 +103,11 @@ def unavailable(relay: RelayEngine, command: Routed, cause: str) -> Command:
     return RefuseMessage(*ids, ref_msg_type, ref_id, text, refusals.SHARD_NOT_AVAILABLE)
 
 
-def overtaken(relay: RelayEngine, command: NewOrder | NewOrderList, cl_ord_id: str) -> Command:
-    """Return the refusal of an order that its shard is given only after a mass cancel that was sent later."""
-    text = f"mass cancel {cl_ord_id} came after it, and is done"
+def refused_entry(relay: RelayEngine, command: NewOrder | NewOrderList, text: str, code: int) -> Command:
+    """Return the refusal of an order, or of a list and of each of its orders."""
     if isinstance(command, NewOrderList):
-        return refused_list(relay, command, text, refusals.BEING_CANCELED)
-    return refused_order(relay, command, text, refusals.BEING_CANCELED)
+        return refused_list(relay, command, text, code)
+    return refused_order(relay, command, text, code)
 
 
 def refused_order(

@@ -1,9 +1,7 @@
 """Mass cancel over all shards, and kill -9 in the middle of it: each cancel is told once, and so is the report."""
 
 import contextlib
-import os
 import select
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -16,7 +14,7 @@ from tests.crash.test_shard_kill import SHARDS, sharded
 from tests.support.exchange import ExchangeProcess
 from tests.support.fix_peer import FixPeer, Message, PeerError, utc_timestamp
 from tests.support.orders import again, fill_gap, order_fields
-from tests.support.shards import kill_shards, shard_pids
+from tests.support.shards import kill_shards, stop_shard
 
 PRICES: Final = {"AAPL": "580", "MSFT": "29", "BTC-PERP": "60000"}
 QTYS: Final = {"AAPL": "1", "MSFT": "1", "BTC-PERP": "0.001"}
@@ -194,7 +192,7 @@ def test_a_shard_that_stands_still_is_named_and_cancels_when_it_is_back(tmp_path
         for symbol, price in PRICES.items():
             asker.send("D", order_fields(symbol, symbol, price, qty=QTYS[symbol]))
         asker.until(*PRICES, msg_type="8")
-        os.kill(shard_pids(exchange)["aapl"], signal.SIGSTOP)
+        stop_shard(exchange, "aapl")
         asker.ask("Q")
         asker.send("AF", [(584, "S"), (585, "7")])
         asker.until("Q")

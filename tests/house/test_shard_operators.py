@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +13,7 @@ from tests.crash.test_shard_kill import sharded
 from tests.support.exchange import ExchangeProcess
 from tests.support.fix_peer import FixPeer, Message
 from tests.support.orders import answer_to, order_fields
-from tests.support.shards import kill_shards, shard_pids
+from tests.support.shards import kill_shards, shard_pids, standing_still
 
 pytestmark = pytest.mark.slow
 
@@ -54,14 +52,24 @@ def order(peer: FixPeer, cl_ord_id: str, symbol: str, price: str, qty: str = "10
 
 
 @contextlib.contextmanager
-def standing_still(exchange: ExchangeProcess, name: str) -> Iterator[None]:
-    """Let a shard stand still, and kill it at the end: it is started again."""
-    os.kill(shard_pids(exchange)[name], signal.SIGSTOP)
-    try:
+def away(exchange: ExchangeProcess, name: str) -> Iterator[None]:
+    """Let a shard stand still, and come back at the end."""
+    with standing_still(exchange, name):
         yield
-    finally:
-        kill_shards(exchange, name)
-    wait_for(lambda: all(shard["is_up"] for shard in shards_of(exchange)), "the shard is back")
+    killed(exchange, name)
+
+
+def killed(exchange: ExchangeProcess, name: str) -> None:
+    """kill -9 a shard and wait until it is back."""
+    before = shard_pids(exchange).get(name)
+    kill_shards(exchange, name)
+    wait_for(lambda: pid_of(exchange, name) not in (None, before), "the shard is back")
+
+
+def pid_of(exchange: ExchangeProcess, name: str) -> int | None:
+    """Return the process id of a shard that is up."""
+    pid: int | None = next(shard["pid"] for shard in shards_of(exchange) if shard["name"] == name)
+    return pid
 
 
 def shards_of(exchange: ExchangeProcess) -> list[dict[str, Any]]:
@@ -82,7 +90,7 @@ def test_overridden_limits_are_listed_with_their_shards(exchange: ExchangeProces
         {"symbol": "AAPL", "reason": "one", "shards": "aapl"},
     ]
     assert rows == both
-    with standing_still(exchange, "aapl"):
+    with away(exchange, "aapl"):
         said = outcry(exchange, "limits", "list", code=1)
         assert "shards=msft, btc-perp" in said
         assert "no answer, what it overrides is not listed: shard aapl" in said
@@ -108,7 +116,7 @@ def test_a_kill_switch_says_what_it_has_canceled_on_all_shards(exchange: Exchang
         assert outcry(exchange, "kill-switch", "release", "--market") == "the kill switch is released"
         for symbol, price, qty in PRICES:
             assert order(peer, f"{symbol}-2", symbol, price, qty)[150] == "0"
-        with standing_still(exchange, "aapl"):
+        with away(exchange, "aapl"):
             said = outcry(exchange, "kill-switch", "engage", "--firm", "FIRM1", "--reason", "drill")
             waiting = "not confirmed yet, told when it answers: shard aapl"
             assert said == f"the kill switch is engaged, 2 orders are canceled; {waiting}"
@@ -134,8 +142,7 @@ def test_instruments_are_added_changed_and_delisted_while_shards_trade(exchange:
         taken = order(peer, "first", "TSLA", "200.00")
         assert taken[39] == "0"
         # A shard that is started again has what was read last; so has one with its gateway.
-        kill_shards(exchange, "msft")
-        wait_for(lambda: all(shard["is_up"] for shard in shards_of(exchange)), "the shard is back")
+        killed(exchange, "msft")
         assert order(peer, "second", "TSLA", "200.00")[39] == "0"
         exchange.kill()
         kill_shards(exchange)
@@ -158,7 +165,7 @@ def test_a_new_instrument_waits_for_its_shard(exchange: ExchangeProcess) -> None
         end.write(TSLA)
     with contextlib.closing(exchange.peer("TRADER1")) as peer:
         peer.logon()
-        with standing_still(exchange, "msft"):
+        with away(exchange, "msft"):
             said = outcry(exchange, "instruments", "reload")
             assert said == "changed: TSLA; not confirmed yet, told when it answers: shard msft"
             assert order(peer, "early", "TSLA", "200.00")[103] == "1"
