@@ -226,7 +226,7 @@ class RelayEngine:
         depths = self.depths
         sessions, names = self.local.sessions, self.names
         touched: set[int] = set()
-        kept: set[int] = set()
+        kept: dict[int, Event] = {}
         answers: list[Event] = []
         for event in events:
             if type(event) is Execution and event.instrument_id:
@@ -242,7 +242,7 @@ class RelayEngine:
             elif isinstance(event, TradingPhaseSet | IndicativePrice | AuctionEnded):
                 self.local.operations.phases.follow(event)
             elif isinstance(event, ANSWERS) and self.requests.take(command.shard, event, answers):
-                kept.add(id(event))
+                kept[id(event)] = event
             else:
                 self._note(command.shard, event)
         for transfer_id, text in command.refused_transfers:

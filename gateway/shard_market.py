@@ -278,7 +278,8 @@ class ShardMarket:
             text = f"mass cancel {late} came after it, and is done"
             own.append(refused_entry(relay, command, text, refusals.BEING_CANCELED))  # type: ignore[arg-type]  # as above
         else:
-            self._ask(link, command)
+            self.answers.sent(session_id, epoch, number)
+            self.routes.ask(command, link)
             link.submit(command)
 
     def _asks_shards(self, request: MassCancel | RequestMassStatus) -> bool:

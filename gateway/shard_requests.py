@@ -74,6 +74,8 @@ class ShardRequests:
         self.open: dict[int, Asked] = {}
         self._cancels: dict[tuple[str, str], Asked] = {}
         self._telling: dict[int, None] = {}
+        # The epoch and highest number of each session's mass cancels: every order is compared with it.
+        self._last: dict[int, tuple[int, int]] = {}
 
     # -- asked --------------------------------------------------------------------------------------------------------
 
@@ -100,12 +102,17 @@ class ShardRequests:
         asked = Asked(asked_id, request, comp_id, home, list(command.shards), list(command.shards))
         self.open[asked_id] = asked
         if isinstance(request, MassCancel):
-            self._cancels[comp_id, request.cl_ord_id] = asked
+            self._note_cancel(asked, request)
             self._names.use(comp_id, request.cl_ord_id, home)
         if command.shards:
             out.append(ShardsInstructed(asked_id, command.shards))
         else:
             self._answer(asked, out)
+
+    def _note_cancel(self, asked: Asked, request: MassCancel) -> None:
+        self._cancels[asked.comp_id, request.cl_ord_id] = asked
+        number = request.epoch, request.msg_seq_num
+        self._last[request.session_id] = max(number, self._last.get(request.session_id, number))
 
     def _fault(self, request: MassCancel | RequestMassStatus, comp_id: str) -> Refusal | None:
         if isinstance(request, MassCancel):
@@ -238,6 +245,9 @@ class ShardRequests:
 
     def tell_more(self, out: list[Event]) -> None:
         """Tell some more of the answers to the first mass status that is complete, at most ORDERS_PER_STEP_MAX."""
+        if not self._telling:
+            out.append(CommandRefused("ContinueWork", "no work is left"))
+            return
         asked_id = min(self._telling)
         asked = self.open[asked_id]
         request = asked.request
@@ -285,7 +295,8 @@ class ShardRequests:
 
         Both gateway and shard were killed before the shard had the order, and the member sends it again.
         """
-        if not self._cancels:
+        last = self._last.get(order.session_id)
+        if last is None or last[0] != order.epoch or last[1] < order.msg_seq_num:
             return ""
         orders = order.orders if isinstance(order, NewOrderList) else (order,)
         instruments = self._local.instruments
@@ -313,7 +324,7 @@ class ShardRequests:
             if asked.waiting or not is_told:
                 self.open[asked.asked_id] = asked
             if isinstance(asked.request, MassCancel):
-                self._cancels[asked.comp_id, asked.request.cl_ord_id] = asked
+                self._note_cancel(asked, asked.request)
             elif not is_told and asked.is_answered:
                 self._telling[asked.asked_id] = None
 

@@ -91,7 +91,8 @@ class Routes:
     def of_scope(self, request: MassCancel | RequestMassStatus) -> tuple[str, ...]:
         """Return the names of the shards that have instruments of the scope of a request over more than one."""
         if request.instrument_id:
-            return (self.by_instrument[request.instrument_id].name,)
+            link = self.by_instrument.get(request.instrument_id)
+            return (link.name,) if link is not None else ()
         instruments = self._relay.instruments
         names = {
             link.name: None
