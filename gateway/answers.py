@@ -5,6 +5,8 @@ gateway that is killed asks the peer for the rest again, and knows what a shard 
 matching thread.
 """
 
+from collections.abc import Iterable
+
 
 class _Numbers:
     """One epoch of one session: what has been taken through, and the numbers on their way."""
@@ -49,6 +51,15 @@ class Answers:
         if numbers is not None and numbers.epoch == epoch and msg_seq_num in numbers.open:
             del numbers.open[msg_seq_num]
             self._changed.add(session_id)
+
+    def all_answered(self, numbers: Iterable[tuple[int, int, int]]) -> None:
+        """Do as `answered` for (session id, epoch, number) of each."""
+        sessions, changed = self._sessions, self._changed
+        for session_id, epoch, msg_seq_num in numbers:
+            known = sessions.get(session_id)
+            if known is not None and known.epoch == epoch and msg_seq_num in known.open:
+                del known.open[msg_seq_num]
+                changed.add(session_id)
 
     def targets(self) -> dict[int, tuple[int, int]]:
         """Return, for the sessions where it has moved, epoch and first number that is not answered."""

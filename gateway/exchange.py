@@ -38,6 +38,7 @@ from matching.commands import (
     CancelSessionOrders,
     Command,
     ContinueWork,
+    DefineInstrument,
     EndTradingDay,
     ExpireOrders,
     Instruction,
@@ -89,7 +90,7 @@ class Exchange:
         market: ShardMarket | None = None,
     ) -> None:
         self._wire = wire
-        self._market = market
+        self._market = self.market = market
         self._engine = engine
         self._storage = storage
         self._pipeline = pipeline
@@ -312,11 +313,16 @@ class Exchange:
 
     def _instruct(self, market: ShardMarket, instruction: Instruction) -> list[Event]:
         """Journal what shards are to be told; they are told when that is committed."""
-        shards = market.concerned(instruction)
+        shards = market.routes.concerned(instruction)
         if not shards:
             return [CommandRefused(type(instruction).__name__, "no shard has this instrument")]
         own = [instruction] if isinstance(instruction, EndTradingDay) else []
         return self._apply_commands([InstructShards(shards, instruction), *own])
+
+    def define(self, command: DefineInstrument, shard: str) -> tuple[list[Event], int]:
+        """Journal what a shard is to define; as `command_in_batch`."""
+        assert not self._next.commands, "operations run between batches"
+        return self._apply_commands([InstructShards((shard,), command)]), self._pipeline.next_batch_seq - 1
 
     def instruction_state(self, instruction_id: int) -> tuple[bool, list[str], str]:
         """Return whether an instruction is committed, the shards that have not confirmed it, and what was refused."""
@@ -324,7 +330,7 @@ class Exchange:
         assert self._market is not None, "there are shards"
         assert isinstance(relay, RelayEngine), "a market of shards has a relay"
         refusal = relay.instructions.refusals.get(instruction_id, "")
-        return self._market.is_committed(instruction_id), relay.instructions.unconfirmed(instruction_id), refusal
+        return self._market.dispatch.is_sent(instruction_id), relay.instructions.unconfirmed(instruction_id), refusal
 
     def expire_orders(self) -> None:
         """Journal that Good Till Date orders expire, if the time of any has come. Shards do it for themselves."""

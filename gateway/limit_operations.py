@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from gateway.admin import AdminError, Operation
 from gateway.decimals import e8_text
-from gateway.relay import GatewayEngine, RelayEngine
+from gateway.relay import GatewayEngine
+from gateway.shard_operations import ShardOperations
 from matching.clock import Clock
 from matching.commands import Command, EndLimitOverride, OverrideLimits
 from matching.instrument import Instrument
@@ -35,11 +36,13 @@ class LimitOperations:
         clock: Clock,
         command: Callable[[Command], Awaitable[dict[str, Any]]],
         read: Callable[[Callable[[], Any]], Awaitable[Any]],
+        shards: ShardOperations | None,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._command = command
         self._read = read
+        self._shards = shards
 
     def table(self) -> dict[str, Operation]:
         """Return the operations by command name."""
@@ -90,12 +93,13 @@ class LimitOperations:
         ids = self._ids(account, firm, self._instrument(symbol))
         return await self._command(EndLimitOverride(*ids, by, reason, firm))
 
-    async def limits(self) -> list[dict[str, Any]]:
-        """Return the overrides in force, by account or firm and symbol."""
-        if isinstance(self._engine, RelayEngine):
-            raise AdminError("limits are the shards' own: read them with `outcry replay --shard NAME`")
-        found: list[dict[str, Any]] = await self._read(self._overrides)
-        return found
+    async def limits(self) -> dict[str, Any]:
+        """Return the overrides in force, by account or firm and symbol, and the shards that have not answered."""
+        if self._shards is None:
+            return {"overrides": await self._read(self._overrides), "unanswered": []}
+        found, unanswered = await self._shards.overrides()
+        rows = [{**self._told(each), "shards": ", ".join(shards)} for each, shards in found]
+        return {"overrides": rows, "unanswered": unanswered}
 
     def _overrides(self) -> list[dict[str, Any]]:
         risk = self._engine.risk

@@ -8,7 +8,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +22,7 @@ from gateway.limit_operations import LimitOperations
 from gateway.price_operations import PriceOperations
 from gateway.relay import RelayEngine
 from gateway.sessions import GatewaySession, SessionBook
-from gateway.shard_transfers import FAILED_STATES, OPEN_STATES, STUCK
+from gateway.shard_operations import ShardOperations
 from gateway.snapshotter import Snapshotter
 from gateway.start_up import Started, is_sharded, journal_folder
 from gateway.trade_operations import TradeOperations
@@ -35,7 +34,6 @@ from matching.commands import (
     DefineInstrument,
     DelistInstrument,
     RelistInstrument,
-    RequestTransfer,
     SetKillSwitch,
     SetReferencePrice,
     SetTradingPhase,
@@ -43,9 +41,8 @@ from matching.commands import (
 from matching.events import CommandRefused, Event, Execution, ShardsInstructed, WorkLeft
 from matching.phases import DELISTED, TABLE, VOLATILITY_HALT, next_towards
 from matching.shard import ShardThread
-from matching.types import EXEC_CANCELED, MICRO, KillScope
+from matching.types import EXEC_CANCELED, KillScope
 
-TRANSFER_WAIT_S: Final = 5.0
 INSTRUCTION_WAIT_S: Final = 2.0
 TRANSFER_LOOK_S: Final = 0.01
 COMMIT_LOOK_S: Final = 0.001
@@ -79,8 +76,13 @@ class Operations:
         self._started = started
         self._stop = stop
         self._clock = clock
+        self._shards = self._shard_operations()
         self._limits = LimitOperations(
-            engine=started.engine, clock=clock, command=self._command, read=self._on_matching_thread
+            engine=started.engine,
+            clock=clock,
+            command=self._command,
+            read=self._on_matching_thread,
+            shards=self._shards,
         )
         self._prices = PriceOperations(engine=started.engine, command=self._command)
         self._trades = TradeOperations(engine=started.engine, journal=journal_folder(data_dir), command=self._command)
@@ -108,6 +110,20 @@ class Operations:
             **self._trades.table(),
         }
 
+    def _shard_operations(self) -> ShardOperations | None:
+        market, relay = self._exchange.market, self._started.engine
+        if market is None or not isinstance(relay, RelayEngine):
+            return None
+        return ShardOperations(
+            exchange=self._exchange,
+            market=market,
+            relay=relay,
+            data_dir=self._data_dir,
+            read=self._on_matching_thread,
+            events=self._events_of,
+            answer=self._answer,
+        )
+
     async def _on_matching_thread(self, operation: Callable[[], Any]) -> Any:
         return await asyncio.wrap_future(self._exchange.submit(operation))
 
@@ -124,8 +140,11 @@ class Operations:
 
     async def _events(self, command: Command) -> list[Event]:
         """Return what a command brought about, once it is durable. Raises AdminError where it was refused."""
+        return await self._events_of(lambda: self._exchange.command_in_batch(command))
+
+    async def _events_of(self, operation: Callable[[], tuple[list[Event], int]]) -> list[Event]:
         events: list[Event]
-        events, batch_seq = await self._on_matching_thread(lambda: self._exchange.command_in_batch(command))
+        events, batch_seq = await self._on_matching_thread(operation)
         while not await self._on_matching_thread(lambda: self._exchange.is_committed(batch_seq)):
             await asyncio.sleep(COMMIT_LOOK_S)
         for event in events:
@@ -172,7 +191,7 @@ class Operations:
             "time_ns": self._clock.now_ns(),
             "durability": settings.durability,
             "shards": await self._on_matching_thread(self._exchange.shard_status) or [self._embedded_shard()],
-            "transfers": await self._on_matching_thread(self._transfers),
+            "transfers": await self._on_matching_thread(self._shards.transfers) if self._shards is not None else None,
             "gateway": self._exchange.statistics.report() if is_sharded(self._settings) else None,
             "engine": engine,
             "phases": await self._on_matching_thread(self._phases),
@@ -192,14 +211,6 @@ class Operations:
         """Return the phase of every instrument that is not in continuous trading; None where all are."""
         instruments = self._started.engine.instruments.values()
         return {each.symbol: each.phase for each in instruments if not each.is_matching} or None
-
-    def _transfers(self) -> dict[str, str] | None:
-        """Return the transfers that are not done, and how far they are."""
-        engine = self._started.engine
-        if not isinstance(engine, RelayEngine):
-            return None
-        shown = (*OPEN_STATES, STUCK)
-        return {key: each.state for key, each in engine.transfers.by_id.items() if each.state in shown}
 
     def _embedded_shard(self) -> dict[str, Any]:
         return {
@@ -242,53 +253,18 @@ class Operations:
         elif scope != "market":
             raise AdminError(f"scope {scope!r} is not known, allowed: session, account, firm, market")
         events = await self._events(SetKillSwitch(kill_scope, target_id, engaged, by, reason, firm))
+        instructed = next((event for event in events if isinstance(event, ShardsInstructed)), None)
+        if self._shards is not None and instructed is not None:
+            return {**await self._answer(events), **await self._shards.canceled(instructed.instruction_id)}
         canceled = sum(1 for event in events if isinstance(event, Execution) and event.exec_type == EXEC_CANCELED)
         left = sum(event.left for event in events if isinstance(event, WorkLeft))
         return {**await self._answer(events), "canceled": canceled, "left": left}
 
-    async def transfer(
-        self,
-        account: str,
-        asset: str,
-        amount: str,
-        from_shard: str,
-        to_shard: str,
-        transfer_id: str,
-        reason: str,
-        by: str = "operator",
-    ) -> dict[str, Any]:
-        """Move cash of an account from one shard to another; asked again with the same id, say how far it is."""
-        engine = self._started.engine
-        if not isinstance(engine, RelayEngine):
+    async def transfer(self, **arguments: str) -> dict[str, Any]:
+        """Move cash of an account from one shard to another; see `ShardOperations.transfer`."""
+        if self._shards is None:
             raise AdminError("there is one shard: nothing to move between")
-        ids = {record.name: account_id for account_id, record in engine.accounts.items()}
-        if account not in ids:
-            raise AdminError(f"account {account!r} is not known, allowed: {', '.join(ids)}")
-        for shard in (from_shard, to_shard):
-            if shard not in engine.shards:
-                raise AdminError(f"shard {shard!r} is not known, allowed: {', '.join(engine.shards)}")
-            currencies = sorted({each.currency for each in self._settings.instruments if each.shard == shard})
-            if asset not in currencies:
-                raise AdminError(f"asset {asset!r} is not settled on shard {shard}, allowed: {', '.join(currencies)}")
-        if from_shard == to_shard:
-            raise AdminError(f"both shards are {from_shard}")
-        request = RequestTransfer(ids[account], asset, _micro(amount), transfer_id, from_shard, to_shard, by, reason)
-        await self._command(request)
-        return await self._transfer_state(engine, transfer_id)
-
-    async def _transfer_state(self, engine: RelayEngine, transfer_id: str) -> dict[str, Any]:
-        """Wait a moment for the end of a transfer and say where it stands."""
-        until = time.monotonic() + TRANSFER_WAIT_S
-        while True:
-            state, text = await self._on_matching_thread(
-                lambda: (engine.transfers.by_id[transfer_id].state, engine.transfers.by_id[transfer_id].text)
-            )
-            if state not in OPEN_STATES or time.monotonic() > until:
-                break
-            await asyncio.sleep(TRANSFER_LOOK_S)
-        if state in FAILED_STATES:
-            raise AdminError(f"transfer {transfer_id} is {state}: {text}")
-        return {"transfer_id": transfer_id, "state": state}
+        return await self._shards.transfer(self._settings, **arguments)
 
     def _instrument_id(self, symbol: str) -> int:
         ids = {instrument.symbol: instrument.instrument_id for instrument in self._started.engine.instruments.values()}
@@ -350,20 +326,25 @@ class Operations:
 
     async def reload_instruments(self) -> dict[str, Any]:
         """Read instruments.toml again: define what is new, change what has changed. One fault, and nothing changes."""
-        if is_sharded(self._settings):
-            raise AdminError("the instruments of shards are read when they start: restart the exchange")
         try:
             settings = await asyncio.to_thread(load, self._settings.config_dir)
-            commands = await self._on_matching_thread(lambda: self._instrument_commands(settings))
+            result = await self._change_instruments(settings)
         except ConfigFaults as error:
             raise AdminError(f"nothing has changed: {error}") from error
-        for command in commands:
-            await self._command(command)
         await self._on_matching_thread(lambda: self._exchange.configure_phases(settings.instruments))
         names = {instrument.symbol for instrument in settings.instruments}
         known = self._started.engine.instruments.values()
         absent = [each.symbol for each in known if each.symbol not in names and each.phase != DELISTED]
-        return {"changed": [command.symbol for command in commands], "not in the file": absent}
+        return {**result, "not in the file": absent}
+
+    async def _change_instruments(self, settings: Settings) -> dict[str, Any]:
+        if self._shards is not None:
+            self._settings, result = await self._shards.reload(self._settings, settings)
+            return result
+        commands = await self._on_matching_thread(lambda: self._instrument_commands(settings))
+        for command in commands:
+            await self._command(command)
+        return {"changed": [command.symbol for command in commands]}
 
     def _instrument_commands(self, settings: Settings) -> list[DefineInstrument]:
         session_ids = {name: state.session_id for name, state in self._started.states.items()}
@@ -409,14 +390,3 @@ class Operations:
         """Stop the exchange in order, as SIGTERM does."""
         self._stop.set()
         return {"stopping": True}
-
-
-def _micro(text: str) -> int:
-    """Return an amount of a currency in 10^-6. Raises AdminError where it is none."""
-    try:
-        amount = Decimal(text) * MICRO
-    except InvalidOperation:
-        amount = Decimal(0)
-    if not amount.is_finite() or amount <= 0 or amount != int(amount):
-        raise AdminError(f"amount {text!r}, allowed: above 0, with at most 6 digits behind the point")
-    return int(amount)

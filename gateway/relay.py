@@ -7,23 +7,27 @@ thread.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-import msgspec
-
+from gateway import relay_state
 from gateway.depth_view import BID, OFFER, DepthView
-from gateway.shard_instructions import Instructed, Instructions
-from gateway.shard_names import NamesRecord, OrderNames
-from gateway.shard_transfers import Transfer, Transfers
+from gateway.relay_state import Refused, ShardCursor
+from gateway.shard_instructions import Instructions
+from gateway.shard_names import OrderNames
+from gateway.shard_requests import ShardRequests
+from gateway.shard_transfers import Transfers
 from matching.book import Depth
 from matching.codec import decode_events
 from matching.commands import (
+    AnswerRequest,
+    AskShards,
     CancelOrder,
     Command,
+    ContinueWork,
+    DefineInstrument,
     DefineShard,
     ForgetNumbers,
-    Instruction,
     InstructShards,
     MassCancel,
     RefuseCancel,
@@ -44,8 +48,13 @@ from matching.events import (
     Execution,
     IndicativePrice,
     InstrumentDefined,
+    MassCancelReported,
+    MassStatusReported,
+    MessageThrottled,
     MessageUnavailable,
     OrderRefused,
+    ReferencePriceSet,
+    ScopeCanceled,
     ShardsInstructed,
     TradingDayEnded,
     TradingPhaseSet,
@@ -57,8 +66,6 @@ from matching.order import Account, Session
 from matching.risk_seam import Risk
 from matching.types import EXEC_TRADE
 
-RELAY_STATE_VERSION: Final = 2
-"""Version that this program writes. Version 1 has no instructions and no names, and is read."""
 REFUSED_NUMBERS_LOOK: Final = 4_096
 """From so many numbers of a session on it is looked at which of them cannot come again."""
 NUMBERED: Final = (
@@ -72,78 +79,36 @@ NUMBERED: Final = (
     RequestMassStatus,
 )
 """Commands of a peer that the gateway answers itself."""
-OWN: Final = (DefineShard, RequestTransfer, RefuseMessage, InstructShards, ForgetNumbers)
-
-
-class ShardCursor:
-    """What the gateway has of one shard: its last batch, and by session the epoch and number that it answered last."""
-
-    __slots__ = ("answered", "batch_seq", "shard_id")
-
-    def __init__(self, shard_id: int, batch_seq: int = 0) -> None:
-        self.shard_id = shard_id
-        self.batch_seq = batch_seq
-        self.answered: dict[int, tuple[int, int]] = {}
-
-
-class _Refused:
-    """The numbers of one session's epoch that were answered here. `look_at`: how many are worth a look."""
-
-    __slots__ = ("epoch", "look_at", "numbers")
-
-    def __init__(self, epoch: int, numbers: Iterable[int] = ()) -> None:
-        self.epoch = epoch
-        self.numbers = set(numbers)
-        self.look_at = max(REFUSED_NUMBERS_LOOK, 2 * len(self.numbers))
-
-
-class _Shard(msgspec.Struct, array_like=True):
-    """`answered`: session id, epoch, number; ascending."""
-
-    name: str
-    shard_id: int
-    batch_seq: int
-    answered: list[tuple[int, int, int]]
-
-
-class _State(msgspec.Struct, array_like=True):
-    """`refused`: session id, epoch, numbers. `depths`: instrument id, bids, asks. `engaged`: kill switches. All
-    ascending.
-    """
-
-    version: int
-    local: bytes
-    shards: list[_Shard]
-    refused: list[tuple[int, int, list[int]]]
-    depths: list[tuple[int, list[tuple[int, int, int]], list[tuple[int, int, int]]]]
-    transfers: list[Transfer]
-    homes: list[tuple[str, str]]
-    last_instruction_id: int = 0
-    instructions: list[Instructed] = []
-    engaged: list[Instruction] = []
-    names: list[NamesRecord] = []
-    staying_orders: list[int] = []
-
-
-_decoder: Final = msgspec.msgpack.Decoder(_State)
-_encoder: Final = msgspec.msgpack.Encoder()
+OWN: Final = (
+    DefineShard,
+    RequestTransfer,
+    RefuseMessage,
+    InstructShards,
+    ForgetNumbers,
+    AskShards,
+    AnswerRequest,
+    ContinueWork,
+)
+ANSWERS: Final = (MassCancelReported, MassStatusReported, MessageThrottled)
+"""How shards end their part of a request that was asked of several."""
 
 
 class RelayEngine:
     """Instruments, accounts and sessions by id as the matching engine has them; cursors and depth of every shard."""
 
     def __init__(self, risk: Risk) -> None:
-        self._local = Engine(risk)
+        self.local = Engine(risk)
         self.shards: dict[str, ShardCursor] = {}
-        self._refused: dict[int, _Refused] = {}
+        self.refused: dict[int, Refused] = {}
         self.homes: dict[str, str] = {}
         """The shard of every instrument that a shard has said to have, by symbol."""
         self.transfers = Transfers()
         self.instructions = Instructions()
         self.names = OrderNames()
+        self.requests = ShardRequests(self.local, self.names)
         self.crowded: dict[int, None] = {}
         """Sessions of which many numbers were answered here: no part of the state, it asks for ForgetNumbers."""
-        self._depths: dict[int, DepthView] = {}
+        self.depths: dict[int, DepthView] = {}
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -152,22 +117,37 @@ class RelayEngine:
         if type(command) is RelayBatch:
             self._take(command, out)
             # The definitions' engine counts every command.
-            self._local.seq, self._local.time_ns = seq, time_ns
+            self.local.seq, self.local.time_ns = seq, time_ns
             return
         if isinstance(command, OWN):
             self._apply_own(command, out)
-            self._local.seq, self._local.time_ns = seq, time_ns
+            self.local.seq, self.local.time_ns = seq, time_ns
             return
         if isinstance(command, NUMBERED):
             self._answered_here(command)
-        self._local.apply(seq, time_ns, command, out)
+        self.local.apply(seq, time_ns, command, out)
 
     def _apply_own(
         self,
-        command: DefineShard | RequestTransfer | RefuseMessage | InstructShards | ForgetNumbers,
+        command: DefineShard
+        | RequestTransfer
+        | RefuseMessage
+        | InstructShards
+        | ForgetNumbers
+        | AskShards
+        | AnswerRequest
+        | ContinueWork,
         out: list[Event],
     ) -> None:
-        if isinstance(command, DefineShard):
+        if isinstance(command, AskShards):
+            self._answered_here(command.request)
+            shard_ids = {name: cursor.shard_id for name, cursor in self.shards.items()}
+            self.requests.ask(command, self.instructions, shard_ids, out)
+        elif isinstance(command, AnswerRequest):
+            self.requests.close(command.request_id, out)
+        elif isinstance(command, ContinueWork):
+            self.requests.tell_more(out)
+        elif isinstance(command, DefineShard):
             self._define_shard(command, out)
         elif isinstance(command, RequestTransfer):
             fault = self.transfers.request(command)
@@ -183,12 +163,23 @@ class RelayEngine:
             out.append(MessageUnavailable(*ids, command.ref_msg_type, command.ref_id, command.text, command.code))
 
     def _instruct(self, command: InstructShards, out: list[Event]) -> None:
+        if isinstance(command.instruction, DefineInstrument):
+            refused = self._define(command.instruction)
+            if refused:
+                out += refused
+                return
         instruction_id = self.instructions.instruct(command.shards, command.instruction)
         if instruction_id:
             out.append(ShardsInstructed(instruction_id, command.shards))
         else:
             text = f"{len(self.instructions.waiting)} instructions wait for shards that are down"
             out.append(CommandRefused(type(command.instruction).__name__, text))
+
+    def _define(self, command: DefineInstrument) -> list[Event]:
+        """Give an instrument its id and terms here; return what is against it. It is told of when its shard has it."""
+        said: list[Event] = []
+        self.local.operations.define_instrument(command, said)
+        return [event for event in said if isinstance(event, CommandRefused)]
 
     def _answered_here(
         self,
@@ -202,18 +193,18 @@ class RelayEngine:
         | MassCancel
         | RequestMassStatus,
     ) -> None:
-        refused = self._refused.get(command.session_id)
+        refused = self.refused.get(command.session_id)
         if refused is None or refused.epoch != command.epoch:
-            refused = self._refused[command.session_id] = _Refused(command.epoch)
+            refused = self.refused[command.session_id] = Refused(command.epoch)
         refused.numbers.add(command.msg_seq_num)
         if len(refused.numbers) >= refused.look_at:
             self.crowded[command.session_id] = None
 
     def _forget_numbers(self, command: ForgetNumbers) -> None:
-        refused = self._refused.get(command.session_id)
+        refused = self.refused.get(command.session_id)
         if refused is not None and refused.epoch == command.epoch:
             left = [number for number in refused.numbers if number >= command.below]
-            self._refused[command.session_id] = _Refused(command.epoch, left)
+            self.refused[command.session_id] = Refused(command.epoch, left)
         self.crowded.pop(command.session_id, None)
 
     def _define_shard(self, command: DefineShard, out: list[Event]) -> None:
@@ -228,12 +219,15 @@ class RelayEngine:
         cursor = self.shards[command.shard]
         assert command.shard_batch_seq > cursor.batch_seq, f"batch {command.shard_batch_seq} after {cursor.batch_seq}"
         cursor.batch_seq = command.shard_batch_seq
+        self.instructions.obeyed(command.shard, command.obeyed)
         for session_id, epoch, msg_seq_num in command.answered:
             cursor.answered[session_id] = (epoch, msg_seq_num)
         events = decode_events(command.events) if command.events else []
-        depths = self._depths
-        sessions, names = self._local.sessions, self.names
+        depths = self.depths
+        sessions, names = self.local.sessions, self.names
         touched: set[int] = set()
+        kept: dict[int, Event] = {}
+        answers: list[Event] = []
         for event in events:
             if type(event) is Execution and event.instrument_id:
                 view = depths.get(event.instrument_id)
@@ -246,26 +240,34 @@ class RelayEngine:
                 elif not event.leaves_qty:
                     names.filled(event.order_id)
             elif isinstance(event, TradingPhaseSet | IndicativePrice | AuctionEnded):
-                self._local.operations.phases.follow(event)
+                self.local.operations.phases.follow(event)
+            elif isinstance(event, ANSWERS) and self.requests.take(command.shard, event, answers):
+                kept[id(event)] = event
             else:
                 self._note(command.shard, event)
         for transfer_id, text in command.refused_transfers:
             self.transfers.refused(command.shard, transfer_id, text)
-        self.instructions.obeyed(command.shard, command.obeyed)
         for instrument_id in touched:
             depths[instrument_id].take_changes()
-        out += events
+        out += [event for event in events if id(event) not in kept] if kept else events
+        out += answers
 
     def _note(self, shard: str, event: Event) -> None:
         """Take what a shard has said beside the steps of orders."""
         if isinstance(event, OrderRefused):
-            self.names.refused(self._local.sessions[event.session_id].comp_id, event, self.shards[shard].shard_id)
+            self.names.refused(self.local.sessions[event.session_id].comp_id, event, self.shards[shard].shard_id)
         elif isinstance(event, InstrumentDefined):
             self.homes[event.symbol] = shard
+        elif isinstance(event, ScopeCanceled):
+            self.instructions.canceled(shard, event)
+        elif isinstance(event, ReferencePriceSet):
+            instrument = self.local.instruments[event.instrument_id]
+            instrument.set_band(reference_price=event.price, band_bp=instrument.band_bp)
         elif isinstance(event, TransferredOut | TransferredIn):
             self.transfers.posted(shard, event)
         elif isinstance(event, TradingDayEnded):
             self.names.end_day(self.shards[shard].shard_id)
+            self.requests.end_day(self.shards[shard].shard_id)
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -274,8 +276,14 @@ class RelayEngine:
 
         A shard is given the messages of a session in the order of their numbers.
         """
-        known, highest = self.shards[shard].answered.get(session_id, (0, 0))
-        return (known == epoch and msg_seq_num <= highest) or self.is_answered_here(session_id, epoch, msg_seq_num)
+        return self.has_answered(shard, session_id, epoch, msg_seq_num) or self.is_answered_here(
+            session_id, epoch, msg_seq_num
+        )
+
+    def has_answered(self, shard: str, session_id: int, epoch: int, msg_seq_num: int) -> bool:
+        """Tell whether `shard` has answered a message that is for it already."""
+        known = self.shards[shard].answered.get(session_id)
+        return known is not None and known[0] == epoch and msg_seq_num <= known[1]
 
     def numbers_to_forget(self, session_id: int, epoch: int, next_target: int) -> ForgetNumbers | None:
         """Return the command that forgets what cannot come again, where the journal expects `next_target`.
@@ -283,7 +291,7 @@ class RelayEngine:
         Where that is nothing, as a lower number has no answer yet, it is looked at again when there are twice as many.
         """
         self.crowded.pop(session_id, None)
-        refused = self._refused[session_id]
+        refused = self.refused[session_id]
         if refused.epoch == epoch and min(refused.numbers) < next_target:
             return ForgetNumbers(session_id, epoch, next_target)
         refused.look_at = 2 * len(refused.numbers)
@@ -291,33 +299,33 @@ class RelayEngine:
 
     def is_answered_here(self, session_id: int, epoch: int, msg_seq_num: int) -> bool:
         """Tell whether the gateway itself has answered a message already."""
-        refused = self._refused.get(session_id)
+        refused = self.refused.get(session_id)
         return refused is not None and refused.epoch == epoch and msg_seq_num in refused.numbers
 
     @property
     def instruments(self) -> Mapping[int, Instrument]:
         """Instruments by id, whatever shard they live on."""
-        return self._local.instruments
+        return self.local.instruments
 
     @property
     def accounts(self) -> Mapping[int, Account]:
         """Accounts by id."""
-        return self._local.accounts
+        return self.local.accounts
 
     @property
     def sessions(self) -> Mapping[int, Session]:
         """FIX sessions by id."""
-        return self._local.sessions
+        return self.local.sessions
 
     @property
     def risk(self) -> Risk:
         """The risk engine of the definitions; it holds no money and no limits."""
-        return self._local.risk
+        return self.local.risk
 
     @property
     def has_work(self) -> bool:
-        """Never: work that is left over is the shard's own."""
-        return False
+        """Whether answers to a mass status are left to tell. All other work that is left over is the shard's own."""
+        return self.requests.has_work
 
     @property
     def next_expiry_ns(self) -> int:
@@ -327,11 +335,11 @@ class RelayEngine:
     @property
     def accepting(self) -> bool:
         """Whether the gateway lets new orders through, as SetAcceptance said last."""
-        return self._local.accepting
+        return self.local.operations.accepting
 
     def depth(self, instrument_id: int, levels: int) -> tuple[Depth, Depth]:
         """Return bids and asks as (price, quantity, order count), best first; `levels` 0 returns all."""
-        view = self._depths.get(instrument_id)
+        view = self.depths.get(instrument_id)
         if view is None:
             return [], []
         bids = [(-key, qty, count) for key, (qty, count) in view.top(BID, levels).items()]
@@ -339,11 +347,11 @@ class RelayEngine:
 
     def indicative(self, instrument_id: int) -> tuple[int, int] | None:
         """Return price and quantity that were told last of what an instrument's auction would execute."""
-        return self._local.indicative(instrument_id)
+        return self.local.indicative(instrument_id)
 
     def statistics(self) -> dict[str, int]:
         """Return counts of what the gateway holds."""
-        known = self._local.statistics()
+        known = self.local.statistics()
         return {key: known[key] for key in ("seq", "instruments", "sessions")} | {
             f"batches of {name}": cursor.batch_seq for name, cursor in self.shards.items()
         }
@@ -352,28 +360,7 @@ class RelayEngine:
 
     def snapshot(self) -> bytes:
         """Return the complete state as bytes, the same for the same state."""
-        state = _State(
-            RELAY_STATE_VERSION,
-            self._local.snapshot(),
-            [
-                _Shard(
-                    name,
-                    cursor.shard_id,
-                    cursor.batch_seq,
-                    [(session_id, *numbers) for session_id, numbers in sorted(cursor.answered.items())],
-                )
-                for name, cursor in sorted(self.shards.items())
-            ],
-            [(session_id, each.epoch, sorted(each.numbers)) for session_id, each in sorted(self._refused.items())],
-            [(instrument_id, *self.depth(instrument_id, 0)) for instrument_id in sorted(self._depths)],
-            [self.transfers.by_id[key] for key in sorted(self.transfers.by_id)],
-            sorted(self.homes.items()),
-            self.instructions.last_id,
-            list(self.instructions.waiting.values()),
-            self.instructions.engaged(),
-            *self.names.records(),
-        )
-        return _encoder.encode(state)
+        return relay_state.dump(self)
 
     def load(self, data: bytes) -> None:
         """Take the state of a snapshot, as an engine that has seen nothing.
@@ -381,20 +368,7 @@ class RelayEngine:
         Raises:
             ValueError, msgspec.DecodeError: the bytes are not a state of this version.
         """
-        state = _decoder.decode(data)
-        if not 1 <= state.version <= RELAY_STATE_VERSION:
-            found = f"found {state.version}"
-            raise ValueError(f"expected the state of a relay of version 1 to {RELAY_STATE_VERSION}, {found}")
-        self._local.load(state.local)
-        for shard in state.shards:
-            cursor = self.shards[shard.name] = ShardCursor(shard.shard_id, shard.batch_seq)
-            cursor.answered = {session_id: (epoch, number) for session_id, epoch, number in shard.answered}
-        self._refused = {session_id: _Refused(epoch, numbers) for session_id, epoch, numbers in state.refused}
-        self.homes = dict(state.homes)
-        self.transfers = Transfers(state.transfers)
-        self.instructions = Instructions(state.last_instruction_id, state.instructions, state.engaged)
-        self.names.load(state.names, state.staying_orders)
-        self._depths = {instrument_id: DepthView(0, bids, asks) for instrument_id, bids, asks in state.depths}
+        relay_state.load(self, data)
 
     def state_hash(self) -> bytes:
         """Return 16 bytes that are equal for equal states."""

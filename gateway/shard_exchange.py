@@ -12,13 +12,14 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import structlog
 
 from gateway.overrides import ended_overrides
 from gateway.pipeline import PendingBatch
-from gateway.shard_frames import PROTOCOL_VERSION, Hello, Welcome, batch_frame, json_frame
+from gateway.shard_frames import PROTOCOL_VERSION, Hello, Welcome, batch_frame, decode_status, json_frame
 from gateway.shard_visitors import Visitor, Visitors
 from gateway.statistics import LoopStatistics
 from gateway.storage import Storage
@@ -30,6 +31,7 @@ from matching.engine import Engine
 from matching.events import CommandRefused, Event
 from matching.frames import Frame, FrameDecoder, FrameError
 from matching.journal import Batch, Journal, JournalError
+from risk.engine import RiskEngine
 
 POLL_MS: Final = 200
 RECEIVE_BYTES: Final = 1 << 20
@@ -75,6 +77,7 @@ class ShardExchange:
         self._commands: list[Command] = []
         self._pending: list[PendingBatch] = []
         self._status_at = 0.0
+        self._limits_asked: int | None = None
         self._stopping = False
         self._retained_from = 0
         self._refused: tuple[list[Command], str] = [], ""
@@ -238,6 +241,10 @@ class ShardExchange:
 
     def _take(self, frame: Frame) -> None:
         kind = frame.header.kind
+        if kind == frames.STATUS:
+            # Answered when the commands that came before are done.
+            self._limits_asked = decode_status(frame).get("limits")
+            return
         if kind != frames.COMMANDS:
             raise FrameError(f"a shard takes no frame of kind {kind} after the hello")
         self.stored_through = max(self.stored_through, frame.header.batch_seq)
@@ -309,6 +316,10 @@ class ShardExchange:
             self._send(b"")
         if self._next_to_send and self._next_to_send <= self._journal.last.batch_seq:
             self._catch_up()
+        if self._limits_asked is not None:
+            limits = self._limits_asked, self._overrides()
+            self._limits_asked = None
+            self._send(json_frame(frames.STATUS, {**self._status(), "limits": limits}))
         self._send_status()
 
     def _send_status(self) -> None:
@@ -317,13 +328,17 @@ class ShardExchange:
             self._status_at = now
             if self._flushes:
                 self._journal.flush()
-            affinity = sorted(os.sched_getaffinity(0))
-            self._send(
-                json_frame(
-                    frames.STATUS,
-                    {"affinity": affinity, "engine": self._engine.statistics(), **self.statistics.report()},
-                )
-            )
+            self._send(json_frame(frames.STATUS, self._status()))
+
+    def _status(self) -> dict[str, Any]:
+        affinity = sorted(os.sched_getaffinity(0))
+        return {"affinity": affinity, "engine": self._engine.statistics(), **self.statistics.report()}
+
+    def _overrides(self) -> list[Any]:
+        risk = self._engine.risk
+        assert isinstance(risk, RiskEngine), "the engine runs with the risk engine that holds limits"
+        found = risk.overrides()
+        return [msgspec.to_builtins(each) for each in found]
 
     def _catch_up(self) -> None:
         if len(self._unsent) >= UNSENT_BYTES_MAX // 2:

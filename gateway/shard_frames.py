@@ -10,9 +10,9 @@ from matching import frames
 from matching.frames import Frame, FrameError
 
 ContentT = TypeVar("ContentT")
-PROTOCOL_VERSION: Final = 2
+PROTOCOL_VERSION: Final = 3
 """What gateway and shard have to agree on. A shard may outlive its gateway, and the next may be of another release.
-Version 1 said no version.
+Version 1 said no version, version 2 asked for no limits.
 """
 
 

@@ -11,17 +11,22 @@ from typing import Final
 import msgspec
 
 from matching.commands import (
+    Command,
     CorrectTrade,
+    DefineInstrument,
     DelistInstrument,
     EndLimitOverride,
     EndTradingDay,
     Instruction,
+    MassCancel,
     OverrideLimits,
+    RequestMassStatus,
     SetKillSwitch,
     SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
 )
+from matching.events import ScopeCanceled
 
 INSTRUCTIONS: Final = (
     SetKillSwitch,
@@ -33,6 +38,9 @@ INSTRUCTIONS: Final = (
     EndLimitOverride,
     DelistInstrument,
     CorrectTrade,
+    DefineInstrument,
+    MassCancel,
+    RequestMassStatus,
 )
 INSTRUCTIONS_MAX: Final = 4_096
 """Instructions that may wait for shards; a shard that is down for ever must not make the gateway's state grow so."""
@@ -50,7 +58,8 @@ class Instructed(msgspec.Struct, array_like=True):
 class Instructions:
     """Instructions by id, and the kill switches that are engaged: a shard that is new has to have them too.
 
-    `refusals`: what shards have said against an instruction, for the answer to its operator; no part of the state.
+    `refusals`: what shards have said against an instruction, `counts`: how many orders a kill switch has canceled, for
+    the answer to its operator; no part of the state.
     """
 
     def __init__(
@@ -60,6 +69,8 @@ class Instructions:
         self.waiting = {each.instruction_id: each for each in waiting}
         self._engaged = {_scope(each): each for each in engaged if isinstance(each, SetKillSwitch)}
         self.refusals: dict[int, str] = {}
+        self.counts: dict[int, int] = {}
+        self._canceling: dict[tuple[str, str, int, str], list[int]] = {}
 
     def instruct(self, shards: Sequence[str], instruction: Instruction) -> int:
         """Keep an instruction for `shards`; return its id, 0 where too many wait."""
@@ -95,12 +106,28 @@ class Instructions:
                 del self.waiting[each.instruction_id]
             if text:
                 self._refuse(each.instruction_id, f"shard {shard}: {text}")
+            elif isinstance(each.instruction, SetKillSwitch) and each.instruction.engaged:
+                self._canceling.setdefault(_cancels_of(shard, each.instruction), []).append(each.instruction_id)
 
     def _refuse(self, instruction_id: int, text: str) -> None:
         known = self.refusals.pop(instruction_id, "")
         self.refusals[instruction_id] = f"{known}; {text}" if known else text
         while len(self.refusals) > REFUSALS_MAX:
             del self.refusals[next(iter(self.refusals))]
+
+    def canceled(self, shard: str, event: ScopeCanceled) -> None:
+        """Note that a shard has done the cancels that a kill switch brought about."""
+        ids = self._canceling.get(_cancels_of(shard, event))
+        if not ids:
+            return
+        instruction_id = ids.pop(0)
+        self.counts[instruction_id] = self.counts.pop(instruction_id, 0) + event.canceled
+        while len(self.counts) > REFUSALS_MAX:
+            del self.counts[next(iter(self.counts))]
+
+    def canceling(self, instruction_id: int) -> list[str]:
+        """Return the shards that have confirmed a kill switch and have not canceled everything yet."""
+        return [shard for (shard, *_), ids in self._canceling.items() if instruction_id in ids]
 
     def for_shard(self, shard: str) -> list[Instruction]:
         """Return what a shard has not confirmed, the oldest first."""
@@ -122,6 +149,17 @@ class Instructions:
     def engaged(self) -> list[Instruction]:
         """Return the kill switches that are engaged, by scope and target."""
         return [self._engaged[scope] for scope in sorted(self._engaged)]
+
+
+def is_instruction(command: Command) -> bool:
+    """Tell whether a command that a shard was given is an instruction, which it confirms; a member's own message has a
+    number.
+    """
+    return isinstance(command, INSTRUCTIONS) and not getattr(command, "msg_seq_num", 0)
+
+
+def _cancels_of(shard: str, said: SetKillSwitch | ScopeCanceled) -> tuple[str, str, int, str]:
+    return shard, said.scope, said.target_id, said.target_name
 
 
 def _scope(instruction: SetKillSwitch) -> tuple[str, int]:

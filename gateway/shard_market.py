@@ -10,57 +10,41 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from gateway.answers import Answers
 from gateway.fault_points import SHARDS_SENT
 from gateway.relay import RelayEngine
 from gateway.session_setup import NOT_CONFIGURED, canceled_at_start
 from gateway.sessions import SessionBook
+from gateway.shard_dispatch import Dispatch
 from gateway.shard_frames import Hello
+from gateway.shard_gate import RequestGate
 from gateway.shard_link import Connection, ShardLink
 from gateway.shard_numbers import EpochGate, Repeats
-from gateway.shard_refusals import NAMING, ROUTED, Routed, cl_ord_ids, refused_list, refused_order, unavailable
+from gateway.shard_refusals import ROUTED, ROUTED_TYPES, Routed, refused_entry, unavailable
+from gateway.shard_routes import Routes
 from gateway.shard_watch import ShardWatch
 from matching import refusals
 from matching.commands import (
-    CancelOrder,
+    AnswerRequest,
+    AskShards,
     CancelSessionOrders,
     Command,
-    CorrectTrade,
-    DelistInstrument,
-    EndLimitOverride,
-    Instruction,
     MassCancel,
     NewOrder,
     NewOrderList,
     OverrideLimits,
-    RefuseCancel,
     RefuseMessage,
-    RefuseOrder,
-    RefuseOrderList,
-    ReplaceOrder,
     RequestMassStatus,
-    RequestStatus,
-    SetMarkPrice,
-    SetReferencePrice,
     SetTradingPhase,
     TellIndicativePrice,
 )
-from matching.engine import SHARD_ID_SHIFT
+from matching.events import InstrumentDefined
 
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
-OF_ONE_INSTRUMENT: Final = (
-    SetTradingPhase,
-    SetReferencePrice,
-    SetMarkPrice,
-    DelistInstrument,
-    OverrideLimits,
-    EndLimitOverride,
-    CorrectTrade,
-)
-"""Instructions for the shard of an instrument; where they name none, for all."""
+MASS_REQUESTS: Final = (MassCancel, RequestMassStatus)
+ENTERING: Final = frozenset((NewOrder, NewOrderList))
+"""Types of commands that enter orders."""
 
 
 class ShardMarket:
@@ -93,26 +77,16 @@ class ShardMarket:
         self.links = {name: ShardLink(name, relay.shards[name].shard_id) for name in names}
         for link in self.links.values():
             link.unanswered.extend(relay.instructions.for_shard(link.name))
-        self._by_id = {link.shard_id: link for link in self.links.values()}
-        self._by_instrument = {
-            instrument.instrument_id: self.links[homes[instrument.symbol]]
-            for instrument in relay.instruments.values()
-            if instrument.symbol in homes
-        }
-        self._by_symbol = {
-            instrument.symbol: self._by_instrument[instrument.instrument_id]
-            for instrument in relay.instruments.values()
-            if instrument.instrument_id in self._by_instrument
-        }
+        self.routes = Routes(relay, self.links, homes, self._held)
+        self.dispatch = Dispatch(relay, self.links, self._submit, self._unheard)
         self.answers = Answers()
         self._gate = EpochGate(sessions, self.answers)
+        self._requests = RequestGate(self.answers)
+        self._questions = 0
         self._repeats = Repeats(sessions, logon_numbers)
         self._orphans = self._without_owner()
-        self._steps_due: list[tuple[int, str]] = []
-        self._instructed: deque[tuple[int, int, Instruction, Sequence[str]]] = deque()
         self._received: dict[str, deque[tuple[int, int]]] = {name: deque() for name in names}
         self._committed = {name: relay.shards[name].batch_seq for name in names}
-        self._asked: dict[tuple[str, str], ShardLink] | None = None
 
     # -- connections --------------------------------------------------------------------------------------------------
 
@@ -160,7 +134,7 @@ class ShardMarket:
     def is_answered(self) -> bool:
         """Whether no shard that is up, and says something, owes an answer."""
         owing = (link for link in self.links.values() if link.is_up and not link.is_silent and link.unanswered)
-        return self._gate.is_empty() and next(owing, None) is None
+        return self._gate.is_empty() and not self._requests.waiting and next(owing, None) is None
 
     def down(self) -> list[tuple[str, bool]]:
         """Return the shards that cannot be sent anything, and whether they are connected."""
@@ -175,22 +149,18 @@ class ShardMarket:
         batches that shards have answered with. `begun` and `committed` are the gateway's last batches.
         """
         own: list[Command] = []
-        self._asked = None
+        self.routes.begin_turn()
         # What has come from a shard counts from the next turn on, when the relay has it: so it is received last.
         self._route_held(own)
-        for command in self._gate.let_through(commands):
-            if isinstance(command, ROUTED):
-                self._route(command, own)
-            elif isinstance(command, CancelSessionOrders):
-                for link in self.links.values():
-                    self._submit(link, command)
-            elif not isinstance(command, RefuseMessage) or not self._is_answered_here(command):
-                own.append(command)
+        self.dispatch.send_instructions(committed)
+        if self._requests.waiting:
+            self._take(self._requests.released(self.dispatch.asking()), own)
+        self._take(self._gate.let_through(commands), own)
         for session_id, (epoch, next_target) in targets.items():
             self.answers.taken(session_id, epoch, next_target)
-        self._send_instructions(committed)
-        if self._steps_due or self._relay.transfers.due:
-            self._send_steps(begun, committed)
+        self.dispatch.send_steps(begun, committed)
+        if self._relay.requests.open:
+            self._answer_requests(own)
         if self._relay.crowded:
             self._forget_numbers(own)
         self._note_committed(begun, committed)
@@ -199,6 +169,27 @@ class ShardMarket:
         if any(sent):
             self._fault_point(SHARDS_SENT)
         return own
+
+    def _take(self, commands: Sequence[Command], own: list[Command]) -> None:
+        waiting = self._requests.waiting
+        for command in commands:
+            if waiting and self._requests.holds(command):
+                continue
+            if type(command) in ROUTED_TYPES:
+                self._route(command, own)  # type: ignore[arg-type]  # one of these types
+            elif isinstance(command, CancelSessionOrders):
+                for link in self.links.values():
+                    self._submit(link, command)
+            elif not isinstance(command, RefuseMessage) or not self._is_answered_here(command):
+                own.append(command)
+
+    def _answer_requests(self, own: list[Command]) -> None:
+        """Answer the requests over several shards that wait only for shards that are not to be waited for."""
+        own += [
+            AnswerRequest(asked.asked_id)
+            for asked in self._relay.requests.unanswered()
+            if self.dispatch.is_sent(asked.asked_id) and all(self.links[name].is_away for name in asked.waiting)
+        ]
 
     def _is_answered_here(self, command: Routed | RefuseMessage) -> bool:
         return self._relay.is_answered_here(command.session_id, command.epoch, command.msg_seq_num)
@@ -221,24 +212,19 @@ class ShardMarket:
 
     def _receive(self, own: list[Command]) -> None:
         for link in self.links.values():
-            for batch, commands in link.receive():
+            for batch, numbers in link.receive():
                 own.append(batch)
-                for command in commands:
-                    msg_seq_num = getattr(command, "msg_seq_num", 0)
-                    if msg_seq_num:
-                        self.answers.answered(command.session_id, command.epoch, msg_seq_num)  # type: ignore[union-attr]
+                self.answers.all_answered(numbers)
 
     def has_work(self) -> bool:
         """Whether something waits for nothing but a commit or the next turn."""
-        if self._relay.transfers.due or self._instructed or self._gate.has_work():
-            return True
-        return any(self._step_link(transfer_id) is not None for _, transfer_id in self._steps_due)
+        return self.dispatch.has_work() or self._gate.has_work() or bool(self._requests.waiting)
 
     def hung(self) -> list[str]:
         """Return the shards that have said nothing, since they were connected, for longer than any shard may."""
         return [link.name for link in self.links.values() if link.is_hung]
 
-    # -- transfers ----------------------------------------------------------------------------------------------------
+    # -- the clock and operators ---------------------------------------------------------------------------------------
 
     def reachable(self, commands: Sequence[Command]) -> list[SetTradingPhase | TellIndicativePrice]:
         """Return those commands of one instrument each whose shard is up; the others would pile up."""
@@ -246,97 +232,67 @@ class ShardMarket:
             command
             for command in commands
             if isinstance(command, SetTradingPhase | TellIndicativePrice)
-            and self._by_instrument[command.instrument_id].is_up
+            and (link := self.routes.by_instrument.get(command.instrument_id)) is not None
+            and link.is_up
         ]
 
     def tell(self, command: TellIndicativePrice) -> None:
         """Have a shard say what an auction would execute; where it is lost, the next one tells."""
-        self._submit(self._by_instrument[command.instrument_id], command)
+        self._submit(self.routes.by_instrument[command.instrument_id], command)
+
+    def defined(self, event: InstrumentDefined) -> None:
+        """Send orders for an instrument, from now on, to the shard that has said it has it."""
+        self.routes.add(event.instrument_id, event.symbol, self._relay.homes[event.symbol])
 
     def is_instructed(self, instrument_id: int) -> bool:
         """Whether an instruction that moves the instrument's phase waits for its shard."""
         return self._relay.instructions.moves_phase(instrument_id)
 
-    def _step_link(self, transfer_id: str) -> ShardLink | None:
-        """Return the shard that can be given the next step of a transfer now."""
-        step = self._relay.transfers.next_step(transfer_id)
-        link = self.links.get(step[0]) if step is not None else None
-        return link if link is not None and link.is_up and link.name not in self._unheard else None
-
-    def _send_steps(self, begun: int, committed: int) -> None:
-        """Send the next step of every transfer that has one in the journal, once its shard is up.
-
-        Which step is next is known only when all that the shard has said is known: a step that was refused while this
-        gateway was not there must not be sent again, since by now the shard might take it.
-        """
-        transfers = self._relay.transfers
-        due, transfers.due = transfers.due, []
-        waiting: list[tuple[int, str]] = []
-        for batch_seq, transfer_id in [*self._steps_due, *((begun, each) for each in due)]:
-            step, link = transfers.next_step(transfer_id), self._step_link(transfer_id)
-            if step is None:
-                continue
-            if link is None or batch_seq > committed:
-                waiting.append((batch_seq, transfer_id))
-            else:
-                link.submit(step[1])
-        self._steps_due = waiting
-
-    # -- instructions -------------------------------------------------------------------------------------------------
-
-    def concerned(self, instruction: Instruction) -> tuple[str, ...]:
-        """Return the names of the shards that an instruction is for; none where no shard has the instrument."""
-        if isinstance(instruction, OF_ONE_INSTRUMENT) and instruction.instrument_id:
-            link = self._by_instrument.get(instruction.instrument_id)
-            return (link.name,) if link is not None else ()
-        return tuple(self.links)
-
-    def instruct(self, instruction_id: int, batch_seq: int) -> None:
-        """Send an instruction to its shards when its batch is committed; to one that is down, when it is back."""
-        kept = self._relay.instructions.waiting[instruction_id]
-        self._instructed.append((batch_seq, instruction_id, kept.instruction, tuple(kept.shards)))
-
-    def is_committed(self, instruction_id: int) -> bool:
-        """Whether an instruction is in the journal, and under way."""
-        return all(each[1] != instruction_id for each in self._instructed)
-
-    def _send_instructions(self, committed: int) -> None:
-        while self._instructed and self._instructed[0][0] <= committed:
-            _, _, instruction, shards = self._instructed.popleft()
-            for name in shards:
-                self._submit(self.links[name], instruction)
-
     # -- routing ------------------------------------------------------------------------------------------------------
 
     def _route(self, command: Routed, own: list[Command]) -> None:
-        if self._is_answered_here(command):
+        relay, kind = self._relay, type(command)
+        session_id, epoch, number = command.session_id, command.epoch, command.msg_seq_num
+        if relay.is_answered_here(session_id, epoch, number):
             return
-        link = self._link(command)
+        if isinstance(command, MASS_REQUESTS) and self._asks_shards(command):
+            own.append(AskShards(self.routes.of_scope(command), command))
+            self._requests.begin(session_id)
+            return
+        link = self.routes.link(command)
         if link is None:
-            # Nobody knows the order: the gateway's own engine says so.
-            own.append(_over_shards(command) if isinstance(command, MassCancel | RequestMassStatus) else command)
-        elif self._relay.is_answered(link.name, command.session_id, command.epoch, command.msg_seq_num):
+            # Nobody knows the order, or it cannot be told what is asked: the gateway's own engine says so.
+            own.append(command)
+        elif relay.has_answered(link.name, session_id, epoch, number):
             # Its reports are in the journal, and reach the peer by resend.
             return
         elif link.name in self._unheard and self._repeats.is_possible(command) and self._has_room(link):
             self._ask(link, command)
             self._held[link.name].append(command)
-        elif isinstance(command, NewOrder) and not self._relay.accepting:
-            own.append(refused_order(self._relay, command, "new orders are not accepted at the moment"))
-        elif isinstance(command, NewOrderList) and not self._relay.accepting:
-            own.append(refused_list(self._relay, command, "new orders are not accepted at the moment"))
+        elif kind in ENTERING and not relay.accepting:
+            text = "new orders are not accepted at the moment"
+            own.append(refused_entry(relay, command, text, refusals.MARKET_NOT_AVAILABLE))  # type: ignore[arg-type]  # `kind` has narrowed it
         elif cause := self._fault(link):
-            own.append(unavailable(self._relay, command, cause))
+            own.append(unavailable(relay, command, cause))
+        elif kind in ENTERING and (late := relay.requests.overtaken_by(command)):  # type: ignore[arg-type]  # as above
+            text = f"mass cancel {late} came after it, and is done"
+            own.append(refused_entry(relay, command, text, refusals.BEING_CANCELED))  # type: ignore[arg-type]  # as above
         else:
-            self._ask(link, command)
+            self.answers.sent(session_id, epoch, number)
+            self.routes.ask(command, link)
             link.submit(command)
+
+    def _asks_shards(self, request: MassCancel | RequestMassStatus) -> bool:
+        """Whether a request is one over several shards, or repeats the ClOrdID(11) of one."""
+        if request.code:
+            return False
+        is_known = isinstance(request, MassCancel) and self._relay.requests.knows(request)
+        return not request.instrument_id or is_known
 
     def _ask(self, link: ShardLink, command: Routed) -> None:
         """Note that a message is the shard's to answer."""
         self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
-        if self._asked is not None and not isinstance(command, RequestMassStatus):
-            for cl_ord_id in cl_ord_ids(command):
-                self._asked[self._member(command), cl_ord_id] = link
+        self.routes.ask(command, link)
 
     def _has_room(self, link: ShardLink) -> bool:
         return len(self._held[link.name]) < UNANSWERED_MAX
@@ -370,62 +326,26 @@ class ShardMarket:
                     else:
                         self.links[name].submit(command)
 
-    def _link(self, command: Routed) -> ShardLink | None:
-        """Return the shard that knows what a command is about; None where none can."""
-        if isinstance(command, RefuseOrder):
-            return self._by_symbol.get(command.symbol)
-        if isinstance(command, RefuseOrderList):
-            return self._by_symbol.get(command.orders[0].symbol) if command.orders else None
-        if isinstance(command, NewOrderList):
-            # Its orders are of one instrument, and there is at least one: see `gateway.list_translation`.
-            return self._by_instrument.get(command.orders[0].instrument_id)
-        if isinstance(command, NewOrder):
-            return self._by_instrument.get(command.instrument_id)
-        if isinstance(command, MassCancel | RequestMassStatus):
-            return self._by_instrument.get(command.instrument_id)
-        by_order = self._by_id.get(command.order_id >> SHARD_ID_SHIFT) if command.order_id > 0 else None
-        if isinstance(command, RequestStatus | RefuseCancel):
-            link = by_order or self._by_symbol.get(command.symbol)
-        else:
-            link = self._by_instrument.get(command.instrument_id) or by_order
-        return self._link_by_name(command) if link is None and not command.order_id else link
+    # -- limits -------------------------------------------------------------------------------------------------------
 
-    def _link_by_name(self, command: CancelOrder | ReplaceOrder | RefuseCancel | RequestStatus) -> ShardLink | None:
-        """Return the shard that knows, or is about to know, the order by its ClOrdID alone."""
-        member = self._member(command)
-        if self._asked is None:
-            self._asked = self._all_asked()
-        names = [command.cl_ord_id]
-        if not isinstance(command, RequestStatus):
-            # A ClOrdID that was used before is told by the shard on which it was.
-            names.insert(0, command.orig_cl_ord_id)
-        for name in names:
-            link = self._by_id.get(self._relay.names.shard_id(member, name)) or self._asked.get((member, name))
-            if link is not None:
-                return link
-        return None
+    def ask_limits(self) -> int:
+        """Ask every shard that is up which limits are overridden; return the number of the question."""
+        self._questions += 1
+        for link in self.links.values():
+            if link.is_up:
+                link.ask_limits(self._questions)
+        return self._questions
 
-    def _member(self, command: Routed) -> str:
-        return self._relay.sessions[command.session_id].comp_id
-
-    def _all_asked(self) -> dict[tuple[str, str], ShardLink]:
-        """Return the shard of every message that is not answered yet, by member and ClOrdID."""
-        return {
-            (self._member(command), cl_ord_id): link
-            for link in self.links.values()
-            for commands in (link.unanswered, self._held.get(link.name, ()))
-            for command in commands
-            if isinstance(command, NAMING)
-            for cl_ord_id in cl_ord_ids(command)
-        }
+    def limits(self, number: int) -> tuple[dict[str, list[OverrideLimits]], list[str]]:
+        """Return what shards have answered to a question, by shard, and the shards that have not answered."""
+        answers = {name: link.limits[1] for name, link in self.links.items() if link.limits[0] >= number}
+        return answers, [name for name in self.links if name not in answers]
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def status(self) -> list[dict[str, Any]]:
         """Return what `status` shows of every shard."""
-        symbols: dict[str, list[str]] = {name: [] for name in self.links}
-        for symbol, link in self._by_symbol.items():
-            symbols[link.name].append(symbol)
+        symbols = self.routes.symbols()
         return [
             {
                 "name": link.name,
@@ -441,11 +361,3 @@ class ShardMarket:
             }
             for link in self.links.values()
         ]
-
-
-def _over_shards(command: MassCancel | RequestMassStatus) -> MassCancel | RequestMassStatus:
-    """Refuse a request over instruments of several shards: it would have to be answered once for all of them."""
-    if command.code:
-        return command
-    code, text = refusals.MASS_CANCEL_OVER_SHARDS, "instruments are in shards, send one request for each Symbol(55)"
-    return msgspec.structs.replace(command, code=code, text=text)

@@ -50,6 +50,10 @@ class OrderNames:
         if event.exec_type != EXEC_STATUS:
             self._members.setdefault(comp_id, {}).setdefault(event.cl_ord_id, shard_id << SHARD_ID_SHIFT)
 
+    def use(self, comp_id: str, cl_ord_id: str, shard_id: int) -> None:
+        """Note that a ClOrdID names no order, and is used on that shard among others."""
+        self._members.setdefault(comp_id, {}).setdefault(cl_ord_id, shard_id << SHARD_ID_SHIFT)
+
     def end_day(self, shard_id: int) -> None:
         """Forget what a shard has forgotten at the end of its trading day: every name but those of orders that stay."""
         for names in self._members.values():

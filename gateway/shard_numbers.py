@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway.answers import Answers
 from gateway.sessions import SessionBook
-from gateway.shard_refusals import ROUTED, Routed
+from gateway.shard_refusals import ROUTED, ROUTED_TYPES, Routed
 from matching.commands import CancelSessionOrders, Command
 
 
@@ -33,7 +33,7 @@ class EpochGate:
             # Every message passes here: a session that is in an epoch that was looked at costs no more than this.
             begun = self._begun
             for command in commands:
-                if isinstance(command, ROUTED) and begun.get(command.session_id) != command.epoch:
+                if type(command) in ROUTED_TYPES and begun.get(command.session_id) != command.epoch:  # type: ignore[union-attr]  # these have both
                     break
             else:
                 return commands

@@ -117,6 +117,9 @@ class ShardProcess:
         """Return what a gateway's hello changes: the settings are those that it has left, the ids are its own."""
         try:
             left = left_settings(self._settings_path)
+            # What was left and is not known to the gateway yet was read again by an operator: it is told by itself.
+            known = tuple(each for each in left.instruments if each.symbol in hello.instruments)
+            left = msgspec.structs.replace(left, instruments=known)
             settings = shard_settings(left, self._name, hello.instruments, hello.accounts)
             commands: list[Command] = [DefineShard(self._name, hello.shard_id)] if not engine.shard_id else []
             commands += configuration_commands(settings, engine, hello.sessions)

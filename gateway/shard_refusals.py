@@ -56,6 +56,8 @@ ROUTED: Final = (
     MassCancel,
     RequestMassStatus,
 )
+ROUTED_TYPES: Final = frozenset(ROUTED)
+"""The same, to be looked up: every message passes here more than once."""
 NAMING: Final = (NewOrder, NewOrderList, CancelOrder, ReplaceOrder, RefuseOrder, RefuseOrderList)
 """Those whose ClOrdIDs name orders that the shard knows from then on."""
 MSG_TYPES: Final = {
@@ -101,7 +103,16 @@ def unavailable(relay: RelayEngine, command: Routed, cause: str) -> Command:
     return RefuseMessage(*ids, ref_msg_type, ref_id, text, refusals.SHARD_NOT_AVAILABLE)
 
 
-def refused_order(relay: RelayEngine, command: NewOrder, text: str) -> RefuseOrder:
+def refused_entry(relay: RelayEngine, command: NewOrder | NewOrderList, text: str, code: int) -> Command:
+    """Return the refusal of an order, or of a list and of each of its orders."""
+    if isinstance(command, NewOrderList):
+        return refused_list(relay, command, text, code)
+    return refused_order(relay, command, text, code)
+
+
+def refused_order(
+    relay: RelayEngine, command: NewOrder, text: str, code: int = refusals.MARKET_NOT_AVAILABLE
+) -> RefuseOrder:
     """Return the refusal of a new order, with its terms as the member wrote them."""
     instrument = relay.instruments[command.instrument_id]
     return RefuseOrder(
@@ -117,13 +128,15 @@ def refused_order(relay: RelayEngine, command: NewOrder, text: str) -> RefuseOrd
         command.time_in_force,
         e8_text(command.price * instrument.tick_e8) if command.price else "",
         e8_text(command.qty * instrument.lot_e8),
-        refusals.ord_rej_reason(refusals.MARKET_NOT_AVAILABLE),
+        refusals.ord_rej_reason(code),
         text,
-        refusals.MARKET_NOT_AVAILABLE,
+        code,
     )
 
 
-def refused_list(relay: RelayEngine, command: NewOrderList, text: str) -> RefuseOrderList:
+def refused_list(
+    relay: RelayEngine, command: NewOrderList, text: str, code: int = refusals.MARKET_NOT_AVAILABLE
+) -> RefuseOrderList:
     """Return the refusal of a list of orders, and of each of them."""
     return RefuseOrderList(
         command.session_id,
@@ -132,7 +145,7 @@ def refused_list(relay: RelayEngine, command: NewOrderList, text: str) -> Refuse
         command.poss_resend,
         command.list_id,
         command.kind,
-        tuple(refused_order(relay, order, text) for order in command.orders),
+        tuple(refused_order(relay, order, text, code) for order in command.orders),
         text,
-        refusals.MARKET_NOT_AVAILABLE,
+        code,
     )

@@ -93,13 +93,15 @@ class Teller:
         if isinstance(event, InstrumentDefined | TradingPhaseSet):
             if isinstance(event, InstrumentDefined):
                 self._symbols[event.symbol] = self._engine.instruments[event.instrument_id]
+                if self._market is not None:
+                    self._market.defined(event)
             self._status.told(event, messages)
             return
         if isinstance(event, ALERTS):
             self._alert(event)
             return
         if isinstance(event, ShardsInstructed) and self._market is not None:
-            self._market.instruct(event.instruction_id, batch_seq)
+            self._market.dispatch.instruct(event.instruction_id, batch_seq)
             return
         session = self._sessions.by_id.get(getattr(event, "session_id", 0))
         message = None if session is None else self._reports.message(event, session)
@@ -122,4 +124,4 @@ class Teller:
             # One shard has counted; the session is stopped on all. The others say so by another name: once.
             by = f"{REPEATED_EXECUTIONS} of another shard"
             stop = SetKillSwitch(event.scope, event.target_id, True, by, event.reason)
-            self._next.commands.append(InstructShards(self._market.concerned(stop), stop))
+            self._next.commands.append(InstructShards(self._market.routes.concerned(stop), stop))

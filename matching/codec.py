@@ -86,6 +86,13 @@ def decode_commands(data: bytes | memoryview) -> list[Command]:
     return _commands.decode(data)
 
 
+def list_header_bytes(count: int) -> int:
+    """Return how many bytes of an encoded list of `count` records come before the first of them."""
+    if count < 16:
+        return 1
+    return 3 if count < 65_536 else 5
+
+
 def encode_events(events: Sequence[Event]) -> bytes:
     """Equal events give equal bytes; a replay compares them."""
     return _encoder.encode(events)

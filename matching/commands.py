@@ -48,6 +48,8 @@ from matching.operator_commands import (
     TransferOut,
 )
 from matching.relay_commands import (
+    AnswerRequest,
+    AskShards,
     DefineShard,
     ForgetNumbers,
     Instruction,
@@ -58,6 +60,8 @@ from matching.relay_commands import (
 )
 
 __all__ = [
+    "AnswerRequest",
+    "AskShards",
     "CancelOrder",
     "CancelSessionOrders",
     "Command",
@@ -147,4 +151,6 @@ Command: TypeAlias = (
     | CorrectTrade
     | SetFirmLimits
     | RelistInstrument
+    | AskShards
+    | AnswerRequest
 )

@@ -129,6 +129,7 @@ THROTTLED_CANCELS: Final = 30803
 
 MASS_CANCEL_NOT_SUPPORTED: Final = 40001
 MASS_CANCEL_OVER_SHARDS: Final = 40002
+MASS_NOT_CONFIRMED: Final = 40003
 MASS_UNKNOWN_SYMBOL: Final = 40101
 MASS_UNKNOWN_PRODUCT: Final = 40301
 MASS_SCOPE_CONTRADICTS: Final = 49901
@@ -138,6 +139,7 @@ MASS_DUPLICATE_CL_ORD_ID: Final = 49904
 MASS_ID_ABSENT: Final = 49905
 MASS_ID_TOO_LONG: Final = 49906
 MASS_TERM_NOT_OFFERED: Final = 49907
+MASS_TOO_MANY: Final = 49908
 
 
 class Row(NamedTuple):
@@ -275,7 +277,8 @@ TABLE: Final[dict[int, Row]] = {
     ),
     SIDE_NOT_PERMITTED: Row("the account may not enter this side in the instrument", "ask the operator"),
     MASS_CANCEL_NOT_SUPPORTED: Row("the request type is not offered", "use 1 (symbol), 3 (product) or 7 (all)"),
-    MASS_CANCEL_OVER_SHARDS: Row("a request over instruments of several shards", "send one for each Symbol(55)"),
+    MASS_CANCEL_OVER_SHARDS: Row("not used any more: a request over several shards", "send one for each Symbol(55)"),
+    MASS_NOT_CONFIRMED: Row("a part of the request is not done; Text(58) says which shard's", "read Text(58)"),
     MASS_UNKNOWN_SYMBOL: Row("Symbol(55) is absent or not traded here", "send one of the instrument list"),
     MASS_UNKNOWN_PRODUCT: Row(
         "no product, or one that is not traded here", "send CFICode(461) E or F, or SecurityType(167)"
@@ -286,6 +289,7 @@ TABLE: Final[dict[int, Row]] = {
     MASS_DUPLICATE_CL_ORD_ID: Row("ClOrdID(11) was used on this trading day", "use a new one"),
     MASS_ID_ABSENT: Row("the request has no id", "send ClOrdID(11), or MassStatusReqID(584)"),
     MASS_ID_TOO_LONG: Row("the id of the request is too long", "use at most 64 characters"),
+    MASS_TOO_MANY: Row("too many requests wait for shards that are down", "wait until the shards are back"),
     MASS_TERM_NOT_OFFERED: Row("a field that would narrow the request is not offered", "leave the field out"),
 }
 
@@ -307,6 +311,10 @@ def business_reject_reason(code: int) -> int:
     """Return BusinessRejectReason(380) of the code of a BusinessMessageReject(j), as FIX.4.4 has it."""
     assert code // 10_000 == 3, f"{code} is no code of a business reject"
     return code // 100 % 100
+
+
+RETIRED: Final = (MASS_CANCEL_OVER_SHARDS,)
+"""Codes that nothing says any more; older journals hold them."""
 
 
 def mass_cancel_reject_reason(code: int) -> int:

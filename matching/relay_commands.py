@@ -6,8 +6,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from matching.member_commands import MassCancel, RequestMassStatus
 from matching.operator_commands import (
     CorrectTrade,
+    DefineInstrument,
     DelistInstrument,
     EndLimitOverride,
     EndTradingDay,
@@ -83,8 +85,11 @@ Instruction: TypeAlias = (
     | EndLimitOverride
     | DelistInstrument
     | CorrectTrade
+    | DefineInstrument
+    | MassCancel
+    | RequestMassStatus
 )
-"""What an operator, or the clock, tells shards."""
+"""What an operator, or the clock, tells shards; and a member's request over several of them, without its number."""
 
 
 class InstructShards(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=34):
@@ -102,3 +107,20 @@ class ForgetNumbers(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     session_id: int
     epoch: int
     below: int
+
+
+class AskShards(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=36):
+    """A gateway's own: a member's request over instruments of several shards; each of `shards` is told of it as of an
+    instruction, and the member is answered once.
+    """
+
+    shards: tuple[str, ...]
+    request: MassCancel | RequestMassStatus
+
+
+class AnswerRequest(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=37):
+    """A gateway's own: the shards that have not answered a request yet are not waited for; `request_id` is that of its
+    ShardsInstructed.
+    """
+
+    request_id: int

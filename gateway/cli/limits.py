@@ -3,11 +3,11 @@
 import getpass
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli.live import ReasonOption, SocketOption, call_exchange
+from gateway.cli.live import ReasonOption, SocketOption, call_exchange, waiting_for
 from gateway.cli.output import ExitCode, JsonOption, fail, print_json
 from gateway.cli.setup import DEFAULT_DATA, DataOption
 
@@ -78,16 +78,23 @@ def restore(
 def list_overrides(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
     """Every limit that an operator has overridden, until when, by whom and why."""
     result = call_exchange(data, socket, "limits", {}, as_json=as_json)
+    rows, unanswered = result["overrides"], ", ".join(f"shard {name}" for name in result["unanswered"])
     if as_json:
-        print_json(result)
-        return
-    for row in result:
+        print_json(rows)
+    else:
+        _print_overrides(rows)
+    if unanswered:
+        fail(f"no answer, what it overrides is not listed: {unanswered}")
+
+
+def _print_overrides(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
         until_ns = row.pop("until_ns")
         until = (
             f"{datetime.fromtimestamp(until_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S}Z" if until_ns else "restored"
         )
         print(" ".join(f"{name}={value}" for name, value in row.items() if value), f"until={until}")
-    if not result:
+    if not rows:
         print("no limit is overridden")
 
 
@@ -102,11 +109,12 @@ def _because(reason: str) -> dict[str, str]:
     return {"reason": reason, "by": getpass.getuser()}
 
 
-def _say(result: object, done: str, *, as_json: bool) -> None:
+def _say(result: dict[str, Any], done: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"ok": True, "result": result})
     else:
-        print(done)
+        waiting = waiting_for(result)
+        print(f"{done}; {waiting}" if waiting else done)
 
 
 def _seconds(text: str, *, as_json: bool) -> int:

@@ -37,11 +37,11 @@ def _steer(
     if as_json:
         print_json({"ok": True, "result": result})
     else:
-        waiting = _waiting(result)
+        waiting = waiting_for(result)
         print(f"{done}; {waiting}" if waiting else done)
 
 
-def _waiting(result: dict[str, Any]) -> str:
+def waiting_for(result: dict[str, Any]) -> str:
     """Return which shards have not confirmed what an operator said; nothing where all have."""
     shards = ", ".join(f"shard {name}" for name in result.get("unconfirmed", ()))
     return f"not confirmed yet, told when it answers: {shards}" if shards else ""
@@ -87,11 +87,12 @@ def engage(
     if as_json:
         print_json({"ok": True, "result": result})
         return
-    waiting = _waiting(result)
-    if waiting:
-        print(f"the kill switch is engaged; {waiting}")
-        return
-    print(f"the kill switch is engaged, {result.get('canceled', 0)} orders are canceled")
+    waiting = waiting_for(result)
+    said = f"the kill switch is engaged, {result.get('canceled', 0)} orders are canceled"
+    print(f"{said}; {waiting}" if waiting else said)
+    if result.get("canceling"):
+        shards = ", ".join(f"shard {name}" for name in result["canceling"])
+        print(f"more are being canceled, see `outcry kill-switch report`: {shards}")
     if result.get("left"):
         print(f"{result['left']} more are being canceled, see `outcry kill-switch report`")
 
@@ -323,7 +324,9 @@ def reload_instruments(
     if as_json:
         print_json({"ok": True, "result": result})
         return
-    print(f"changed: {', '.join(result['changed']) or 'nothing'}")
+    changed = f"changed: {', '.join(result['changed']) or 'nothing'}"
+    waiting = waiting_for(result)
+    print(f"{changed}; {waiting}" if waiting else changed)
     if result["not in the file"]:
         print(f"not in the file, and going on: {', '.join(result['not in the file'])}")
 

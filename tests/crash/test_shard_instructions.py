@@ -1,8 +1,6 @@
 """What operators said reaches a shard that was down, whatever was killed; no epoch is used for two things."""
 
 import contextlib
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from tests.crash.test_shard_kill import sharded
 from tests.support.exchange import ExchangeProcess
 from tests.support.fix_peer import FixPeer, Message
 from tests.support.orders import answer_to, order_fields
-from tests.support.shards import kill_shards, shard_pids
+from tests.support.shards import kill_shards, standing_still
 
 
 def operate(exchange: ExchangeProcess, *words: str) -> tuple[int, str]:
@@ -31,11 +29,12 @@ def answer(peer: FixPeer, cl_ord_id: str, symbol: str, price: str) -> Message:
 @pytest.mark.slow
 def test_a_kill_switch_outlives_the_gateway_while_a_shard_stands_still(tmp_path: Path) -> None:
     with sharded(tmp_path) as exchange, contextlib.closing(exchange.peer("TRADER1")) as peer:
-        os.kill(shard_pids(exchange)["aapl"], signal.SIGSTOP)
-        code, said = operate(exchange, "kill-switch", "engage", "--market", "--reason", "drill")
-        assert (code, said) == (0, "the kill switch is engaged; not confirmed yet, told when it answers: shard aapl\n")
-        code, said = operate(exchange, "halt", "AAPL")
-        assert (code, "told when it answers: shard aapl" in said) == (0, True)
+        with standing_still(exchange, "aapl"):
+            waiting = "not confirmed yet, told when it answers"
+            code, said = operate(exchange, "kill-switch", "engage", "--market", "--reason", "drill")
+            assert (code, said) == (0, f"the kill switch is engaged, 0 orders are canceled; {waiting}: shard aapl\n")
+            code, said = operate(exchange, "halt", "AAPL")
+            assert (code, "told when it answers: shard aapl" in said) == (0, True)
         exchange.kill()
         kill_shards(exchange, "aapl")
         exchange.start()

@@ -46,7 +46,8 @@ def test_no_code_is_written_down_twice_in_the_table() -> None:
 
 
 def test_every_code_is_said_somewhere() -> None:
-    assert sorted(set(CONSTANTS) - names_used()) == []
+    retired = [name for name, code in CONSTANTS.items() if code in refusals.RETIRED]
+    assert sorted(set(CONSTANTS) - names_used()) == retired
 
 
 def test_every_code_says_what_it_means_and_what_to_do() -> None:

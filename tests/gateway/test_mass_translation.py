@@ -6,14 +6,11 @@ import pytest
 
 from gateway.inbound import SCHEMA, SCOPE
 from gateway.mass_translation import mass_cancel, mass_status
-from gateway.relay import RelayEngine
 from gateway.reports import ReportWriter
 from gateway.sessions import FIX44, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
-from gateway.shard_market import _over_shards
-from gateway.start_up import new_relay
 from matching import refusals
-from matching.commands import DefineSession, MassCancel, RequestMassStatus
-from matching.events import Event, MassCancelReported, MassStatusReported
+from matching.commands import MassCancel
+from matching.events import MassCancelReported, MassStatusReported
 from tests.gateway.test_reports import execution, fields
 from tests.gateway.test_translation import AAPL, session
 
@@ -165,22 +162,3 @@ def test_answers_to_a_mass_status_carry_its_id_and_count(reports: ReportWriter, 
     )
     assert "11" not in found
     assert "103" not in found
-
-
-def test_a_request_over_instruments_of_several_shards_is_refused_by_the_gateway_itself() -> None:
-    relay: RelayEngine = new_relay()
-    events: list[Event] = []
-    commands = [
-        DefineSession(7, "FIX.4.4:T", "T", 0, 0, 0, 0),
-        _over_shards(MassCancel(7, 1, 5, "q", "7")),
-        _over_shards(RequestMassStatus(7, 1, 6, "s")),
-    ]
-    for seq, command in enumerate(commands, start=1):
-        relay.apply(seq, seq, command, events)
-    _, report, status = events
-    assert isinstance(report, MassCancelReported)
-    assert (report.response, report.code) == ("0", refusals.MASS_CANCEL_OVER_SHARDS)
-    assert isinstance(status, MassStatusReported)
-    assert (status.total, status.code) == (0, refusals.MASS_CANCEL_OVER_SHARDS)
-    assert relay.is_answered_here(7, 1, 5)
-    assert relay.is_answered_here(7, 1, 6)

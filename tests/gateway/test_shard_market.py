@@ -47,7 +47,7 @@ def instruct(gateway: GatewaySide, instruction: Instruction, *names: str) -> int
     """Journal an instruction as the exchange does; return its id."""
     [event] = gateway.apply([InstructShards(names, instruction)])
     assert isinstance(event, ShardsInstructed)
-    gateway.market.instruct(event.instruction_id, gateway.begun)
+    gateway.market.dispatch.instruct(event.instruction_id, gateway.begun)
     return event.instruction_id
 
 
@@ -108,11 +108,11 @@ def test_nothing_is_told_before_it_is_in_the_journal(shards: list[ShardSide]) ->
     instruction_id = instruct(gateway, KILL, "a")
     gateway.turn()
     a.exchange.turn(0)
-    assert (told(a), gateway.market.is_committed(instruction_id)) == ([], False)
+    assert (told(a), gateway.market.dispatch.is_sent(instruction_id)) == ([], False)
     gateway.commits = True
     gateway.committed = gateway.begun
     settle(gateway, a)
-    assert (told(a), gateway.market.is_committed(instruction_id)) == ([KILL], True)
+    assert (told(a), gateway.market.dispatch.is_sent(instruction_id)) == ([KILL], True)
     gateway.close()
 
 
@@ -149,8 +149,8 @@ def test_instructions_that_wait_are_bounded() -> None:
 def test_an_instrument_that_no_shard_has_is_nobodys_to_halt() -> None:
     gateway = GatewaySide()
     halts = [SetTradingPhase(instrument_id, "halted", "me", "") for instrument_id in (1, 2, 3)]
-    assert [gateway.market.concerned(halt) for halt in halts] == [("a",), ("b",), ()]
-    assert gateway.market.concerned(KILL) == ("a", "b")
+    assert [gateway.market.routes.concerned(halt) for halt in halts] == [("a",), ("b",), ()]
+    assert gateway.market.routes.concerned(KILL) == ("a", "b")
     gateway.close()
 
 

@@ -26,7 +26,7 @@ from matching.commands import (
     NewOrder,
     RequestTransfer,
 )
-from matching.events import Event
+from matching.events import Event, ShardsInstructed
 from matching.journal import Ballast, Journal
 from tests.support.sessions import gateway_session
 
@@ -108,8 +108,8 @@ class GatewaySide:
     def __init__(self, relay: RelayEngine | None = None, *, logon_number: int = 1) -> None:
         self.relay = relay if relay is not None else new_relay()
         self.events: list[Event] = []
-        self.begun = 0
-        self.committed = 0
+        # The number of a batch is its time, which never goes back.
+        self.begun = self.committed = self.relay.local.time_ns
         self.commits = True
         if relay is None:
             definitions = (*INSTRUMENTS.values(), *SHARED)
@@ -140,7 +140,11 @@ class GatewaySide:
         own = self.market.distribute(commands, {}, begun=self.begun, committed=self.committed)
         if self.commits:
             self.committed = self.begun
-        return self.apply(own) if own else []
+        events = self.apply(own) if own else []
+        for event in events:
+            if isinstance(event, ShardsInstructed):
+                self.market.dispatch.instruct(event.instruction_id, self.begun)
+        return events
 
     def connect(self, shard: ShardSide) -> None:
         """Connect to a shard."""

@@ -1,0 +1,274 @@
+"""Mass cancel and mass status over several shards: asked of each once, answered once, whatever is killed meanwhile."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.shard_link import ShardLink
+from gateway.shard_requests import OPEN_MAX_OF_SESSION
+from matching import refusals
+from matching.commands import ContinueWork, DefineSession, EndTradingDay, InstructShards, MassCancel, RequestMassStatus
+from matching.events import Event, Execution, MassCancelReported, MassStatusReported, MessageThrottled, OrderRefused
+from matching.types import EXEC_CANCELED, EXEC_NEW
+from tests.support.shard_pair import EPOCH, SESSION, GatewaySide, ShardSide, order, settle, shard_sides
+
+ALL = "7"
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Iterator[list[ShardSide]]:
+    """The shards a and b."""
+    with shard_sides(tmp_path, "a", "b") as both:
+        yield both
+
+
+@pytest.fixture
+def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard that is down is not waited for from its first moment on."""
+    monkeypatch.setattr(ShardLink, "is_away", property(lambda link: not link.is_up))
+
+
+def connected(*shards: ShardSide) -> GatewaySide:
+    """Return a gateway that is connected to shards, with everything said."""
+    gateway = GatewaySide()
+    for shard in shards:
+        gateway.connect(shard)
+    settle(gateway, *shards)
+    return gateway
+
+
+def cancel_all(number: int, cl_ord_id: str = "Q", *, poss_resend: bool = False, side: str = "") -> MassCancel:
+    """Return a mass cancel over everything, message `number` of the session."""
+    return MassCancel(SESSION, EPOCH, number, cl_ord_id, ALL, side=side, poss_resend=poss_resend)
+
+
+def status_of_all(number: int, request_id: str = "S") -> RequestMassStatus:
+    """Return a mass status request over everything."""
+    return RequestMassStatus(SESSION, EPOCH, number, request_id)
+
+
+def told(events: list[Event]) -> list[tuple[str, ...]]:
+    """Return what a member sees of events: reports of orders, and of mass requests."""
+    seen: list[tuple[str, ...]] = []
+    for event in events:
+        if isinstance(event, Execution):
+            seen.append((event.exec_type, event.orig_cl_ord_id or event.cl_ord_id))
+        elif isinstance(event, MassCancelReported):
+            seen.append(("r", event.cl_ord_id, event.response, str(event.total_affected), str(event.code)))
+        elif isinstance(event, MassStatusReported):
+            of = event.execution.cl_ord_id if event.execution else ""
+            seen.append(("AF", event.request_id, of, str(event.total), "Y" if event.is_last else "N", str(event.code)))
+        elif isinstance(event, MessageThrottled):
+            seen.append(("j", event.ref_id, str(event.msg_seq_num), str(event.code)))
+        elif isinstance(event, OrderRefused):
+            seen.append((event.exec_type, event.cl_ord_id, str(event.code)))
+    return seen
+
+
+def two_orders(gateway: GatewaySide, *shards: ShardSide) -> None:
+    """Let one order rest on each shard."""
+    gateway.turn(order(2, "x"), order(3, "y", instrument_id=2))
+    assert sorted(told(settle(gateway, *shards))) == [(EXEC_NEW, "x"), (EXEC_NEW, "y")]
+
+
+def test_orders_of_all_shards_are_canceled_and_the_report_counts_them(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    two_orders(gateway, *shards)
+    gateway.turn(cancel_all(4), order(5, "later", instrument_id=2), order(6, "last"))
+    seen = told(settle(gateway, *shards))
+    assert sorted(seen) == [
+        (EXEC_NEW, "last"),
+        (EXEC_NEW, "later"),
+        (EXEC_CANCELED, "x"),
+        (EXEC_CANCELED, "y"),
+        ("r", "Q", ALL, "2", "0"),
+    ]
+    # What was sent behind the request is not canceled, and comes behind the cancels of its shard.
+    for canceled, entered in (("x", "last"), ("y", "later")):
+        assert seen.index((EXEC_CANCELED, canceled)) < seen.index((EXEC_NEW, entered))
+    assert seen.index(("r", "Q", ALL, "2", "0")) > seen.index((EXEC_CANCELED, "y"))
+    assert gateway.relay.requests.open == {}
+    gateway.close()
+
+
+def test_only_the_shards_of_a_product_are_asked(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    two_orders(gateway, *shards)
+    gateway.turn(MassCancel(SESSION, EPOCH, 4, "Q", "3", kind="perpetual"))
+    assert told(gateway.events)[-1] == ("r", "Q", "3", "0", "0")
+    gateway.turn(MassCancel(SESSION, EPOCH, 5, "R", "3", kind="spot", side="2"))
+    assert told(settle(gateway, *shards)) == [("r", "R", "3", "0", "0")]
+    gateway.close()
+
+
+def before_the_commit(gateway: GatewaySide, _: list[ShardSide]) -> None:
+    """The request is begun, and nobody was told."""
+    gateway.turn(cancel_all(4))
+
+
+def when_it_was_sent(gateway: GatewaySide, _: list[ShardSide]) -> None:
+    """The shards have been told, and have not looked at it."""
+    gateway.turn(cancel_all(4))
+    gateway.turn()
+
+
+def when_one_has_done_it(gateway: GatewaySide, shards: list[ShardSide]) -> None:
+    """One shard has canceled, and nobody has heard of it."""
+    when_it_was_sent(gateway, shards)
+    shards[0].exchange.turn(0)
+
+
+def when_one_was_heard(gateway: GatewaySide, shards: list[ShardSide]) -> None:
+    """One shard's part is journaled; the other has not looked at it."""
+    when_one_has_done_it(gateway, shards)
+    gateway.turn()
+
+
+@pytest.mark.parametrize("until", [before_the_commit, when_it_was_sent, when_one_has_done_it, when_one_was_heard])
+def test_a_gateway_that_is_killed_leaves_a_request_that_is_done_and_answered_once(
+    shards: list[ShardSide], until: Callable[[GatewaySide, list[ShardSide]], None]
+) -> None:
+    gateway = connected(*shards)
+    two_orders(gateway, *shards)
+    said = len(gateway.events)
+    until(gateway, shards)
+    seen = told(gateway.events[said:])
+    gateway = gateway.restarted()
+    for shard in shards:
+        gateway.connect(shard)
+    # The member sends it again, as the resend asks for it.
+    gateway.turn(cancel_all(4))
+    seen += told(settle(gateway, *shards))
+    assert sorted(seen) == [(EXEC_CANCELED, "x"), (EXEC_CANCELED, "y"), ("r", "Q", ALL, "2", "0")]
+    assert seen[-1][0] == "r"
+    gateway.close()
+
+
+@pytest.mark.usefixtures("nobody_waits")
+def test_a_shard_that_is_down_is_named_and_cancels_when_it_is_back(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    two_orders(gateway, *shards)
+    gateway.market.links["b"].drop("killed")
+    gateway.turn(cancel_all(4))
+    events = settle(gateway, shards[0])
+    assert told(events) == [(EXEC_CANCELED, "x"), ("r", "Q", ALL, "1", str(refusals.MASS_NOT_CONFIRMED))]
+    assert isinstance(events[-1], MassCancelReported)
+    assert events[-1].text == "shard b has not answered and cancels when it is back"
+    gateway = gateway.restarted()
+    for shard in shards:
+        gateway.connect(shard)
+    assert told(settle(gateway, *shards)) == [(EXEC_CANCELED, "y")]
+    assert told(gateway.turn(cancel_all(5, poss_resend=True))) == [("r", "Q", ALL, "2", "0")]
+    assert gateway.relay.requests.open == {}
+    gateway.close()
+
+
+def test_a_repeat_is_refused_and_a_possible_resend_gets_its_report_again(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    two_orders(gateway, *shards)
+    gateway.turn(cancel_all(4), cancel_all(5, poss_resend=True), cancel_all(6), cancel_all(7, "x"))
+    seen = told(settle(gateway, *shards))
+    refused = str(refusals.MASS_DUPLICATE_CL_ORD_ID)
+    reports = [line for line in seen if line[0] == "r"]
+    # A possible resend of a request that still goes on is answered with it.
+    assert sorted(reports) == [("r", "Q", "0", "0", refused), ("r", "Q", ALL, "2", "0"), ("r", "x", "0", "0", refused)]
+    of_a_symbol = MassCancel(SESSION, EPOCH, 9, "Q", "1", instrument_id=1, poss_resend=True)
+    for again in (cancel_all(8, poss_resend=True), of_a_symbol):
+        assert told(gateway.turn(again)) == [("r", "Q", ALL, "2", "0")]
+    gateway.apply([InstructShards(("a", "b"), EndTradingDay(1))])
+    gateway.market.dispatch.instruct(gateway.relay.instructions.last_id, gateway.begun)
+    settle(gateway, *shards)
+    gateway.turn(cancel_all(10))
+    assert told(settle(gateway, *shards)) == [("r", "Q", ALL, "0", "0")]
+    gateway.close()
+
+
+def test_a_throttle_of_every_shard_is_said_once(shards: list[ShardSide]) -> None:
+    slow = DefineSession(SESSION, "FIX.4.4:OUTCRY->T1", "T1", 0, 0, 1, 1)
+    for shard in shards:
+        shard.configured = [slow]
+    gateway = connected(*shards)
+    gateway.turn(cancel_all(2), cancel_all(3, "R"))
+    seen = told(settle(gateway, *shards))
+    assert seen == [("r", "Q", ALL, "0", "0"), ("j", "R", "3", str(refusals.THROTTLED_CANCELS))]
+    gateway.close()
+
+
+def test_requests_that_wait_for_shards_are_bounded(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    gateway.market.links["b"].drop("killed")
+    for number in range(OPEN_MAX_OF_SESSION + 1):
+        gateway.turn(cancel_all(2 + number, f"Q{number}"))
+        settle(gateway, shards[0])
+    last = f"Q{OPEN_MAX_OF_SESSION}"
+    assert told(gateway.events) == [("r", last, "0", "0", str(refusals.MASS_TOO_MANY))]
+    gateway.close()
+
+
+def test_an_order_that_its_shard_is_given_behind_a_later_mass_cancel_is_refused(tmp_path: Path) -> None:
+    """Gateway and shard are killed with the order on its way; the request was journaled, and is done first."""
+    with shard_sides(tmp_path, "a", "b") as both:
+        gateway = connected(*both)
+        gateway.turn(order(2, "lost"), cancel_all(3))
+        gateway.turn()
+        # What the shards were sent is gone with their processes.
+        gateway = gateway.restarted()
+        for shard in both:
+            gateway.connect(shard)
+        assert told(settle(gateway, *both)) == [("r", "Q", ALL, "0", "0")]
+        refused = gateway.turn(order(2, "lost"), cancel_all(3), order(4, "new"))
+        assert told(refused) == [("8", "lost", str(refusals.BEING_CANCELED))]
+        assert told(settle(gateway, *both)) == [(EXEC_NEW, "new")]
+        gateway.close()
+
+
+# -- mass status ------------------------------------------------------------------------------------------------------
+
+
+def test_the_orders_of_all_shards_are_told_as_one_answer(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    two_orders(gateway, *shards)
+    gateway.turn(status_of_all(4), status_of_all(5))
+    seen = told(settle(gateway, *shards))
+    assert [line[3:] for line in seen] == [("2", "N", "0"), ("2", "Y", "0")] * 2
+    assert sorted(line[2] for line in seen[:2]) == ["x", "y"]
+    assert gateway.relay.requests.open == {}
+    gateway.turn(RequestMassStatus(SESSION, EPOCH, 6, "T", side="2"))
+    assert told(settle(gateway, *shards)) == [("AF", "T", "", "0", "Y", "0")]
+    gateway.close()
+
+
+@pytest.mark.usefixtures("nobody_waits")
+def test_a_status_without_the_orders_of_a_shard_says_so(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    two_orders(gateway, *shards)
+    gateway.market.links["b"].drop("killed")
+    gateway.turn(status_of_all(4))
+    missing = str(refusals.MASS_NOT_CONFIRMED)
+    assert told(settle(gateway, shards[0])) == [("AF", "S", "x", "2", "N", "0"), ("AF", "S", "", "2", "Y", missing)]
+    gateway = gateway.restarted()
+    for shard in shards:
+        gateway.connect(shard)
+    assert told(settle(gateway, *shards)) == []
+    assert gateway.relay.requests.open == {}
+    gateway.close()
+
+
+def test_a_long_answer_is_told_in_steps_and_goes_on_after_a_kill(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    count = 700
+    gateway.turn(*(order(2 + n, f"o{n}", instrument_id=1 + n % 2) for n in range(count)))
+    settle(gateway, *shards)
+    gateway.turn(status_of_all(count + 2))
+    first = told(settle(gateway, *shards))
+    assert len(first) == 500
+    assert gateway.relay.has_work
+    gateway = gateway.restarted()
+    rest = told(gateway.apply([ContinueWork()]))
+    assert not gateway.relay.has_work
+    seen = first + rest
+    assert [line[2] for line in seen] == [*dict.fromkeys(line[2] for line in seen)]
+    assert [line[4] for line in seen] == ["N"] * (count - 1) + ["Y"]
+    assert {line[3] for line in seen} == {str(count)}
+    gateway.close()
