@@ -204,6 +204,7 @@ class Steps:
             for member in desk.members.values():
                 member.refused.clear()
                 member.mass_cancels.clear()
+                member.list_ids.clear()
             out.append(TradingDayEnded(work.target_id))
         elif isinstance(request, SetKillSwitch):
             target = request.scope, request.target_id, request.target_name
