@@ -31,6 +31,7 @@ from matching.commands import (
 )
 from matching.phases import DELISTED
 from matching.types import E8, InstrumentKind, TradingPhase
+from risk.accounts import Ledger
 from risk.engine import RiskEngine
 
 SECOND_NS: Final = 1_000_000_000
@@ -200,9 +201,7 @@ def _instruments(
         )
         if record is not None and record.phase == DELISTED:
             continue
-        if record is None or any(
-            getattr(record, field) != getattr(command, field) for field in command.__struct_fields__
-        ):
+        if not _is_same(record, command):
             yield command
 
 
@@ -220,12 +219,9 @@ def _limits(
     risk: RiskEngine,
 ) -> Iterator[Command]:
     """Yield limits that are new or changed, and no limits where the files have none any longer."""
-    for account in accounts:
-        account_id = account_ids[account.name]
-        ledger = risk.ledgers.get(account_id)
+    for account_id, ledger, wanted in _by_account(accounts, account_ids, instrument_ids, risk):
         known = dict(ledger.limits) if ledger is not None else {}
-        for limits in account.limits:
-            instrument_id = OVER_ALL if limits.symbol is None else instrument_ids[limits.symbol]
+        for instrument_id, limits in wanted.items():
             command = _set_limits(account_id, instrument_id, limits)
             before = known.pop(instrument_id, _set_limits(account_id, instrument_id, LimitSettings(limits.symbol)))
             if before != command:
@@ -234,6 +230,19 @@ def _limits(
             command = _set_limits(account_id, instrument_id, LimitSettings(None))
             if before != command:
                 yield command
+
+
+def _by_account(
+    accounts: Iterable[AccountSettings],
+    account_ids: Mapping[str, int],
+    instrument_ids: Mapping[str, int],
+    risk: RiskEngine,
+) -> Iterator[tuple[int, Ledger | None, dict[int, LimitSettings]]]:
+    """Yield each account's id, its ledger where the engine has one, and its limits by instrument id."""
+    for account in accounts:
+        account_id = account_ids[account.name]
+        limits = {OVER_ALL if each.symbol is None else instrument_ids[each.symbol]: each for each in account.limits}
+        yield account_id, risk.ledgers.get(account_id), limits
 
 
 def _set_limits(account_id: int, instrument_id: int, limits: LimitSettings) -> SetLimits:
@@ -271,12 +280,9 @@ def _permissions(
     risk: RiskEngine,
 ) -> Iterator[Command]:
     """Yield permissions that are new or changed, and none where the files have none any longer."""
-    for account in accounts:
-        account_id = account_ids[account.name]
-        ledger = risk.ledgers.get(account_id)
+    for account_id, ledger, wanted in _by_account(accounts, account_ids, instrument_ids, risk):
         known = dict(ledger.permissions) if ledger is not None else {}
-        for limits in account.limits:
-            instrument_id = OVER_ALL if limits.symbol is None else instrument_ids[limits.symbol]
+        for instrument_id, limits in wanted.items():
             if known.pop(instrument_id, "") != limits.sides:
                 yield SetPermission(account_id, instrument_id, limits.sides)
         for instrument_id in known:

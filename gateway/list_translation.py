@@ -52,7 +52,7 @@ def new_order_list(
     fault = read.fault or next((each for each in faults if each is not None), None) or _scope_fault(orders)
     ids = session.session_id, session.epoch, msg_seq_num
     if fault is None and read.kind is not None:
-        return NewOrderList(*ids, read.list_id, read.kind, tuple(orders), poss_resend)
+        return NewOrderList(*ids, read.list_id, read.kind, tuple(orders), poss_resend, has_own_id=True)
     assert fault is not None, "a list without a kind has a fault"
     code, text = fault
     whole = refusals.LIST_REFUSED, f"refused with its list {read.list_id[:ECHO_CHARS_MAX]}: {text}"

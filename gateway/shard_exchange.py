@@ -337,8 +337,7 @@ class ShardExchange:
     def _overrides(self) -> list[Any]:
         risk = self._engine.risk
         assert isinstance(risk, RiskEngine), "the engine runs with the risk engine that holds limits"
-        found = risk.overrides()
-        return [msgspec.to_builtins(each) for each in found]
+        return [msgspec.to_builtins(each) for each in risk.overrides()]
 
     def _catch_up(self) -> None:
         if len(self._unsent) >= UNSENT_BYTES_MAX // 2:

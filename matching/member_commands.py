@@ -31,7 +31,8 @@ class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
 
 class NewOrderList(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=42):
     """NewOrderList(E): orders of one account and instrument that are linked. `kind` "oco": two legs of which one ends
-    the other; "oto": an entry and a leg; "bracket": an entry and two such legs. The entry comes first.
+    the other; "oto": an entry and a leg; "bracket": an entry and two such legs. The entry comes first. `has_own_id`:
+    refused where its ListID(66) was used on this trading day; False in records from before ListIDs had to differ.
     """
 
     session_id: int
@@ -41,6 +42,7 @@ class NewOrderList(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=4
     kind: ListKind
     orders: tuple[NewOrder, ...]
     poss_resend: bool = False
+    has_own_id: bool = False
 
 
 class CancelOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=2):

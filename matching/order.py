@@ -21,15 +21,17 @@ class Member:
 
     `used`: every ClOrdID of the day that named an order, its replaces and its cancel. `refused`: those of refused
     orders, with the very event that refused them, and of mass cancels, whose reports stand in `mass_cancels`.
+    `list_ids`: every ListID of the day, of lists that were taken and of those that were refused.
     """
 
-    __slots__ = ("comp_id", "mass_cancels", "refused", "used")
+    __slots__ = ("comp_id", "list_ids", "mass_cancels", "refused", "used")
 
     def __init__(self, comp_id: str) -> None:
         self.comp_id = comp_id
         self.used: dict[str, Order] = {}
         self.refused: dict[str, Execution | OrderRefused] = {}
         self.mass_cancels: dict[str, MassCancelReported] = {}
+        self.list_ids: dict[str, None] = {}
 
 
 class Session:

@@ -69,6 +69,10 @@ class OrderLists:
         fault = self._list_fault(command)
         if fault is None:
             fault = self._duplicate_fault(command.orders, session.member.used, session.member.refused)
+        if fault is None and command.has_own_id and command.list_id in session.member.list_ids:
+            text = f"ListID(66) {command.list_id} was used before on this trading day"
+            fault = refusals.LIST_ID_USED, text
+        session.member.list_ids[command.list_id] = None
         faults: list[Refusal | None] = [None] * len(command.orders)
         if fault is None:
             faults = self._faults(command.orders, command.kind, time_ns)

@@ -37,6 +37,7 @@ FIRM_OPEN_VALUE_MAX: Final = 10309
 FIRM_POSITION_MAX: Final = 10310
 UNKNOWN_ORDER: Final = 10501
 DUPLICATE_ORDER: Final = 10601
+LIST_ID_USED: Final = 10602
 SIDE_NOT_OFFERED: Final = 11101
 ORD_TYPE_NOT_OFFERED: Final = 11102
 TIME_IN_FORCE_NOT_OFFERED: Final = 11103
@@ -171,6 +172,9 @@ TABLE: Final[dict[int, Row]] = {
     SHARES: Row("the order needs more shares than are available", "send less, or deposit"),
     UNKNOWN_ORDER: Row("no such order of this CompID on this trading day", "ask by the order's ClOrdID or OrderID"),
     DUPLICATE_ORDER: Row("ClOrdID(11) was used on this trading day", "use a new one; PossResend(97)=Y asks its status"),
+    LIST_ID_USED: Row(
+        "ListID(66) was used on this trading day", "use a new one; PossResend(97)=Y asks how the list stands"
+    ),
     SIDE_NOT_OFFERED: Row("Side(54) is not offered", "use 1 or 2"),
     ORD_TYPE_NOT_OFFERED: Row("OrdType(40) is not offered", "use one that the rules of engagement list"),
     TIME_IN_FORCE_NOT_OFFERED: Row("TimeInForce(59) is not offered", "use one that the rules of engagement list"),

@@ -335,6 +335,8 @@ class Requests:
             return
         # A longer one is not worth the memory of a day, as a longer ClOrdID is not.
         list_id = command.list_id if len(command.list_id) <= CL_ORD_ID_CHARS_MAX else ""
+        if list_id:
+            session.member.list_ids[list_id] = None
         for order in command.orders:
             self._refuse_one(order, session, out, list_id)
         out.append(list_answers.refusal(command, names, (command.code, command.text)))

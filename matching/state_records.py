@@ -124,10 +124,10 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     protection: ProtectionRecord | None = None
     corrections: list[CorrectionRecord] = []
     extended: list[ExtendedRecord] = []
+    list_ids: list[tuple[str, list[str]]] = []
 
 
 _FIELDS_WITHOUT_PROTECTION: Final = EngineRecord.__struct_fields__.index("protection")
-_FIELDS_WITHOUT_CORRECTIONS: Final = EngineRecord.__struct_fields__.index("corrections")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(EngineRecord).decode
 
@@ -136,11 +136,13 @@ def dump(engine: "Engine") -> bytes:
     """Return the state of `engine` as bytes."""
     with _NoCollection():
         record = _record(engine)
-        if record.corrections or record.extended:
-            return _encode(record)
-        # As it was before there was any: the hash of such a state is what a snapshot of an older program has.
-        count = _FIELDS_WITHOUT_PROTECTION if record.protection is None else _FIELDS_WITHOUT_CORRECTIONS
-        return _encode(msgspec.structs.astuple(record)[:count])
+        # As it was before there was any of the last fields: the hash of such a state is what a snapshot of an older
+        # program has.
+        fields = msgspec.structs.astuple(record)
+        count = len(fields)
+        while count > _FIELDS_WITHOUT_PROTECTION and not fields[count - 1]:
+            count -= 1
+        return _encode(fields[:count])
 
 
 def load(engine: "Engine", data: bytes) -> None:
@@ -203,6 +205,7 @@ def _record(engine: "Engine") -> EngineRecord:
             for key, each in sorted(operations.instruments.items())
             if each.breaker_extended_bp or each.extension_count or _may_extend(each.auction)
         ],
+        [(key, list(member.list_ids)) for key, member in sorted(desk.members.items()) if member.list_ids],
     )
 
 
@@ -411,6 +414,8 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
     for comp_id, events in record.refused:
         member: Member = desk.members[comp_id]
         member.refused = {event.cl_ord_id: event for event in events}
+    for comp_id, list_ids in record.list_ids:
+        desk.members[comp_id].list_ids = dict.fromkeys(list_ids)
     for kind, target_id, text, order_ids in record.works:
         engine.works.pending.append(Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids))
     if record.protection is not None:

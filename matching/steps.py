@@ -207,6 +207,7 @@ class Steps:
             for member in desk.members.values():
                 member.refused.clear()
                 member.mass_cancels.clear()
+                member.list_ids.clear()
             self.corrections.end_day()
             out.append(TradingDayEnded(work.target_id))
         elif isinstance(request, SetKillSwitch):

@@ -19,6 +19,10 @@ SocketOption = Annotated[
     ),
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; journaled with who.")]
+SessionScope = Annotated[str, typer.Option("--session", help="Name of a session.")]
+AccountScope = Annotated[str, typer.Option("--account", help="Name of an account.")]
+FirmScope = Annotated[str, typer.Option("--firm", help="Name of a firm: all its accounts.")]
+MarketScope = Annotated[bool, typer.Option("--market", help="The whole market.")]
 
 
 def call_exchange(data: Path, socket: Path | None, command: str, arguments: dict[str, Any], *, as_json: bool) -> Any:
@@ -72,10 +76,10 @@ def status(
 
 
 def engage(
-    session: Annotated[str, typer.Option(help="Name of a session.")] = "",
-    account: Annotated[str, typer.Option(help="Name of an account.")] = "",
-    firm: Annotated[str, typer.Option(help="Name of a firm: all its accounts.")] = "",
-    market: Annotated[bool, typer.Option("--market", help="The whole market.")] = False,
+    session: SessionScope = "",
+    account: AccountScope = "",
+    firm: FirmScope = "",
+    market: MarketScope = False,
     reason: ReasonOption = "",
     data: DataOption = DEFAULT_DATA,
     socket: SocketOption = None,
@@ -98,10 +102,10 @@ def engage(
 
 
 def release(
-    session: Annotated[str, typer.Option(help="Name of a session.")] = "",
-    account: Annotated[str, typer.Option(help="Name of an account.")] = "",
-    firm: Annotated[str, typer.Option(help="Name of a firm: all its accounts.")] = "",
-    market: Annotated[bool, typer.Option("--market", help="The whole market.")] = False,
+    session: SessionScope = "",
+    account: AccountScope = "",
+    firm: FirmScope = "",
+    market: MarketScope = False,
     reason: ReasonOption = "",
     data: DataOption = DEFAULT_DATA,
     socket: SocketOption = None,

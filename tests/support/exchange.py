@@ -273,17 +273,18 @@ class ExchangeProcess:
         self.numbers.clear()
 
 
-def set_account_keys(path: Path, name: str, assignments: Sequence[str]) -> None:
-    """Set keys of an account, in place of those that it has; with an empty name, add lines at the end of the file."""
+def set_keys(path: Path, head: str, assignments: Sequence[str]) -> None:
+    """Set keys of the table that begins with `head`, in place of those that it has; without one, add lines at the end
+    of the file.
+    """
     text = path.read_text(encoding="utf-8")
-    if not name:
+    if not head:
         path.write_text(text + "\n".join(("", *assignments, "")), encoding="utf-8")
         return
-    head = f'[[account]]\nname = "{name}"\n'
     before, found, after = text.partition(head)
     if not found:
-        raise LookupError(f"no account {name} in {path}")
-    own, mark, rest = after.partition("[")
+        raise LookupError(f"{head!r} is not in {path}")
+    own, mark, rest = after.partition("\n[") if not after.startswith("[") else ("", "", after)
     keys = {assignment.partition("=")[0].strip() for assignment in assignments}
     kept = [line for line in own.splitlines() if line.partition("=")[0].strip() not in keys]
     path.write_text(before + head + "\n".join((*assignments, *kept, "")) + mark + rest, encoding="utf-8")
@@ -309,10 +310,9 @@ def running_exchange(
     """
     exchange = ExchangeProcess(base, options=options)
     for symbol, assignments in (instrument_keys or {}).items():
-        head = f'symbol = "{symbol}"\n'
-        replace_in(exchange.config_dir / "instruments.toml", head, head + "\n".join(assignments) + "\n")
+        set_keys(exchange.config_dir / "instruments.toml", f'[[instrument]]\nsymbol = "{symbol}"\n', assignments)
     for name, assignments in (account_keys or {}).items():
-        set_account_keys(exchange.config_dir / "accounts.toml", name, assignments)
+        set_keys(exchange.config_dir / "accounts.toml", f'[[account]]\nname = "{name}"\n' if name else "", assignments)
     if session_keys:
         file = exchange.sessions()
         for comp_id, keys in session_keys.items():
