@@ -73,11 +73,13 @@ class Day(Happenings):
                 self.life.wire.step(random)
             self.life.wire.inbound_max = 1 << 30
             try:
+                self.life.tick()
                 self.life.turn()
             except Killed as end:
                 self._die(str(end))
             for member in self.members:
                 member.read(1 << 30)
+                member.hang_up()
             self.clock.advance(100_000_000)
             quiet = quiet + 1 if self._progress() == before and self._is_quiet() else 0
             if quiet >= QUIET_TURNS and has_beaten:
