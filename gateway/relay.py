@@ -20,12 +20,14 @@ from matching.book import Depth
 from matching.codec import decode_events
 from matching.commands import (
     CancelOrder,
+    CancelQuotes,
     Command,
     DefineShard,
     ForgetNumbers,
     Instruction,
     InstructShards,
     MassCancel,
+    MassQuote,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
@@ -70,6 +72,8 @@ NUMBERED: Final = (
     RequestStatus,
     MassCancel,
     RequestMassStatus,
+    MassQuote,
+    CancelQuotes,
 )
 """Commands of a peer that the gateway answers itself."""
 OWN: Final = (DefineShard, RequestTransfer, RefuseMessage, InstructShards, ForgetNumbers)
@@ -200,7 +204,9 @@ class RelayEngine:
         | ReplaceOrder
         | RequestStatus
         | MassCancel
-        | RequestMassStatus,
+        | RequestMassStatus
+        | MassQuote
+        | CancelQuotes,
     ) -> None:
         refused = self._refused.get(command.session_id)
         if refused is None or refused.epoch != command.epoch:
@@ -241,6 +247,9 @@ class RelayEngine:
                     view = depths[event.instrument_id] = DepthView(0, (), ())
                 view.fold(event)
                 touched.add(event.instrument_id)
+                if event.terms is not None and event.terms.quote is not None:
+                    # Nothing reaches a quote by its QuoteID.
+                    continue
                 if event.exec_type != EXEC_TRADE:
                     names.fold(sessions[event.session_id].comp_id, event, cursor.shard_id)
                 elif not event.leaves_qty:

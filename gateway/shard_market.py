@@ -10,8 +10,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from gateway.answers import Answers
 from gateway.fault_points import SHARDS_SENT
 from gateway.relay import RelayEngine
@@ -20,17 +18,28 @@ from gateway.sessions import SessionBook
 from gateway.shard_frames import Hello
 from gateway.shard_link import Connection, ShardLink
 from gateway.shard_numbers import EpochGate, Repeats
-from gateway.shard_refusals import NAMING, ROUTED, Routed, cl_ord_ids, refused_list, refused_order, unavailable
+from gateway.shard_refusals import (
+    NAMING,
+    ROUTED,
+    Routed,
+    cl_ord_ids,
+    instruments_of,
+    over_shards,
+    refused_list,
+    refused_order,
+    unavailable,
+)
 from gateway.shard_watch import ShardWatch
-from matching import refusals
 from matching.commands import (
     CancelOrder,
+    CancelQuotes,
     CancelSessionOrders,
     Command,
     DelistInstrument,
     EndLimitOverride,
     Instruction,
     MassCancel,
+    MassQuote,
     NewOrder,
     NewOrderList,
     OverrideLimits,
@@ -312,7 +321,7 @@ class ShardMarket:
         link = self._link(command)
         if link is None:
             # Nobody knows the order: the gateway's own engine says so.
-            own.append(_over_shards(command) if isinstance(command, MassCancel | RequestMassStatus) else command)
+            own.append(over_shards(command))
         elif self._relay.is_answered(link.name, command.session_id, command.epoch, command.msg_seq_num):
             # Its reports are in the journal, and reach the peer by resend.
             return
@@ -332,7 +341,7 @@ class ShardMarket:
     def _ask(self, link: ShardLink, command: Routed) -> None:
         """Note that a message is the shard's to answer."""
         self.answers.sent(command.session_id, command.epoch, command.msg_seq_num)
-        if self._asked is not None and not isinstance(command, RequestMassStatus):
+        if self._asked is not None and not isinstance(command, RequestMassStatus | MassQuote | CancelQuotes):
             for cl_ord_id in cl_ord_ids(command):
                 self._asked[self._member(command), cl_ord_id] = link
 
@@ -381,6 +390,9 @@ class ShardMarket:
             return self._by_instrument.get(command.instrument_id)
         if isinstance(command, MassCancel | RequestMassStatus):
             return self._by_instrument.get(command.instrument_id)
+        if isinstance(command, MassQuote | CancelQuotes):
+            links = {self._by_instrument.get(each) for each in instruments_of(command)}
+            return links.pop() if len(links) == 1 else None
         by_order = self._by_id.get(command.order_id >> SHARD_ID_SHIFT) if command.order_id > 0 else None
         if isinstance(command, RequestStatus | RefuseCancel):
             link = by_order or self._by_symbol.get(command.symbol)
@@ -439,11 +451,3 @@ class ShardMarket:
             }
             for link in self.links.values()
         ]
-
-
-def _over_shards(command: MassCancel | RequestMassStatus) -> MassCancel | RequestMassStatus:
-    """Refuse a request over instruments of several shards: it would have to be answered once for all of them."""
-    if command.code:
-        return command
-    code, text = refusals.MASS_CANCEL_OVER_SHARDS, "instruments are in shards, send one request for each Symbol(55)"
-    return msgspec.structs.replace(command, code=code, text=text)

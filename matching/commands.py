@@ -44,6 +44,13 @@ from matching.operator_commands import (
     TransferIn,
     TransferOut,
 )
+from matching.quote_commands import (
+    CancelQuotes,
+    MassQuote,
+    QuoteEntry,
+    ResetQuoteProtection,
+    SetQuoteProtection,
+)
 from matching.relay_commands import (
     DefineShard,
     ForgetNumbers,
@@ -56,6 +63,7 @@ from matching.relay_commands import (
 
 __all__ = [
     "CancelOrder",
+    "CancelQuotes",
     "CancelSessionOrders",
     "Command",
     "ContinueWork",
@@ -72,10 +80,12 @@ __all__ = [
     "InstructShards",
     "Instruction",
     "MassCancel",
+    "MassQuote",
     "NewOrder",
     "NewOrderList",
     "NoteConnection",
     "OverrideLimits",
+    "QuoteEntry",
     "RefuseCancel",
     "RefuseMessage",
     "RefuseOrder",
@@ -85,12 +95,14 @@ __all__ = [
     "RequestMassStatus",
     "RequestStatus",
     "RequestTransfer",
+    "ResetQuoteProtection",
     "SetAcceptance",
     "SetKillSwitch",
     "SetLimits",
     "SetMarkPrice",
     "SetPermission",
     "SetProtection",
+    "SetQuoteProtection",
     "SetReferencePrice",
     "SetTradingPhase",
     "TellIndicativePrice",
@@ -138,4 +150,8 @@ Command: TypeAlias = (
     | DelistInstrument
     | NewOrderList
     | RefuseOrderList
+    | MassQuote
+    | CancelQuotes
+    | SetQuoteProtection
+    | ResetQuoteProtection
 )

@@ -14,6 +14,7 @@ from matching import state_records
 from matching.book import Depth
 from matching.commands import (
     CancelOrder,
+    CancelQuotes,
     CancelSessionOrders,
     Command,
     ContinueWork,
@@ -27,6 +28,7 @@ from matching.commands import (
     EndTradingDay,
     ExpireOrders,
     MassCancel,
+    MassQuote,
     NewOrder,
     NewOrderList,
     NoteConnection,
@@ -37,12 +39,14 @@ from matching.commands import (
     ReplaceOrder,
     RequestMassStatus,
     RequestStatus,
+    ResetQuoteProtection,
     SetAcceptance,
     SetKillSwitch,
     SetLimits,
     SetMarkPrice,
     SetPermission,
     SetProtection,
+    SetQuoteProtection,
     SetReferencePrice,
     SetTradingPhase,
     TellIndicativePrice,
@@ -55,6 +59,7 @@ from matching.instrument import Instrument
 from matching.mass_requests import MassRequests
 from matching.operations import Operations
 from matching.order import Account, Session
+from matching.quote_requests import QuoteRequests
 from matching.requests import Requests
 from matching.risk_seam import OpenOrder, Risk
 from matching.types import SHARD_ID_SHIFT
@@ -82,6 +87,7 @@ class Engine:
         self.requests = Requests(self.desk, risk)
         self.operations = Operations(self.desk, risk, self.works)
         self.mass_requests = MassRequests(self.desk, self.requests, self.operations.steps)
+        self.quote_requests = QuoteRequests(self.desk, self.requests, risk)
         self._choose_ways()
         self.instruments: Mapping[int, Instrument] = MappingProxyType(self.operations.instruments)
         self.accounts: Mapping[int, Account] = MappingProxyType(self.operations.accounts)
@@ -151,6 +157,13 @@ class Engine:
             self.requests.refuse_cancel(command, time_ns, out)
         elif isinstance(command, ContinueWork):
             self.operations.steps.continue_work(out)
+        elif isinstance(command, MassQuote):
+            place = len(out)
+            self.quote_requests.quote(command, time_ns, out)
+            if self.risk.watches_executions:
+                self._watch(place, time_ns, out)
+        elif isinstance(command, CancelQuotes):
+            self.quote_requests.cancel(command, time_ns, out)
         elif isinstance(command, MassCancel):
             self.mass_requests.cancel(command, time_ns, out)
         elif isinstance(command, RequestMassStatus):
@@ -204,6 +217,12 @@ class Engine:
         elif isinstance(command, SetProtection):
             self.operations.set_protection(command, out)
             self._choose_ways()
+        elif isinstance(command, SetQuoteProtection):
+            self.operations.set_quote_protection(command, out)
+        elif isinstance(command, ResetQuoteProtection):
+            fault = self.quote_requests.reset(command, out)
+            if fault:
+                out.append(CommandRefused("ResetQuoteProtection", fault))
         elif isinstance(command, OverrideLimits | EndLimitOverride | SetPermission):
             self.operations.change_limits(command, time_ns, out)
         elif isinstance(command, NoteConnection):

@@ -16,6 +16,7 @@ from matching.commands import MassCancel
 from matching.events import Execution, MassCancelReported, OrderRefused
 from matching.instrument import Auction, AuctionStage, Instrument
 from matching.order import Account, Member, Order
+from matching.quotes import QuoteKey
 from matching.special_records import SpecialRecord, dump_special, load_special, load_stirred
 from matching.types import BUY, InstrumentKind, OrdStatus, OrdType, Side, TimeInForce, TradingPhase
 from matching.work import Work, WorkKind, WorkRequest
@@ -94,7 +95,7 @@ class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
 
 class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     """All of it; `risk` is the risk engine's own record, `works` is (kind, target, text, orders not yet looked at),
-    `told` the indicative price told last by instrument.
+    `told` the indicative price told last by instrument, `quotes` those that are to be pulled.
     """
 
     version: int
@@ -116,9 +117,11 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     special: SpecialRecord | None = None
     told: list[tuple[int, Clearing | None]] = []
     protection: ProtectionRecord | None = None
+    quotes: list[tuple[QuoteKey, str]] | None = None
 
 
 _FIELDS_WITHOUT_PROTECTION: Final = EngineRecord.__struct_fields__.index("protection")
+_FIELDS_WITHOUT_QUOTES: Final = EngineRecord.__struct_fields__.index("quotes")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(EngineRecord).decode
 
@@ -127,9 +130,11 @@ def dump(engine: "Engine") -> bytes:
     """Return the state of `engine` as bytes."""
     with _NoCollection():
         record = _record(engine)
-        if record.protection is None:
-            # As it was before there was any: the hash of such a state is what a snapshot of an older program has.
+        # As it was before there was any: the hash of such a state is what a snapshot of an older program has.
+        if record.quotes is None and record.protection is None:
             return _encode(msgspec.structs.astuple(record)[:_FIELDS_WITHOUT_PROTECTION])
+        if record.quotes is None:
+            return _encode(msgspec.structs.astuple(record)[:_FIELDS_WITHOUT_QUOTES])
         return _encode(record)
 
 
@@ -187,6 +192,7 @@ def _record(engine: "Engine") -> EngineRecord:
         dump_special(desk),
         sorted(operations.phases.told.items()),
         _protection(engine),
+        list(desk.special.quotes.leaving.items()) or None,
     )
 
 
@@ -300,6 +306,7 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
     """Put orders back under their ids and names, and the open ones into their queues by priority."""
     desk = engine.desk
     orders, sessions, exposure_of = desk.orders, desk.sessions, engine.risk.exposure
+    quotes = {extra[0] for extra in special.extras if extra[1].quote is not None}
     exposures: dict[tuple[int, int], int] = {}
     resting: list[Order] = []
     # One text per value, as commands of the same field share it in the decoder of small texts.
@@ -345,15 +352,17 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
         order.cum_value = cum_value
         order.status = status
         orders[order_id] = order
+        if leaves_qty:
+            session.open[order_id] = order
+            resting.append(order)
+        if order_id in quotes:
+            continue
         used = session.member.used
         used[cl_ord_id] = order
         if prior:
             order.prior_cl_ord_ids = prior
             for name in prior:
                 used[name] = order
-        if leaves_qty:
-            session.open[order_id] = order
-            resting.append(order)
     load_special(desk, special)
     resting.sort(key=attrgetter("priority"))
     for order in resting:
@@ -382,6 +391,7 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
         member.refused = {event.cl_ord_id: event for event in events}
     for kind, target_id, text, order_ids in record.works:
         engine.works.pending.append(Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids))
+    desk.special.quotes.leaving = dict(record.quotes or ())
     if record.protection is not None:
         _load_protection(engine, record.protection)
 

@@ -1,24 +1,25 @@
 """The risk engine's state as bytes: versioned, complete, the same for the same state; ordered by id or name.
 
 A state without transfers between shards is written in version 1, one without protection beyond throttles and limits in
-version 2, as they were before there were any: so its state hash is the one that a snapshot of an older program has, and
-`verify` can compare them.
+version 2, one without protection of quotes in version 3, as they were before there were any: so its state hash is the
+one that a snapshot of an older program has, and `verify` can compare them.
 """
 
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from matching.commands import OverrideLimits, SetLimits, SetProtection
+from matching.commands import OverrideLimits, SetLimits, SetProtection, SetQuoteProtection
 from risk.accounts import Balance, Ledger
 from risk.protection import Protection, Window
+from risk.quote_protection import Fill, FillWindow, QuoteKey, QuoteProtection
 from risk.throttle import Bucket
 from risk.transit import Transfer
 
 if TYPE_CHECKING:
     from risk.engine import RiskEngine
 
-RECORD_VERSION: Final = 3
+RECORD_VERSION: Final = 4
 
 BucketRecord = tuple[int, int, int, int]
 BalanceRecord = tuple[str, int, int]
@@ -66,8 +67,18 @@ class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
     permissions: list[tuple[int, int, str]]
 
 
+class QuoteProtectionRecord(msgspec.Struct, array_like=True, gc=False):
+    """What stands in `risk.quote_protection`, by session and key."""
+
+    bounds: list[SetQuoteProtection]
+    windows: list[tuple[QuoteKey, list[Fill]]]
+    frozen: list[tuple[QuoteKey, str]]
+
+
 class RiskRecord(msgspec.Struct, array_like=True, gc=False):
-    """All of it. Version 1 has neither what `risk.transit` holds nor what follows it, version 2 not the last field."""
+    """All of it. Version 1 has neither what `risk.transit` holds nor what follows it, version 2 nothing behind that,
+    version 3 no `quotes`.
+    """
 
     version: int
     accepting: bool
@@ -84,12 +95,14 @@ class RiskRecord(msgspec.Struct, array_like=True, gc=False):
     outgoing: list[TransferRecord] = []
     incoming: list[TransferRecord] = []
     protection: ProtectionRecord | None = None
+    quotes: QuoteProtectionRecord | None = None
 
 
 _FIELDS_OF_VERSION: Final = {
     1: RiskRecord.__struct_fields__.index("transit"),
     2: RiskRecord.__struct_fields__.index("protection"),
-    3: len(RiskRecord.__struct_fields__),
+    3: RiskRecord.__struct_fields__.index("quotes"),
+    4: len(RiskRecord.__struct_fields__),
 }
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(RiskRecord).decode
@@ -99,7 +112,10 @@ def dump(risk: "RiskEngine") -> bytes:
     """Return the state of `risk` as bytes."""
     gates, transit = risk.gates, risk.transit
     protection = _protection(risk)
-    version = 3 if protection is not None else 2 if transit.outgoing or transit.incoming else 1
+    quotes = _quote_protection(risk.quotes)
+    version = 2 if transit.outgoing or transit.incoming else 1
+    if quotes is not None or protection is not None:
+        version = 3 if quotes is None else 4
     exposures = sorted(
         (line.account.account_id, line.instrument.instrument_id, index) for index, line in enumerate(risk.exposures)
     )
@@ -119,6 +135,7 @@ def dump(risk: "RiskEngine") -> bytes:
         _transfers(transit.outgoing),
         _transfers(transit.incoming),
         protection,
+        quotes,
     )
     return _encode(msgspec.structs.astuple(record)[: _FIELDS_OF_VERSION[version]])
 
@@ -142,6 +159,25 @@ def _protection(risk: "RiskEngine") -> ProtectionRecord | None:
         overrides,
         permissions,
     )
+
+
+def _quote_protection(quotes: QuoteProtection) -> QuoteProtectionRecord | None:
+    if quotes.is_empty():
+        return None
+    return QuoteProtectionRecord(
+        [bounds for _, bounds in sorted(quotes.bounds.items())],
+        [(key, list(window.fills)) for key, window in sorted(quotes.windows.items())],
+        sorted(quotes.frozen.items()),
+    )
+
+
+def _restore_quotes(quotes: QuoteProtection, record: QuoteProtectionRecord) -> None:
+    quotes.bounds = {each.session_id: each for each in record.bounds}
+    quotes.frozen = dict(record.frozen)
+    for key, fills in record.windows:
+        window = quotes.windows[key] = FillWindow()
+        window.fills.extend(fills)
+        window.qty, window.net, window.count = (sum(fill[place] for fill in fills) for place in (1, 2, 3))
 
 
 def _session_protection(each: Protection) -> SessionProtectionRecord:
@@ -194,6 +230,8 @@ def load(risk: "RiskEngine", data: bytes) -> None:
         _restore_balances(ledger, each.balances)
     if record.protection is not None:
         _restore_protection(risk, record.protection)
+    if record.quotes is not None:
+        _restore_quotes(risk.quotes, record.quotes)
     for ledger in risk.ledgers.values():
         # Once all that is in force is known: a throttle that changes and changes back has forgotten what was used.
         ledger.take_limits()

@@ -9,7 +9,7 @@ from gateway.mass_translation import mass_cancel, mass_status
 from gateway.relay import RelayEngine
 from gateway.reports import ReportWriter
 from gateway.sessions import FIX44, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
-from gateway.shard_market import _over_shards
+from gateway.shard_refusals import over_shards
 from gateway.start_up import new_relay
 from matching import refusals
 from matching.commands import DefineSession, MassCancel, RequestMassStatus
@@ -172,8 +172,8 @@ def test_a_request_over_instruments_of_several_shards_is_refused_by_the_gateway_
     events: list[Event] = []
     commands = [
         DefineSession(7, "FIX.4.4:T", "T", 0, 0, 0, 0),
-        _over_shards(MassCancel(7, 1, 5, "q", "7")),
-        _over_shards(RequestMassStatus(7, 1, 6, "s")),
+        over_shards(MassCancel(7, 1, 5, "q", "7")),
+        over_shards(RequestMassStatus(7, 1, 6, "s")),
     ]
     for seq, command in enumerate(commands, start=1):
         relay.apply(seq, seq, command, events)

@@ -26,7 +26,7 @@ CUT_LOOKS: Final = 40
 CUT_LOOK_SECONDS: Final = 0.05
 """What the ids of the runner's own questions begin with; their answers may be copied to drop copies."""
 OPEN_STATUSES: Final = frozenset("015")
-GROUPS: Final = {"W": (268, 269), "X": (268, 279), "N": (73, 11)}
+GROUPS: Final = {"W": (268, 269), "X": (268, 279), "N": (73, 11), "b": (295, 299)}
 ORDER_ENTRY: Final = ("TRADER1", "TRADER2", "MAKER1")
 _VARIABLE: Final = re.compile(
     r"\$\{(?P<char>.)\*(?P<count>\d+)\}|\$(?P<name>[a-zA-Z]\w*(?:\.(?:in|out))?)(?P<shift>[+-]\d+(?:\.\d+)?s?)?"
