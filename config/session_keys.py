@@ -342,8 +342,8 @@ TABLE: Final[tuple[SessionKey, ...]] = (
             Whole(0, 1_000_000_000_000),
             "0",
             "Market-maker protection: more lots of the session's quotes than this, in one account and instrument, that "
-            "were filled within QuoteProtectionMilliseconds cancel those quotes and freeze them, until the member or an "
-            "operator resets them; 0: no such bound. So do the next two keys.",
+            "were filled within QuoteProtectionMilliseconds cancel those quotes and freeze them, until the member or "
+            "an operator resets them; 0: no such bound. So do the next two keys.",
         ),
         _honoured(
             "QuoteProtectionDelta",

@@ -21,6 +21,7 @@ from gateway.admin import AdminError, Operation
 from gateway.exchange import Exchange
 from gateway.limit_operations import LimitOperations
 from gateway.price_operations import PriceOperations
+from gateway.quote_operations import QuoteOperations
 from gateway.relay import RelayEngine
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_transfers import FAILED_STATES, OPEN_STATES, STUCK
@@ -80,6 +81,13 @@ class Operations:
             engine=started.engine, clock=clock, command=self._command, read=self._on_matching_thread
         )
         self._prices = PriceOperations(engine=started.engine, command=self._command)
+        self._quotes = QuoteOperations(
+            engine=started.engine,
+            sessions=sessions,
+            events=self._events,
+            answer=self._answer,
+            read=self._on_matching_thread,
+        )
 
     def table(self) -> dict[str, Operation]:
         """Return the operations by command name."""
@@ -100,6 +108,7 @@ class Operations:
             "stop": self.stop,
             **self._limits.table(),
             **self._prices.table(),
+            **self._quotes.table(),
         }
 
     async def _on_matching_thread(self, operation: Callable[[], Any]) -> Any:

@@ -16,6 +16,7 @@ from matching.commands import (
     EndTradingDay,
     Instruction,
     OverrideLimits,
+    ResetQuoteProtection,
     SetKillSwitch,
     SetMarkPrice,
     SetReferencePrice,
@@ -31,6 +32,7 @@ INSTRUCTIONS: Final = (
     OverrideLimits,
     EndLimitOverride,
     DelistInstrument,
+    ResetQuoteProtection,
 )
 INSTRUCTIONS_MAX: Final = 4_096
 """Instructions that may wait for shards; a shard that is down for ever must not make the gateway's state grow so."""

@@ -50,6 +50,7 @@ from matching.commands import (
     ReplaceOrder,
     RequestMassStatus,
     RequestStatus,
+    ResetQuoteProtection,
     SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
@@ -66,6 +67,7 @@ OF_ONE_INSTRUMENT: Final = (
     DelistInstrument,
     OverrideLimits,
     EndLimitOverride,
+    ResetQuoteProtection,
 )
 """Instructions for the shard of an instrument; where they name none, for all."""
 

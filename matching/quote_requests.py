@@ -167,7 +167,7 @@ class QuoteRequests:
             if all(wanted in (0, found) for wanted, found in zip(ids, key, strict=True))
         ]
         self._reset(frozen, command.by, command.reason, out)
-        return "" if frozen else f"no quotes of session {self.desk.sessions[command.session_id].name} are frozen there"
+        return ""
 
     def _reset(self, keys: list[QuoteKey], by: str, reason: str, out: list[Event]) -> None:
         out.extend(QuotesReset(*key, by, reason) for key in keys if self.risk.reset_quotes(key))

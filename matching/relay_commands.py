@@ -16,6 +16,7 @@ from matching.operator_commands import (
     SetReferencePrice,
     SetTradingPhase,
 )
+from matching.quote_commands import ResetQuoteProtection
 
 
 class RelayBatch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=30):
@@ -81,6 +82,7 @@ Instruction: TypeAlias = (
     | OverrideLimits
     | EndLimitOverride
     | DelistInstrument
+    | ResetQuoteProtection
 )
 """What an operator, or the clock, tells shards."""
 

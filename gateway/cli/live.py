@@ -37,11 +37,11 @@ def _steer(
     if as_json:
         print_json({"ok": True, "result": result})
     else:
-        waiting = _waiting(result)
-        print(f"{done}; {waiting}" if waiting else done)
+        left = waiting(result)
+        print(f"{done}; {left}" if left else done)
 
 
-def _waiting(result: dict[str, Any]) -> str:
+def waiting(result: dict[str, Any]) -> str:
     """Return which shards have not confirmed what an operator said; nothing where all have."""
     shards = ", ".join(f"shard {name}" for name in result.get("unconfirmed", ()))
     return f"not confirmed yet, told when it answers: {shards}" if shards else ""
@@ -87,9 +87,9 @@ def engage(
     if as_json:
         print_json({"ok": True, "result": result})
         return
-    waiting = _waiting(result)
-    if waiting:
-        print(f"the kill switch is engaged; {waiting}")
+    left = waiting(result)
+    if left:
+        print(f"the kill switch is engaged; {left}")
         return
     print(f"the kill switch is engaged, {result.get('canceled', 0)} orders are canceled")
     if result.get("left"):
