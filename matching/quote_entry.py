@@ -111,7 +111,8 @@ class QuoteEntering:
             if refusal is not None:
                 for done in reversed(held):
                     self._swap(exposure, done, back=True)
-                return refusal
+                code, text = refusal
+                return code, f"{'bid' if each.side == BUY else 'offer'}: {text}"
             self._swap(exposure, each, back=False)
             held.append(each)
         return None
