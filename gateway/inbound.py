@@ -42,7 +42,7 @@ SELF_MATCH_PREVENTION_INSTRUCTION: Final = 2964
 TRIGGER_BASIS: Final = 5951
 TAKE_PROFIT_PX: Final = 5952
 STOP_LOSS_PX: Final = 5953
-MM_PROTECTION_RESET: Final = 9770
+MM_PROTECTION_RESET: Final = 9773
 """Our own fields, for sessions with ValidateUserDefinedFields=N in every version. TriggerBasis: L last, M mark;
 TakeProfitPx, StopLossPx: prices of the legs that an entry brings with it. MMProtectionReset is CME's.
 """
