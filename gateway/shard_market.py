@@ -27,6 +27,7 @@ from gateway.shard_refusals import (
     over_shards,
     refused_list,
     refused_order,
+    refused_quotes,
     unavailable,
 )
 from gateway.shard_watch import ShardWatch
@@ -334,6 +335,8 @@ class ShardMarket:
             own.append(refused_order(self._relay, command, "new orders are not accepted at the moment"))
         elif isinstance(command, NewOrderList) and not self._relay.accepting:
             own.append(refused_list(self._relay, command, "new orders are not accepted at the moment"))
+        elif isinstance(command, MassQuote) and not command.code and not self._relay.accepting:
+            own.append(refused_quotes(command, "new orders are not accepted at the moment"))
         elif cause := self._fault(link):
             own.append(unavailable(self._relay, command, cause))
         else:

@@ -160,6 +160,11 @@ def refused_list(relay: RelayEngine, command: NewOrderList, text: str) -> Refuse
     )
 
 
+def refused_quotes(command: MassQuote, text: str) -> MassQuote:
+    """Return the refusal of a mass quote: what stands of its quotes stays."""
+    return msgspec.structs.replace(command, entries=(), code=refusals.NOT_ACCEPTING, text=text)
+
+
 def over_shards(command: Routed) -> Command:
     """Return what the gateway's own engine answers where no shard is the one: a request over instruments of several is
     refused, as it would have to be answered once for all of them; anything else as nobody knows what it is about.

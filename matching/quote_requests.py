@@ -127,7 +127,7 @@ class QuoteRequests:
         if command.resets and command.poss_resend:
             # What protection has stopped since the first one must not be taken again by its copy.
             return _resent("QuoteCancel(Z) that resets")
-        for key in self.desk.special.quotes.sides:
+        for key in sorted(self.desk.special.quotes.sides):
             instrument = self.desk.books[key[2]].instrument
             if instrument.auction is not None and self._is_in_scope(command, key):
                 return refusals.QUOTE_DURING_AUCTION, f"the auction of {instrument.symbol} is being executed"

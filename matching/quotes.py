@@ -80,7 +80,8 @@ class Quotes:
 
     def leave_instrument(self, instrument_id: int, text: str) -> None:
         """Note that all quotes of an instrument have to leave."""
-        for key in self.sides:
+        # By key: when each came is no part of the state.
+        for key in sorted(self.sides):
             if key[2] == instrument_id:
                 self.leaving.setdefault(key, text)
 
