@@ -101,6 +101,8 @@ class Aftermath:
     def run(self, out: list[Event]) -> None:
         """Do what a command has put down. While an earlier command's is left over, ContinueWork alone goes on."""
         if not (self._has_any() or self.flagged):
+            # What was left may have gone by itself, with the orders that it was about.
+            self.is_left = False
             return
         if self.is_left:
             self.renew()

@@ -198,6 +198,23 @@ def test_quotes_that_are_left_for_a_later_step_trade_no_more(
     assert exchange.book() == ([], [])
 
 
+def test_quotes_that_their_owners_take_away_first_are_no_work_any_more(
+    exchange: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "ORDERS_PER_STEP_MAX", 3)
+    for number, (session_id, account_id) in enumerate(PAIRS):
+        exchange.apply(quote(entry((5, 9_990 - number)), session_id=session_id, account_id=account_id))
+    exchange.apply(SetTradingPhase(1, "halted", "ops", ""))
+    assert exchange.engine.statistics()["work_left"] == 2
+    for session_id, _ in PAIRS:
+        exchange.apply(pull(session_id=session_id))
+    assert exchange.engine.statistics()["work_left"] == 0
+    exchange.apply(SetTradingPhase(1, "continuous", "ops", ""), bounds(qty=1))
+    events = exchange.apply(quote(entry((5, 9_990))), sell("a", 2, 9_990))
+    assert not any(isinstance(event, WorkLeft) for event in events)
+    assert exchange.book() == ([], [])
+
+
 PAIRS = [(MAKER, ACC2), (TRADER, ACC1), (2, ACC1), (MAKER, 3)]
 
 
