@@ -151,10 +151,9 @@ class QuoteEntering:
             return None
         extra = order.extra
         assert extra is not None, "a quote has terms"
-        is_same_market = msgspec.structs.replace(terms, quote=None) == msgspec.structs.replace(extra.terms, quote=None)
         extra.terms = terms
         less = order.leaves_qty - change.qty
-        if change.keeps_place and not less and is_same_market:
+        if change.keeps_place and not less:
             return None
         keeps_place = change.keeps_place
         if keeps_place:
