@@ -92,7 +92,7 @@ def add_entry(parent: Any, count: str, text: str, separators: str) -> None:
 
 
 def message_of(text: str) -> Any:
-    """Return the message that TAG=VALUE|... describes; 35 comes first, COUNT/TAG=VALUE;TAG=VALUE an entry of a group."""
+    """Return the message that TAG=VALUE|... describes; 35 comes first, COUNT/TAG=VALUE;TAG=VALUE is an entry."""
     message = quickfix.Message()
     for part in text.split("|"):
         tag, _, value = part.partition("=")
