@@ -102,11 +102,11 @@ class QuoteEntering:
         return self.special.entry.phase_refusal(_as_order(command, entry, wanted[0]), book)
 
     def _hold(self, command: MassQuote, exposure: int, changes: list[_Change]) -> Refusal | None:
-        """Hold what the sides need in place of what they held, those that are taken away first; or hold all as before
-        and return why.
+        """Hold what the sides need in place of what they held, those that need less first; or hold all as before and
+        return why.
         """
         held: list[_Change] = []
-        for each in sorted(changes, key=_is_wanted):
+        for each in sorted(changes, key=_growth):
             refusal = self._check(command, exposure, each)
             if refusal is not None:
                 for done in reversed(held):
@@ -205,8 +205,10 @@ def cancel_side(special: "SpecialDesk", order: Order, quote_id: str, out: list[E
         special.desk.forget(order)
 
 
-def _is_wanted(change: _Change) -> bool:
-    return change.qty > 0
+def _growth(change: _Change) -> int:
+    """Return how much more a side needs than before, below 0 for less: what that frees the other one may use."""
+    before = 0 if change.order is None else change.order.price * change.order.leaves_qty
+    return change.price * change.qty - before
 
 
 def _as_order(command: MassQuote, entry: QuoteEntry, change: _Change) -> NewOrder:

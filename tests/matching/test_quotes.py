@@ -175,6 +175,15 @@ def test_what_one_side_frees_the_other_may_use(exchange: Harness) -> None:
     assert answers(exchange.apply(quote(entry((10_001, 10_000))))) == [("5", [refusals.CASH])]
 
 
+def test_a_side_that_shrinks_makes_room_for_the_other_one(exchange: Harness) -> None:
+    most = 100_000
+    perp = quote(entry((most, 9_999), (most, 10_000), instrument_id=2))
+    assert answers(exchange.apply(perp)) == [("0", [0])]
+    assert answers(exchange.apply(quote(entry((2 * most, 9_999), (most, 10_000), instrument_id=2)))) == [("5", [10306])]
+    grown = quote(entry((2 * most - 100, 9_999), (50, 10_000), instrument_id=2))
+    assert answers(exchange.apply(grown)) == [("0", [0])]
+
+
 def test_limits_of_open_orders_count_the_sides(exchange: Harness) -> None:
     exchange.limits(ACC2, 1, open_orders_max=2)
     exchange.apply(quote(entry((1, 9_990), (1, 10_010))))
