@@ -28,6 +28,7 @@ from matching.commands import (
     SetLimits,
     SetPermission,
     SetProtection,
+    SetQuoteProtection,
 )
 from matching.phases import DELISTED
 from matching.types import E8, InstrumentKind, TradingPhase
@@ -35,6 +36,7 @@ from risk.accounts import Ledger
 from risk.engine import RiskEngine
 
 SECOND_NS: Final = 1_000_000_000
+MILLISECOND_NS: Final = 1_000_000
 OVER_ALL: Final = 0
 """The instrument id of limits over all instruments."""
 
@@ -136,6 +138,7 @@ def configuration_commands(settings: Settings, engine: EngineView, session_ids: 
         *_deposits(settings.accounts, account_ids, risk),
         *_sessions(settings, session_ids, engine),
         *_protections(settings, session_ids, risk),
+        *_quote_protections(settings, session_ids, risk),
     ]
 
 
@@ -327,6 +330,17 @@ def _protections(settings: Settings, session_ids: Mapping[str, int], risk: RiskE
         known = risk.protections.get(session_id)
         before = SetProtection(session_id, 0, 0, 0, 0) if known is None else known.bounds
         if command != before:
+            yield command
+
+
+def _quote_protections(settings: Settings, session_ids: Mapping[str, int], risk: RiskEngine) -> Iterator[Command]:
+    """Yield bounds of quotes that are new, changed, or no longer there."""
+    for session in settings.sessions:
+        session_id = session_ids[session.name]
+        bounds = session.quote_protection_qty, session.quote_protection_delta, session.quote_protection_count
+        window_ns = session.quote_protection_ms * MILLISECOND_NS if any(bounds) else 0
+        command = SetQuoteProtection(session_id, *bounds, window_ns)
+        if command != risk.quotes.bounds.get(session_id, SetQuoteProtection(session_id, 0, 0, 0, 0)):
             yield command
 
 

@@ -174,6 +174,10 @@ def _session(
         logout_after_throttled_s=values["LogoutAfterThrottledSeconds"],
         repeated_execution_max=values["RepeatedExecutionMax"],
         repeated_execution_s=values["RepeatedExecutionSeconds"],
+        quote_protection_qty=values["QuoteProtectionQty"],
+        quote_protection_delta=values["QuoteProtectionDelta"],
+        quote_protection_count=values["QuoteProtectionCount"],
+        quote_protection_ms=values["QuoteProtectionMilliseconds"],
         transport_dictionary=str(transport),
         app_dictionary=str(application),
         **_session_layer(values),
@@ -239,6 +243,10 @@ def _check_values(
     if values["LogoutAfterThrottled"] and not any(values[key] for key in throttles):
         text = "without effect unless an account has a message_rate: the session has neither MessageRate nor CancelRate"
         log.note(FILE, _line("LogoutAfterThrottled", entries, section), "LogoutAfterThrottled", text)
+    bounds = ("QuoteProtectionQty", "QuoteProtectionDelta", "QuoteProtectionCount")
+    if "QUOTEPROTECTIONMILLISECONDS" in entries and not any(values[key] for key in bounds):
+        line = _line("QuoteProtectionMilliseconds", entries, section)
+        log.note(FILE, line, "QuoteProtectionMilliseconds", f"without effect: none of {', '.join(bounds)}")
     if values["CancelOnDisconnect"] == "N":
         for key in ("CancelOnDisconnectSparesGTC", "CancelOnDisconnectGrace"):
             if values[key]:

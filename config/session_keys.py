@@ -337,6 +337,27 @@ TABLE: Final[tuple[SessionKey, ...]] = (
             "RepeatedExecutionSeconds: the session's kill switch is engaged, until an operator releases it; 0: never.",
         ),
         _honoured("RepeatedExecutionSeconds", seconds(1, 3600), "1", "Length of that window."),
+        _honoured(
+            "QuoteProtectionQty",
+            Whole(0, 1_000_000_000_000),
+            "0",
+            "Market-maker protection: more lots of the session's quotes than this, in one account and instrument, that "
+            "were filled within QuoteProtectionMilliseconds cancel those quotes and freeze them, until the member or "
+            "an operator resets them; 0: no such bound. So do the next two keys.",
+        ),
+        _honoured(
+            "QuoteProtectionDelta",
+            Whole(0, 1_000_000_000_000),
+            "0",
+            "More lots than this that were bought beyond those sold, or the other way round; 0: no such bound.",
+        ),
+        _honoured("QuoteProtectionCount", Whole(0, 10_000_000), "0", "More fills than this; 0: no such bound."),
+        _honoured(
+            "QuoteProtectionMilliseconds",
+            Whole(1, 3_600_000, "number of milliseconds"),
+            "1000",
+            "Length of the window that slides with the time.",
+        ),
     ),
 )
 

@@ -45,6 +45,10 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     logout_after_throttled_s: int
     repeated_execution_max: int
     repeated_execution_s: int
+    quote_protection_qty: int
+    quote_protection_delta: int
+    quote_protection_count: int
+    quote_protection_ms: int
     transport_dictionary: str
     app_dictionary: str
     heart_bt_int_min: int

@@ -142,8 +142,8 @@ class DropCopies:
         for event in events:
             if self._account_id(event) in accounts:
                 message = self._reports.message(event, session)
-                assert message is not None, "an event with an account is a report"
-                messages.append((session.session_id, *message))
+                if message is not None:
+                    messages.append((session.session_id, *message))
         return messages
 
     def _account_id(self, event: Event) -> int:

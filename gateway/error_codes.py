@@ -19,8 +19,8 @@ at the number, a human at the text, which names the limit, the value found and t
 
 This page is written by `python -m gateway.error_codes` from `matching/refusals.py` and `gateway/rejects.py`.
 
-A code of an order (1....) also stands in the OrderCancelReject(9) of a refused replace, with CxlRejReason(102)=99 in
-FIX.4.4.
+A code of an order (1....) also stands in the MassQuoteAcknowledgement(b) of a refused quote, and in the
+OrderCancelReject(9) of a refused replace, with CxlRejReason(102)=99 in FIX.4.4.
 
 """
 BY_VERSION: Final = """
@@ -45,8 +45,9 @@ def _values_by_version() -> str:
         "OrdRejReason(103)": rejects.ord_rej_reason,
         "CxlRejReason(102)": rejects.cxl_rej_reason,
         "BusinessRejectReason(380)": rejects.business_reject_reason_of,
+        "QuoteRejectReason(300)": rejects.quote_reject_reason_of,
     }
-    for group, (field, value) in enumerate(reason_of.items(), start=1):
+    for group, (field, value) in zip((1, 2, 3, 5), reason_of.items(), strict=True):
         for reason in sorted({code // 100 % 100 for code in refusals.TABLE if code // 10_000 == group}):
             values = " | ".join(str(value(reason, version)) for version in VERSIONS)
             lines.append(f"| {field} {reason} | {values} |")

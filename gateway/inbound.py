@@ -16,6 +16,8 @@ ORDER_CANCEL_REPLACE_REQUEST: Final = "G"
 ORDER_STATUS_REQUEST: Final = "H"
 ORDER_MASS_CANCEL_REQUEST: Final = "q"
 ORDER_MASS_STATUS_REQUEST: Final = "AF"
+MASS_QUOTE: Final = "i"
+QUOTE_CANCEL: Final = "Z"
 MARKET_DATA_REQUEST: Final = "V"
 SECURITY_STATUS_REQUEST: Final = "e"
 TRADING_SESSION_STATUS_REQUEST: Final = "g"
@@ -40,8 +42,9 @@ SELF_MATCH_PREVENTION_INSTRUCTION: Final = 2964
 TRIGGER_BASIS: Final = 5951
 TAKE_PROFIT_PX: Final = 5952
 STOP_LOSS_PX: Final = 5953
+MM_PROTECTION_RESET: Final = 9773
 """Our own fields, for sessions with ValidateUserDefinedFields=N in every version. TriggerBasis: L last, M mark;
-TakeProfitPx, StopLossPx: prices of the legs that an entry brings with it.
+TakeProfitPx, StopLossPx: prices of the legs that an entry brings with it. MMProtectionReset is CME's.
 """
 
 
@@ -196,6 +199,13 @@ SCOPE_NOT_OFFERED: Final[Mapping[int, str]] = {
     311: "UnderlyingSymbol(311)",
     309: "UnderlyingSecurityID(309)",
 }
+QUOTE_SCOPE_NOT_OFFERED: Final[Mapping[int, str]] = {
+    336: "TradingSessionID(336)",
+    537: "QuoteType(537)",
+    625: "TradingSessionSubID(625)",
+    1461: "NoTargetPartyIDs(1461)",
+    1751: "SecondaryQuoteID(1751)",
+}
 # Symbol CFICode SecurityType Side Account, then SCOPE_NOT_OFFERED
 SCOPE: Final[Sequence[FieldSpec]] = (
     (55, "t"),
@@ -204,6 +214,49 @@ SCOPE: Final[Sequence[FieldSpec]] = (
     (54, "t"),
     (1, "t"),
     *((tag, "t") for tag in SCOPE_NOT_OFFERED),
+)
+
+# Fields of a MassQuote(i) that say how it is to be quoted, of the message, a set and an entry, groups by their counter.
+QUOTE_TERMS: Final = (
+    Term(537, "QuoteType", harmless="1"),
+    Term(1685, "ThrottleInst"),
+    Term(2403, "QuoteModelType"),
+)
+QUOTE_SET_TERMS: Final = (Term(367, "QuoteSetValidUntilTime"), Term(893, "LastFragment", harmless="Y"))
+QUOTE_ENTRY_TERMS: Final = (
+    Term(40, "OrdType", harmless="2"),
+    Term(62, "ValidUntilTime"),
+    Term(64, "SettlDate"),
+    Term(188, "BidSpotRate"),
+    Term(189, "BidForwardPoints"),
+    Term(190, "OfferSpotRate"),
+    Term(191, "OfferForwardPoints"),
+    Term(192, "OrderQty2"),
+    Term(193, "SettlDate2"),
+    Term(336, "TradingSessionID"),
+    Term(528, "OrderCapacity"),
+    Term(529, "OrderRestrictions"),
+    Term(555, "NoLegs"),
+    Term(625, "TradingSessionSubID"),
+    Term(631, "MidPx"),
+    Term(632, "BidYield"),
+    Term(633, "MidYield"),
+    Term(634, "OfferYield"),
+    Term(642, "BidForwardPoints2"),
+    Term(643, "OfferForwardPoints2"),
+    Term(775, "BookingType"),
+    Term(1749, "TotalBidSize"),
+    Term(1750, "TotalOfferSize"),
+)
+_QUOTE_ENTRY: Final[Sequence[FieldSpec]] = (
+    (299, "t"),
+    (55, "t"),
+    (132, "d"),
+    (133, "d"),
+    (134, "d"),
+    (135, "d"),
+    (CURRENCY, "t"),
+    *((term.tag, "t") for term in QUOTE_ENTRY_TERMS),
 )
 
 SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
@@ -241,6 +294,29 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
     ORDER_MASS_CANCEL_REQUEST: ((11, "t"), (530, "t"), *SCOPE),
     # MassStatusReqID MassStatusReqType, then SCOPE
     ORDER_MASS_STATUS_REQUEST: ((584, "t"), (585, "t"), *SCOPE),
+    # QuoteID Account QuoteResponseLevel DefBidSize DefOfferSize SelfMatchPreventionID SelfMatchPreventionInstruction
+    # MMProtectionReset, QUOTE_TERMS, then of each set: QuoteSetID TotNoQuoteEntries, QUOTE_SET_TERMS, entries:
+    # QuoteEntryID Symbol BidPx OfferPx BidSize OfferSize Currency, QUOTE_ENTRY_TERMS
+    MASS_QUOTE: (
+        (117, "t"),
+        (1, "t"),
+        (301, "t"),
+        (293, "d"),
+        (294, "d"),
+        (SELF_MATCH_PREVENTION_ID, "t"),
+        (SELF_MATCH_PREVENTION_INSTRUCTION, "t"),
+        (MM_PROTECTION_RESET, "t"),
+        *((term.tag, "t") for term in QUOTE_TERMS),
+        (296, ((302, "t"), (304, "i"), *((term.tag, "t") for term in QUOTE_SET_TERMS), (295, tuple(_QUOTE_ENTRY)))),
+    ),
+    # QuoteID QuoteCancelType Account Symbols, then fields that would narrow the request and are not offered
+    QUOTE_CANCEL: (
+        (117, "t"),
+        (298, "t"),
+        (1, "t"),
+        (295, ((55, "t"),)),
+        *((tag, "t") for tag in QUOTE_SCOPE_NOT_OFFERED),
+    ),
     # MDReqID SubscriptionRequestType MarketDepth MDUpdateType AggregatedBook MDEntryTypes Instruments
     MARKET_DATA_REQUEST: (
         (262, "t"),
@@ -265,6 +341,8 @@ ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
     ORDER_STATUS_REQUEST: "order_entry",
     ORDER_MASS_CANCEL_REQUEST: "order_entry",
     ORDER_MASS_STATUS_REQUEST: "order_entry",
+    MASS_QUOTE: "order_entry",
+    QUOTE_CANCEL: "order_entry",
     MARKET_DATA_REQUEST: "market_data",
     SECURITY_STATUS_REQUEST: "order_entry",
     TRADING_SESSION_STATUS_REQUEST: "order_entry",

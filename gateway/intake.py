@@ -13,6 +13,7 @@ from gateway.drop_copy import DropCopies
 from gateway.inbound import (
     ALSO_FOR,
     MARKET_DATA_REQUEST,
+    MASS_QUOTE,
     NEW_ORDER_LIST,
     NEW_ORDER_SINGLE,
     ORDER_CANCEL_REPLACE_REQUEST,
@@ -20,6 +21,7 @@ from gateway.inbound import (
     ORDER_MASS_CANCEL_REQUEST,
     ORDER_MASS_STATUS_REQUEST,
     ORDER_STATUS_REQUEST,
+    QUOTE_CANCEL,
     ROLE_OF_MESSAGE,
     SECURITY_STATUS_REQUEST,
     TRADING_SESSION_STATUS_REQUEST,
@@ -30,6 +32,7 @@ from gateway.mass_translation import mass_cancel, mass_status
 from gateway.next_batch import NextBatch
 from gateway.order_terms import DayEnd
 from gateway.pipeline import Pipeline
+from gateway.quote_translation import mass_quote, quote_cancel
 from gateway.rejects import business_reject
 from gateway.reports import BUSINESS_MESSAGE_REJECT
 from gateway.resends import Resends
@@ -133,6 +136,10 @@ class Intake:
             self._next.commands.append(mass_cancel(session, msg_seq_num, poss_resend, values, self._symbols))
         elif msg_type == ORDER_MASS_STATUS_REQUEST:
             self._next.commands.append(mass_status(session, msg_seq_num, values, self._symbols))
+        elif msg_type == MASS_QUOTE:
+            self._next.commands.append(mass_quote(session, msg_seq_num, poss_resend, values, self._symbols))
+        elif msg_type == QUOTE_CANCEL:
+            self._next.commands.append(quote_cancel(session, msg_seq_num, poss_resend, values, self._symbols))
         elif msg_type in (SECURITY_STATUS_REQUEST, TRADING_SESSION_STATUS_REQUEST):
             for answer_type, body in self._status.request(session, msg_seq_num, msg_type, values):
                 self._next.messages.append((session.session_id, answer_type, body))

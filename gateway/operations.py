@@ -20,6 +20,7 @@ from gateway.admin import AdminError, Operation
 from gateway.exchange import Exchange
 from gateway.limit_operations import LimitOperations
 from gateway.price_operations import PriceOperations
+from gateway.quote_operations import QuoteOperations
 from gateway.relay import RelayEngine
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_operations import ShardOperations
@@ -86,6 +87,13 @@ class Operations:
         )
         self._prices = PriceOperations(engine=started.engine, command=self._command)
         self._trades = TradeOperations(engine=started.engine, journal=journal_folder(data_dir), command=self._command)
+        self._quotes = QuoteOperations(
+            engine=started.engine,
+            sessions=sessions,
+            events=self._events,
+            answer=self._answer,
+            read=self._on_matching_thread,
+        )
 
     def table(self) -> dict[str, Operation]:
         """Return the operations by command name."""
@@ -108,6 +116,7 @@ class Operations:
             **self._limits.table(),
             **self._prices.table(),
             **self._trades.table(),
+            **self._quotes.table(),
         }
 
     def _shard_operations(self) -> ShardOperations | None:

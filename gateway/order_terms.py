@@ -361,12 +361,20 @@ def _link_id(wanted: Wanted) -> str:
 
 
 def _self_match(wanted: Wanted) -> tuple[str, SelfMatchMode]:
-    """Return id and mode of self-match prevention: the order's own, else the session's; ("", "") where it is off."""
-    values, session = wanted.values, wanted.session
-    own_id, instruction = (
+    values = wanted.values
+    return self_match_of(
+        wanted.session,
         values.get(inbound.SELF_MATCH_PREVENTION_ID),
         values.get(inbound.SELF_MATCH_PREVENTION_INSTRUCTION),
     )
+
+
+def self_match_of(session: GatewaySession, own_id: str | None, instruction: str | None) -> tuple[str, SelfMatchMode]:
+    """Return id and mode of self-match prevention: the message's own, else the session's; ("", "") where it is off.
+
+    Raises:
+        Refused: the message asks for what is not offered.
+    """
     self_match_id = own_id if own_id is not None else session.self_match_id
     if own_id is not None and len(own_id) > SELF_MATCH_ID_CHARS_MAX:
         text = f"SelfMatchPreventionID(2362) has {len(own_id)} characters, allowed: {SELF_MATCH_ID_CHARS_MAX}"

@@ -7,6 +7,7 @@ lost. Source: the enumerations of FIX42.xml, FIX44.xml and FIX50SP2.xml as Quick
 from typing import Final
 
 from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, Version
+from matching import refusals
 from matching.refusals import business_reject_reason
 
 ORD_REJ_REASONS: Final[dict[Version, frozenset[int]]] = {
@@ -33,6 +34,14 @@ RESTATEMENT_REASONS: Final[dict[Version, frozenset[int]]] = {
     FIX44_EXTENDED: frozenset({*range(11), 12, 13, *range(17, 21), 99}),
     FIX50SP2: frozenset({*range(21), 99}),
 }
+QUOTE_REJECT_REASONS: Final[dict[Version, frozenset[int]]] = {
+    FIX42: frozenset(range(1, 10)),
+    FIX44: frozenset({*range(1, 10), 99}),
+    FIX44_EXTENDED: frozenset({*range(1, 10), 99}),
+    FIX50SP2: frozenset({*range(1, 22), 99}),
+}
+"""QuoteRejectReason(300), and of QuoteEntryRejectReason(368), which has values in FIX.4.2 alone."""
+QUOTE_REJECT_FALLBACK: Final[dict[Version, int]] = {FIX42: 9, FIX44: 99, FIX44_EXTENDED: 99, FIX50SP2: 99}
 ORD_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 0, FIX44: 99, FIX44_EXTENDED: 99, FIX50SP2: 99}
 CXL_REJ_FALLBACK: Final[dict[Version, int]] = {FIX42: 2, FIX44: 99, FIX44_EXTENDED: 99, FIX50SP2: 99}
 
@@ -59,6 +68,18 @@ def exec_restatement_reason(reason: int, version: Version) -> int:
 def cxl_rej_reason(reason: int, version: Version) -> int:
     """Return CxlRejReason(102) as the version knows it, else the version's value for "other"."""
     return reason if reason in CXL_REJ_REASONS[version] else CXL_REJ_FALLBACK[version]
+
+
+def quote_reject_reason(code: int, version: Version) -> int:
+    """Return QuoteRejectReason(300), or QuoteEntryRejectReason(368), of the code of a refused quote as the version
+    knows it, else the version's value for "other"; FIX.4.2 has none: 9, "not authorized to quote".
+    """
+    return quote_reject_reason_of(refusals.quote_reject_reason(code), version)
+
+
+def quote_reject_reason_of(reason: int, version: Version) -> int:
+    """Return QuoteRejectReason(300) as the version knows it."""
+    return reason if reason in QUOTE_REJECT_REASONS[version] else QUOTE_REJECT_FALLBACK[version]
 
 
 def business_reject_reason_of(reason: int, version: Version) -> int:

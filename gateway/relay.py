@@ -23,6 +23,7 @@ from matching.commands import (
     AnswerRequest,
     AskShards,
     CancelOrder,
+    CancelQuotes,
     Command,
     ContinueWork,
     DefineInstrument,
@@ -30,6 +31,7 @@ from matching.commands import (
     ForgetNumbers,
     InstructShards,
     MassCancel,
+    MassQuote,
     RefuseCancel,
     RefuseMessage,
     RefuseOrder,
@@ -77,6 +79,8 @@ NUMBERED: Final = (
     RequestStatus,
     MassCancel,
     RequestMassStatus,
+    MassQuote,
+    CancelQuotes,
 )
 """Commands of a peer that the gateway answers itself."""
 OWN: Final = (
@@ -191,7 +195,9 @@ class RelayEngine:
         | ReplaceOrder
         | RequestStatus
         | MassCancel
-        | RequestMassStatus,
+        | RequestMassStatus
+        | MassQuote
+        | CancelQuotes,
     ) -> None:
         refused = self.refused.get(command.session_id)
         if refused is None or refused.epoch != command.epoch:
@@ -235,6 +241,9 @@ class RelayEngine:
                     view = depths[event.instrument_id] = DepthView(0, (), ())
                 view.fold(event)
                 touched.add(event.instrument_id)
+                if event.terms is not None and event.terms.quote is not None:
+                    # Nothing reaches a quote by its QuoteID.
+                    continue
                 if event.exec_type != EXEC_TRADE:
                     names.fold(sessions[event.session_id].comp_id, event, cursor.shard_id)
                 elif not event.leaves_qty:

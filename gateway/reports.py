@@ -16,6 +16,13 @@ from gateway.mass_reports import (
     mass_status_fields,
     no_mass_status,
 )
+from gateway.quote_reports import (
+    MASS_QUOTE_ACKNOWLEDGEMENT,
+    acknowledgement,
+    frozen,
+    is_answered_elsewhere,
+    quote_fields,
+)
 from gateway.rejects import (
     business_reject,
     cxl_rej_reason,
@@ -36,6 +43,7 @@ from matching.events import (
     OrderRefused,
 )
 from matching.instrument import Instrument
+from matching.quote_events import QuotesAnswered, QuotesFrozen
 from matching.refusals import SHARD_NOT_AVAILABLE, THROTTLED_SESSION
 from matching.types import (
     AT_THE_CLOSE,
@@ -133,7 +141,7 @@ class ReportWriter:
                 exec_type = EXEC_RESTATED
         ord_type, tif = event.ord_type, event.time_in_force
         if event.terms is not None or tif == AT_THE_CLOSE:
-            kind = kind_fields(event, texts, version)
+            kind = kind_fields(event, texts, version) + quote_fields(event, version)
         elif ord_type == LIMIT:
             kind = f"40=2\x0144={prices[event.price]}\x0159={tif}\x01"
         else:
@@ -222,6 +230,8 @@ class ReportWriter:
         """Return MsgType(35) and body of what `session` is told of `event`; None where an event is nobody's report."""
         version = session.version
         if type(event) is Execution:
+            if is_answered_elsewhere(event):
+                return None
             return EXECUTION_REPORT, self.execution(event, version)
         if type(event) is OrderRefused:
             return EXECUTION_REPORT, self.refused(event, version)
@@ -231,6 +241,10 @@ class ReportWriter:
             return LIST_STATUS, list_status(event, version, self._clock, self.texts)
         if isinstance(event, MassCancelReported):
             return ORDER_MASS_CANCEL_REPORT, mass_cancel_report(event, version, self._clock)
+        if isinstance(event, QuotesAnswered):
+            return MASS_QUOTE_ACKNOWLEDGEMENT, acknowledgement(event, version)
+        if isinstance(event, QuotesFrozen):
+            return MASS_QUOTE_ACKNOWLEDGEMENT, frozen(event, version)
         if isinstance(event, MassStatusReported):
             return EXECUTION_REPORT, self.mass_status(event, version)
         if isinstance(event, MessageThrottled | MessageUnavailable):

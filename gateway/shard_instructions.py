@@ -21,6 +21,7 @@ from matching.commands import (
     MassCancel,
     OverrideLimits,
     RequestMassStatus,
+    ResetQuoteProtection,
     SetKillSwitch,
     SetMarkPrice,
     SetReferencePrice,
@@ -41,6 +42,7 @@ INSTRUCTIONS: Final = (
     DefineInstrument,
     MassCancel,
     RequestMassStatus,
+    ResetQuoteProtection,
 )
 INSTRUCTIONS_MAX: Final = 4_096
 """Instructions that may wait for shards; a shard that is down for ever must not make the gateway's state grow so."""

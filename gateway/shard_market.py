@@ -20,7 +20,7 @@ from gateway.shard_frames import Hello
 from gateway.shard_gate import RequestGate
 from gateway.shard_link import Connection, ShardLink
 from gateway.shard_numbers import EpochGate, Repeats
-from gateway.shard_refusals import ROUTED, ROUTED_TYPES, Routed, refused_entry, unavailable
+from gateway.shard_refusals import ROUTED, ROUTED_TYPES, Routed, over_shards, refused_entry, refused_quotes, unavailable
 from gateway.shard_routes import Routes
 from gateway.shard_watch import ShardWatch
 from matching import refusals
@@ -30,6 +30,7 @@ from matching.commands import (
     CancelSessionOrders,
     Command,
     MassCancel,
+    MassQuote,
     NewOrder,
     NewOrderList,
     OverrideLimits,
@@ -262,7 +263,7 @@ class ShardMarket:
         link = self.routes.link(command)
         if link is None:
             # Nobody knows the order, or it cannot be told what is asked: the gateway's own engine says so.
-            own.append(command)
+            own.append(over_shards(command))
         elif relay.has_answered(link.name, session_id, epoch, number):
             # Its reports are in the journal, and reach the peer by resend.
             return
@@ -272,6 +273,8 @@ class ShardMarket:
         elif kind in ENTERING and not relay.accepting:
             text = "new orders are not accepted at the moment"
             own.append(refused_entry(relay, command, text, refusals.MARKET_NOT_AVAILABLE))  # type: ignore[arg-type]  # `kind` has narrowed it
+        elif isinstance(command, MassQuote) and not command.code and not relay.accepting:
+            own.append(refused_quotes(command, "new orders are not accepted at the moment"))
         elif cause := self._fault(link):
             own.append(unavailable(relay, command, cause))
         elif kind in ENTERING and (late := relay.requests.overtaken_by(command)):  # type: ignore[arg-type]  # as above

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
+import msgspec
+
 from gateway.decimals import e8_text
 from gateway.inbound import (
+    MASS_QUOTE,
     NEW_ORDER_LIST,
     NEW_ORDER_SINGLE,
     ORDER_CANCEL_REPLACE_REQUEST,
@@ -12,13 +15,16 @@ from gateway.inbound import (
     ORDER_MASS_CANCEL_REQUEST,
     ORDER_MASS_STATUS_REQUEST,
     ORDER_STATUS_REQUEST,
+    QUOTE_CANCEL,
 )
 from gateway.relay import RelayEngine
 from matching import refusals
 from matching.commands import (
     CancelOrder,
+    CancelQuotes,
     Command,
     MassCancel,
+    MassQuote,
     NewOrder,
     NewOrderList,
     RefuseCancel,
@@ -42,8 +48,11 @@ Routed: TypeAlias = (
     | RefuseCancel
     | MassCancel
     | RequestMassStatus
+    | MassQuote
+    | CancelQuotes
 )
 """What a member's message becomes, and what a shard answers."""
+OverMany: TypeAlias = MassCancel | RequestMassStatus | MassQuote | CancelQuotes
 ROUTED: Final = (
     NewOrder,
     NewOrderList,
@@ -55,6 +64,8 @@ ROUTED: Final = (
     RefuseCancel,
     MassCancel,
     RequestMassStatus,
+    MassQuote,
+    CancelQuotes,
 )
 ROUTED_TYPES: Final = frozenset(ROUTED)
 """The same, to be looked up: every message passes here more than once."""
@@ -66,6 +77,8 @@ MSG_TYPES: Final = {
     RequestStatus: ORDER_STATUS_REQUEST,
     MassCancel: ORDER_MASS_CANCEL_REQUEST,
     RequestMassStatus: ORDER_MASS_STATUS_REQUEST,
+    MassQuote: MASS_QUOTE,
+    CancelQuotes: QUOTE_CANCEL,
 }
 
 
@@ -91,7 +104,7 @@ def unavailable(relay: RelayEngine, command: Routed, cause: str) -> Command:
             ids = (command.session_id, command.epoch, command.msg_seq_num)
             return RefuseMessage(*ids, NEW_ORDER_LIST, command.list_id, text, refusals.SHARD_NOT_AVAILABLE)
         return command if isinstance(command, RefuseOrderList) else refused_list(relay, command, text)
-    ref_id = command.request_id if isinstance(command, RequestMassStatus) else command.cl_ord_id
+    ref_id = _ref_id(command)
     if isinstance(command, RequestStatus):
         ref_id = command.ord_status_req_id or ref_id
     if isinstance(command, RefuseCancel):
@@ -101,6 +114,13 @@ def unavailable(relay: RelayEngine, command: Routed, cause: str) -> Command:
         ref_msg_type = MSG_TYPES[type(command)]
     ids = (command.session_id, command.epoch, command.msg_seq_num)
     return RefuseMessage(*ids, ref_msg_type, ref_id, text, refusals.SHARD_NOT_AVAILABLE)
+
+
+def _ref_id(command: CancelOrder | ReplaceOrder | RequestStatus | RefuseCancel | OverMany) -> str:
+    """Return what names a request that is no order."""
+    if isinstance(command, RequestMassStatus):
+        return command.request_id
+    return command.quote_id if isinstance(command, MassQuote | CancelQuotes) else command.cl_ord_id
 
 
 def refused_entry(relay: RelayEngine, command: NewOrder | NewOrderList, text: str, code: int) -> Command:
@@ -149,3 +169,27 @@ def refused_list(
         text,
         code,
     )
+
+
+def refused_quotes(command: MassQuote, text: str) -> MassQuote:
+    """Return the refusal of a mass quote: what stands of its quotes stays."""
+    return msgspec.structs.replace(command, entries=(), code=refusals.NOT_ACCEPTING, text=text)
+
+
+def over_shards(command: Routed) -> Command:
+    """Return what the gateway's own engine answers where no shard is the one: quotes in instruments of several are
+    refused, as they would have to be answered once for all of them; anything else as nobody knows what it is about.
+    """
+    if not isinstance(command, MassQuote | CancelQuotes) or command.code:
+        return command
+    if isinstance(command, MassQuote) and not instruments_of(command):
+        return command
+    text = "instruments are in shards, send one message for those of each, by Symbol(55)"
+    return msgspec.structs.replace(command, code=refusals.QUOTES_OVER_SHARDS, text=text)
+
+
+def instruments_of(command: MassQuote | CancelQuotes) -> list[int]:
+    """Return the instruments that a quote message is about, as far as they are known."""
+    if isinstance(command, CancelQuotes):
+        return list(command.instrument_ids)
+    return [each.instrument_id for each in command.entries if each.instrument_id]

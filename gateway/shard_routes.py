@@ -5,9 +5,10 @@ from typing import Final
 
 from gateway.relay import RelayEngine
 from gateway.shard_link import ShardLink
-from gateway.shard_refusals import NAMING, Routed, cl_ord_ids
+from gateway.shard_refusals import NAMING, Routed, cl_ord_ids, instruments_of
 from matching.commands import (
     CancelOrder,
+    CancelQuotes,
     Command,
     CorrectTrade,
     DefineInstrument,
@@ -15,6 +16,7 @@ from matching.commands import (
     EndLimitOverride,
     Instruction,
     MassCancel,
+    MassQuote,
     NewOrder,
     NewOrderList,
     OverrideLimits,
@@ -24,6 +26,7 @@ from matching.commands import (
     ReplaceOrder,
     RequestMassStatus,
     RequestStatus,
+    ResetQuoteProtection,
     SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
@@ -39,6 +42,7 @@ OF_ONE_INSTRUMENT: Final = (
     EndLimitOverride,
     DefineInstrument,
     CorrectTrade,
+    ResetQuoteProtection,
 )
 """Instructions for the shard of an instrument; where they name none, for all."""
 
@@ -118,6 +122,9 @@ class Routes:
             return self.by_instrument.get(command.orders[0].instrument_id)
         if isinstance(command, MassCancel | RequestMassStatus):
             return self.by_instrument.get(command.instrument_id)
+        if isinstance(command, MassQuote | CancelQuotes):
+            links = {self.by_instrument.get(each) for each in instruments_of(command)}
+            return links.pop() if len(links) == 1 else None
         by_order = self._by_id.get(command.order_id >> SHARD_ID_SHIFT) if command.order_id > 0 else None
         if isinstance(command, RequestStatus | RefuseCancel):
             link = by_order or self._by_symbol.get(command.symbol)
@@ -127,7 +134,7 @@ class Routes:
 
     def ask(self, command: Routed, link: ShardLink) -> None:
         """Note that a message was given to a shard, or waits for it: its ClOrdIDs lead there from now on."""
-        if self._asked is not None and not isinstance(command, RequestMassStatus):
+        if self._asked is not None and not isinstance(command, RequestMassStatus | MassQuote | CancelQuotes):
             for cl_ord_id in cl_ord_ids(command):
                 self._asked[self._member(command), cl_ord_id] = link
 

@@ -10,6 +10,7 @@ import structlog
 
 from gateway.drop_copy import DropCopies
 from gateway.next_batch import Message, NextBatch
+from gateway.quote_reports import is_answered_elsewhere
 from gateway.relay import GatewayEngine
 from gateway.reports import EXECUTION_REPORT, ReportWriter
 from gateway.sessions import SessionBook
@@ -29,6 +30,7 @@ from matching.events import (
     TradingPhaseSet,
 )
 from matching.instrument import Instrument
+from matching.quote_events import QuotesFrozen
 from matching.work import REPEATED_EXECUTIONS
 
 ALERTS: Final = (KillSwitchSet, ScopeCanceled, SessionCut, LimitsOverridden, LimitOverrideEnded)
@@ -76,6 +78,8 @@ class Teller:
         cursors: dict[int, int] = {}
         for event in events:
             if type(event) is Execution:
+                if event.terms is not None and is_answered_elsewhere(event):
+                    continue
                 session = by_id[event.session_id]
                 version = session.version
                 body = execution(event, version)
@@ -103,6 +107,8 @@ class Teller:
         if isinstance(event, ShardsInstructed) and self._market is not None:
             self._market.dispatch.instruct(event.instruction_id, batch_seq)
             return
+        if isinstance(event, QuotesFrozen):
+            self._alert(event)
         session = self._sessions.by_id.get(getattr(event, "session_id", 0))
         message = None if session is None else self._reports.message(event, session)
         if session is None or message is None:

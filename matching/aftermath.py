@@ -1,4 +1,5 @@
-"""What one order brings about in others: triggers, repriced pegs, cut reduce-only orders, sized legs, expiries.
+"""What one order brings about in others: triggers, repriced pegs, cut reduce-only orders, sized legs, pulled
+quotes, expiries.
 
 It is put down while a command runs and done after it, oldest first, at most ORDERS_PER_STEP_MAX orders a step; the rest
 goes on with ContinueWork. Owner: the matching thread.
@@ -23,7 +24,7 @@ class Aftermath:
     """`due` are watches over prices at which orders were triggered that have not entered, `stirred` books whose pegs
     may have to move, `trims` exposures whose reduce-only orders may be above the position, `expiring_ns` the time up to
     which orders are expiring, `flagged` books whose triggered orders are left over, `is_left`: any of it is left over
-    from an earlier command. What links have to do stands with them.
+    from an earlier command. What links and quotes have to do stands with them.
     """
 
     __slots__ = ("desk", "due", "expiring_ns", "flagged", "is_left", "special", "stirred", "trims")
@@ -84,6 +85,7 @@ class Aftermath:
             left
             + (self.special.expiries.count_until(self.expiring_ns) if self.expiring_ns else 0)
             + len(self.special.links.touched)
+            + len(self.special.quotes.leaving)
         )
 
     @property
@@ -92,11 +94,15 @@ class Aftermath:
         return self._has_any() and self.left() > 0
 
     def _has_any(self) -> bool:
-        return bool(self.due or self.expiring_ns or self.trims or self.stirred or self.special.links.touched)
+        special = self.special
+        is_any = self.due or self.expiring_ns or self.trims or self.stirred or special.links.touched
+        return bool(is_any or special.quotes.leaving)
 
     def run(self, out: list[Event]) -> None:
         """Do what a command has put down. While an earlier command's is left over, ContinueWork alone goes on."""
         if not (self._has_any() or self.flagged):
+            # What was left may have gone by itself, with the orders that it was about.
+            self.is_left = False
             return
         if self.is_left:
             self.renew()
@@ -120,6 +126,8 @@ class Aftermath:
         is_auctioning = self.desk.works.is_auctioning
         if self.special.links.touched and not is_auctioning:
             return self.special.links.settle_next(out)
+        if self.special.quotes.leaving and not is_auctioning:
+            return self.special.quotes.pull_next(out)
         if self.trims:
             return self._trim(out)
         if self.stirred:

@@ -47,6 +47,13 @@ from matching.operator_commands import (
     TransferIn,
     TransferOut,
 )
+from matching.quote_commands import (
+    CancelQuotes,
+    MassQuote,
+    QuoteEntry,
+    ResetQuoteProtection,
+    SetQuoteProtection,
+)
 from matching.relay_commands import (
     AnswerRequest,
     AskShards,
@@ -63,6 +70,7 @@ __all__ = [
     "AnswerRequest",
     "AskShards",
     "CancelOrder",
+    "CancelQuotes",
     "CancelSessionOrders",
     "Command",
     "ContinueWork",
@@ -80,10 +88,12 @@ __all__ = [
     "InstructShards",
     "Instruction",
     "MassCancel",
+    "MassQuote",
     "NewOrder",
     "NewOrderList",
     "NoteConnection",
     "OverrideLimits",
+    "QuoteEntry",
     "RefuseCancel",
     "RefuseMessage",
     "RefuseOrder",
@@ -94,6 +104,7 @@ __all__ = [
     "RequestMassStatus",
     "RequestStatus",
     "RequestTransfer",
+    "ResetQuoteProtection",
     "SetAcceptance",
     "SetFirmLimits",
     "SetKillSwitch",
@@ -101,6 +112,7 @@ __all__ = [
     "SetMarkPrice",
     "SetPermission",
     "SetProtection",
+    "SetQuoteProtection",
     "SetReferencePrice",
     "SetTradingPhase",
     "TellIndicativePrice",
@@ -153,4 +165,8 @@ Command: TypeAlias = (
     | RelistInstrument
     | AskShards
     | AnswerRequest
+    | MassQuote
+    | CancelQuotes
+    | SetQuoteProtection
+    | ResetQuoteProtection
 )

@@ -349,6 +349,8 @@ class OrderDesk:
         assert not order.is_open(), f"order {order.order_id} is open"
         used = order.session.member.used
         del self.orders[order.order_id]
+        if order.quote is not None:
+            return
         del used[order.cl_ord_id]
         for cl_ord_id in order.prior_cl_ord_ids:
             del used[cl_ord_id]
@@ -428,11 +430,16 @@ class OrderDesk:
             stands = order.level is not None or (order.extra is not None and order.extra.waiting)
             assert order.is_open() == stands, f"order {order_id} rests or waits while it is open"
             assert order.is_open() == (order.session.open.get(order_id) is order), "a session knows its open orders"
-            names = (order.cl_ord_id, *order.prior_cl_ord_ids)
+            names = _names(order)
             used = order.session.member.used
             assert all(used.get(name) is order for name in names), f"every ClOrdID of order {order_id} leads to it"
-        counted = sum(1 + len(order.prior_cl_ord_ids) for order in self.orders.values())
+        counted = sum(len(_names(order)) for order in self.orders.values())
         assert counted == sum(len(member.used) for member in self.members.values()), "every ClOrdID has its order"
+
+
+def _names(order: Order) -> tuple[str, ...]:
+    """Return the ClOrdIDs that lead to an order: none to a quote."""
+    return () if order.quote is not None else (order.cl_ord_id, *order.prior_cl_ord_ids)
 
 
 def used_before(cl_ord_id: str) -> str:

@@ -14,6 +14,7 @@ from matching import state_records
 from matching.book import Depth
 from matching.commands import (
     CancelOrder,
+    CancelQuotes,
     CancelSessionOrders,
     Command,
     ContinueWork,
@@ -28,6 +29,7 @@ from matching.commands import (
     EndTradingDay,
     ExpireOrders,
     MassCancel,
+    MassQuote,
     NewOrder,
     NewOrderList,
     NoteConnection,
@@ -39,6 +41,7 @@ from matching.commands import (
     ReplaceOrder,
     RequestMassStatus,
     RequestStatus,
+    ResetQuoteProtection,
     SetAcceptance,
     SetFirmLimits,
     SetKillSwitch,
@@ -46,6 +49,7 @@ from matching.commands import (
     SetMarkPrice,
     SetPermission,
     SetProtection,
+    SetQuoteProtection,
     SetReferencePrice,
     SetTradingPhase,
     TellIndicativePrice,
@@ -58,6 +62,7 @@ from matching.instrument import Instrument
 from matching.mass_requests import MassRequests
 from matching.operations import Operations
 from matching.order import Account, Session
+from matching.quote_requests import QuoteRequests
 from matching.requests import Requests
 from matching.risk_seam import Risk
 from matching.types import SHARD_ID_SHIFT
@@ -85,6 +90,7 @@ class Engine:
         self.requests = Requests(self.desk, risk)
         self.operations = Operations(self.desk, risk, self.works)
         self.mass_requests = MassRequests(self.desk, self.requests, self.operations.steps)
+        self.quote_requests = QuoteRequests(self.desk, self.requests, risk)
         self._choose_ways()
         self.instruments: Mapping[int, Instrument] = MappingProxyType(self.operations.instruments)
         self.accounts: Mapping[int, Account] = MappingProxyType(self.operations.accounts)
@@ -154,6 +160,13 @@ class Engine:
             self.requests.refuse_cancel(command, time_ns, out)
         elif isinstance(command, ContinueWork):
             self.operations.steps.continue_work(out)
+        elif isinstance(command, MassQuote):
+            place = len(out)
+            self.quote_requests.quote(command, time_ns, out)
+            if self.risk.watches_executions:
+                self._watch(place, time_ns, out)
+        elif isinstance(command, CancelQuotes):
+            self.quote_requests.cancel(command, time_ns, out)
         elif isinstance(command, MassCancel):
             self.mass_requests.cancel(command, time_ns, out)
         elif isinstance(command, RequestMassStatus):
@@ -211,6 +224,12 @@ class Engine:
             self._choose_ways()
         elif isinstance(command, SetLimits | SetFirmLimits | OverrideLimits | EndLimitOverride | SetPermission):
             self.operations.limits.change(command, time_ns, out)
+        elif isinstance(command, SetQuoteProtection):
+            self.operations.set_quote_protection(command, out)
+        elif isinstance(command, ResetQuoteProtection):
+            fault = self.quote_requests.reset(command, out)
+            if fault:
+                out.append(CommandRefused("ResetQuoteProtection", fault))
         elif isinstance(command, NoteConnection):
             self.operations.note_connection(command, out)
         else:

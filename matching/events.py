@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from matching.quote_events import QuoteProtectionSet, QuotesAnswered, QuotesFrozen, QuotesReset
 from matching.terms import Terms
 from matching.types import ExecType, KillScope, ListKind, OrdStatus, OrdType, Response, Side, TimeInForce, TradingPhase
 
@@ -455,4 +456,8 @@ Event: TypeAlias = (
     | OrderListAnswered
     | TradeCorrected
     | FirmLimitsSet
+    | QuotesAnswered
+    | QuotesFrozen
+    | QuotesReset
+    | QuoteProtectionSet
 )

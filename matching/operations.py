@@ -21,6 +21,7 @@ from matching.commands import (
     SetKillSwitch,
     SetMarkPrice,
     SetProtection,
+    SetQuoteProtection,
     SetReferencePrice,
     SetTradingPhase,
     TellIndicativePrice,
@@ -56,6 +57,7 @@ from matching.limit_desk import LimitDesk
 from matching.order import Account, Member, Session
 from matching.phase_desk import PhaseDesk
 from matching.phases import DELISTED
+from matching.quote_events import QuoteProtectionSet
 from matching.risk_seam import Risk
 from matching.steps import Steps
 from matching.types import KillScope
@@ -345,6 +347,19 @@ class Operations:
         else:
             self.risk.set_protection(command)
             out.append(ProtectionSet(command.session_id))
+
+    def set_quote_protection(self, command: SetQuoteProtection, out: list[Event]) -> None:
+        """Set the bounds of a session's market-maker protection; what is frozen stays so."""
+        bounds = command.qty_max, command.delta_max, command.count_max
+        if command.session_id not in self.desk.sessions:
+            _refuse(command, f"session {command.session_id} is not defined", out)
+        elif min(bounds) < 0:
+            _refuse(command, f"a bound of quotes of session {command.session_id} is negative: {min(bounds)}", out)
+        elif any(bounds) and command.window_ns < 1:
+            _refuse(command, f"the window of session {command.session_id} is {command.window_ns} ns, at least 1", out)
+        else:
+            self.risk.set_quote_protection(command)
+            out.append(QuoteProtectionSet(command.session_id))
 
     def note_connection(self, command: NoteConnection, out: list[Event]) -> None:
         """Keep whether a session was left logged on."""

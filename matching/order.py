@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matching.book import Level
     from matching.events import Execution, MassCancelReported, OrderRefused
     from matching.links import Link
-    from matching.terms import Terms
+    from matching.terms import QuoteIds, Terms
 
 NO_CL_ORD_IDS: Final[tuple[str, ...]] = ()
 
@@ -182,6 +182,11 @@ class Order:
     def terms(self) -> Terms | None:
         """What the order has beyond a plain one."""
         return None if self.extra is None else self.extra.terms
+
+    @property
+    def quote(self) -> QuoteIds | None:
+        """What names the quote that the order is a side of; such an order has no ClOrdID of its own."""
+        return None if self.extra is None else self.extra.terms.quote
 
     def is_open(self) -> bool:
         """Tell whether the order may still trade."""

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
+from typing import Final
 
 from matching import auction_links, breaker
 from matching import work as bounds
@@ -32,6 +33,9 @@ from matching.phases import (
 )
 from matching.types import BUY, EXEC_RESTATED, EXEC_TRADE, MARKET, TradingPhase
 from matching.work import RESTATED_OTHER, Work
+
+WITHOUT_QUOTES: Final[tuple[TradingPhase, ...]] = ("halted", "closed")
+"""Phases in which no quote stands: nobody can tell when trading begins again, and at what price."""
 
 
 class PhaseDesk:
@@ -85,6 +89,10 @@ class PhaseDesk:
         instrument.set_phase(phase, until_ns=until_ns)
         self.told.pop(instrument.instrument_id, None)
         out.append(TradingPhaseSet(instrument.instrument_id, phase, reason, until_ns))
+        if phase in WITHOUT_QUOTES:
+            self.desk.special.quotes.leave_instrument(
+                instrument.instrument_id, f"{instrument.symbol} is {phase}: {reason or 'no reason given'}"
+            )
         self.desk.special.after.resume(self.desk.books[instrument.instrument_id])
 
     def join_close(self, work: Work, out: list[Event]) -> None:
@@ -358,6 +366,7 @@ class PhaseDesk:
                 self._leave_if_filled(book, each)
                 if each.extra is not None:
                     special.links.touch(each.extra)
+                    special.quotes.note_fill(each, qty, out)
             _drop_ended(buys, sells)
 
     def _fill(self, order: Order, qty: int, price: int) -> None:

@@ -1,9 +1,10 @@
 """Refusals: the stable numeric code of every one, with its meaning and what to do about it. The one table of them.
 
 A code says its FIX value: 1rrnn is OrdRejReason(103) rr, 2rrnn is CxlRejReason(102) rr, 3rrnn is
-BusinessRejectReason(380) rr, 4rrnn is MassCancelRejectReason(532) rr, of FIX.4.4; `gateway.rejects` turns those values
-into what other versions know. A refused replace is CxlRejReason(102)=99 with the code of the order check that refused
-it. A code is never given to another refusal; one that is not used any more stays in the table.
+BusinessRejectReason(380) rr, 4rrnn is MassCancelRejectReason(532) rr, 5rrnn is QuoteRejectReason(300) rr, of FIX.4.4;
+`gateway.rejects` turns those values into what other versions know. A refused replace is CxlRejReason(102)=99 with the
+code of the order check that refused it. A code is never given to another refusal; one that is not used any more stays
+in the table.
 """
 
 from typing import Final, NamedTuple, TypeAlias
@@ -117,6 +118,7 @@ ORD_TYPE_NOT_REPLACEABLE: Final = 29903
 TIME_IN_FORCE_NOT_REPLACEABLE: Final = 29904
 TERM_NOT_REPLACEABLE: Final = 29905
 CANCEL_DURING_AUCTION: Final = 29910
+ORDER_OF_QUOTE: Final = 29911
 
 STATUS_REQUEST_ID: Final = 30021
 STATUS_REQUEST_TYPE: Final = 30022
@@ -141,6 +143,31 @@ MASS_ID_ABSENT: Final = 49905
 MASS_ID_TOO_LONG: Final = 49906
 MASS_TERM_NOT_OFFERED: Final = 49907
 MASS_TOO_MANY: Final = 49908
+
+QUOTE_UNKNOWN_SYMBOL: Final = 50101
+QUOTE_ENTRIES_MAX: Final = 50301
+QUOTE_DURING_AUCTION: Final = 50401
+QUOTE_DUPLICATE_ENTRY: Final = 50601
+QUOTE_CROSSED: Final = 50701
+QUOTE_PRICE_NO_NUMBER: Final = 50801
+QUOTE_PRICE_NOT_POSITIVE: Final = 50802
+QUOTE_PRICE_OFF_TICK: Final = 50803
+QUOTE_PRICE_ABSENT: Final = 50804
+QUOTES_FROZEN: Final = 50901
+QUOTE_UNKNOWN_ACCOUNT: Final = 50902
+QUOTE_COUNTS_DIFFER: Final = 59901
+QUOTE_TERM_NOT_OFFERED: Final = 59902
+QUOTE_CANCEL_NOT_SUPPORTED: Final = 59903
+QUOTES_OVER_SHARDS: Final = 59904
+QUOTE_ID_ABSENT: Final = 59905
+QUOTE_ID_TOO_LONG: Final = 59906
+QUOTE_SIZE_NO_NUMBER: Final = 59907
+QUOTE_SIZE_ABSENT: Final = 59908
+QUOTE_SIZE_NEGATIVE: Final = 59909
+QUOTE_SIZE_OFF_LOT: Final = 59910
+QUOTE_RESENT: Final = 59911
+QUOTE_ENTRIES_ABSENT: Final = 59912
+QUOTE_CANCEL_CONTRADICTS: Final = 59913
 
 
 class Row(NamedTuple):
@@ -295,6 +322,33 @@ TABLE: Final[dict[int, Row]] = {
     MASS_ID_TOO_LONG: Row("the id of the request is too long", "use at most 64 characters"),
     MASS_TOO_MANY: Row("too many requests wait for shards that are down", "wait until the shards are back"),
     MASS_TERM_NOT_OFFERED: Row("a field that would narrow the request is not offered", "leave the field out"),
+    ORDER_OF_QUOTE: Row("the order is a side of a quote", "send MassQuote(i) or QuoteCancel(Z)"),
+    QUOTE_UNKNOWN_SYMBOL: Row("Symbol(55) is absent or not traded here", "use a symbol of the instrument list"),
+    QUOTE_ENTRIES_MAX: Row("more entries than one message may have", "send several messages"),
+    QUOTE_DURING_AUCTION: Row("the auction that the quote is in is being executed", "send it again in a second"),
+    QUOTE_DUPLICATE_ENTRY: Row("an instrument or QuoteEntryID(299) twice in a message", "send one entry of each"),
+    QUOTE_CROSSED: Row("BidPx(132) is not below OfferPx(133)", "send a bid below the offer"),
+    QUOTE_PRICE_NO_NUMBER: Row("BidPx(132) or OfferPx(133) is no number", "send a plain decimal"),
+    QUOTE_PRICE_NOT_POSITIVE: Row("BidPx(132) or OfferPx(133) is not positive", "send at least one tick"),
+    QUOTE_PRICE_OFF_TICK: Row("BidPx(132) or OfferPx(133) is no multiple of the tick", "round to the tick"),
+    QUOTE_PRICE_ABSENT: Row("a side has a size and no price", "send BidPx(132) or OfferPx(133), or size 0"),
+    QUOTES_FROZEN: Row("market-maker protection has frozen the quotes", "reset it by QuoteCancel(Z), 117=MMP_RESET"),
+    QUOTE_UNKNOWN_ACCOUNT: Row("Account(1) is not one of the session's", "use an account of the session"),
+    QUOTE_COUNTS_DIFFER: Row("entries or sets are not as many as the message says", "send all of them at once"),
+    QUOTE_TERM_NOT_OFFERED: Row("a field that would change the quote's meaning is not offered", "leave it out"),
+    QUOTE_CANCEL_NOT_SUPPORTED: Row("QuoteCancelType(298) is not offered", "use 1 (symbols) or 4 (all)"),
+    QUOTES_OVER_SHARDS: Row("quotes in instruments of several shards", "send one message for each shard's instruments"),
+    QUOTE_ID_ABSENT: Row("QuoteID(117) or QuoteEntryID(299) is absent", "send one"),
+    QUOTE_ID_TOO_LONG: Row("an id of the quote is too long", "use at most 64 characters"),
+    QUOTE_SIZE_NO_NUMBER: Row("BidSize(134) or OfferSize(135) is no number", "send a plain decimal"),
+    QUOTE_SIZE_ABSENT: Row("a side has a price and no size", "send BidSize(134) or OfferSize(135)"),
+    QUOTE_SIZE_NEGATIVE: Row("BidSize(134) or OfferSize(135) is negative", "send 0 to cancel the side"),
+    QUOTE_SIZE_OFF_LOT: Row("BidSize(134) or OfferSize(135) is no multiple of the lot", "round to the lot"),
+    QUOTE_RESENT: Row("quotes are not taken with PossResend(97)=Y", "send the prices that are wanted now, without it"),
+    QUOTE_ENTRIES_ABSENT: Row("the message has no entry", "send at least one"),
+    QUOTE_CANCEL_CONTRADICTS: Row(
+        "instruments that contradict QuoteCancelType(298)", "name them with type 1, none with type 4"
+    ),
 }
 
 CXL_REJ_OTHER: Final = 99
@@ -327,6 +381,19 @@ def mass_cancel_reject_reason(code: int) -> int:
     return code // 100 % 100
 
 
+QUOTE_REASON_OF_ORDER: Final = {0: 9, 1: 1, 2: 2, 3: 3, 4: 4, 6: 6, 15: 9, 16: 8, 18: 8}
+"""QuoteRejectReason(300) of the refusals that orders and quotes share, by OrdRejReason(103)."""
+QUOTE_REJ_OTHER: Final = 99
+
+
+def quote_reject_reason(code: int) -> int:
+    """Return QuoteRejectReason(300), or QuoteEntryRejectReason(368), of the code of a refused quote, as FIX.4.4 has
+    it.
+    """
+    group, reason = code // 10_000, code // 100 % 100
+    return reason if group == 5 else QUOTE_REASON_OF_ORDER.get(reason, QUOTE_REJ_OTHER)
+
+
 def as_markdown() -> str:
     """Return the table as Markdown, a row per code."""
     fields = {
@@ -334,6 +401,7 @@ def as_markdown() -> str:
         2: "CxlRejReason(102)",
         3: "BusinessRejectReason(380)",
         4: "MassCancelRejectReason(532)",
+        5: "QuoteRejectReason(300)",
     }
     lines = ["| code | FIX.4.4 | meaning | what to do |", "|---|---|---|---|"]
     for code, row in sorted(TABLE.items()):

@@ -19,6 +19,7 @@ from matching.operator_commands import (
     SetReferencePrice,
     SetTradingPhase,
 )
+from matching.quote_commands import ResetQuoteProtection
 
 
 class RelayBatch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=30):
@@ -88,6 +89,7 @@ Instruction: TypeAlias = (
     | DefineInstrument
     | MassCancel
     | RequestMassStatus
+    | ResetQuoteProtection
 )
 """What an operator, or the clock, tells shards; and a member's request over several of them, without its number."""
 

@@ -10,6 +10,7 @@ from matching import list_answers, refusals
 from matching.book import BookSide
 from matching.commands import (
     CancelOrder,
+    CancelQuotes,
     MassCancel,
     RefuseCancel,
     RefuseOrder,
@@ -200,6 +201,9 @@ class Requests:
             return refusals.OTHER_SYMBOL, f"Symbol(55) {symbol} found, order O{order.order_id} has {expected}"
         if not order.is_open():
             return refusals.CLOSED_ORDER, f"order O{order.order_id} is closed with OrdStatus(39) {order.status}"
+        if order.quote is not None:
+            text = f"order O{order.order_id} is a side of a quote, which MassQuote(i) and QuoteCancel(Z) change"
+            return refusals.ORDER_OF_QUOTE, text
         instrument = self.desk.books[order.instrument_id].instrument
         if instrument.auction is not None:
             return refusals.CANCEL_DURING_AUCTION, f"the auction of {instrument.symbol} is being executed"
@@ -389,7 +393,11 @@ class Requests:
         return throttled is not None
 
     def is_cancel_throttled(
-        self, command: CancelOrder | RefuseCancel | MassCancel, ref_msg_type: str, time_ns: int, out: list[Event]
+        self,
+        command: CancelOrder | RefuseCancel | MassCancel | CancelQuotes,
+        ref_msg_type: str,
+        time_ns: int,
+        out: list[Event],
     ) -> bool:
         """Take a token for a cancel, or say that there is none."""
         throttled = self.risk.admit_cancel(command.session_id, time_ns) if self.risk.has_throttles else None

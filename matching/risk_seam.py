@@ -21,6 +21,7 @@ from matching.commands import (
     SetLimits,
     SetPermission,
     SetProtection,
+    SetQuoteProtection,
     TransferIn,
     TransferOut,
 )
@@ -99,6 +100,23 @@ class Risk(Protocol):
         stopped, or nothing.
         """
 
+    def set_quote_protection(self, command: SetQuoteProtection) -> None:
+        """Set the bounds of a session's market-maker protection."""
+
+    def count_quote_fill(self, key: tuple[int, int, int], side: Side, qty: int, time_ns: int) -> str:
+        """Count a fill of a quote, of session, account and instrument; return why its quotes are frozen from now on, or
+        nothing.
+        """
+
+    def quote_freeze(self, key: tuple[int, int, int]) -> str:
+        """Return why the quotes of session, account and instrument are frozen, or nothing."""
+
+    def frozen_quotes(self) -> list[tuple[int, int, int]]:
+        """Return session, account and instrument of all frozen quotes, ascending."""
+
+    def reset_quotes(self, key: tuple[int, int, int]) -> bool:
+        """Forget what was counted of these quotes and take them again; return whether they were frozen."""
+
     def overrun(self, session_id: int, time_ns: int) -> str:
         """Count a throttled message; return why the session is to be cut, or nothing."""
 
@@ -110,6 +128,9 @@ class Risk(Protocol):
 
     def admit(self, session_id: int, exposure: int, time_ns: int) -> Refusal | None:
         """Take a token of the session and, unless `exposure` is -1, of its account; return why there is none."""
+
+    def admit_quotes(self, session_id: int, account_id: int, count: int, time_ns: int) -> Refusal | None:
+        """Take a token of session and account for each of `count` entries, or none; return why there are too few."""
 
     def admit_cancel(self, session_id: int, time_ns: int) -> Refusal | None:
         """Take a token of the session's bucket of cancels; return why there is none."""

@@ -18,6 +18,7 @@ from matching.order_lists import OrderLists
 from matching.order_states import AFTER_RESTATE
 from matching.phases import CLOSING_AUCTION
 from matching.price_watch import PriceWatch
+from matching.quotes import Quotes
 from matching.refusals import Refusal
 from matching.special_entry import SpecialEntry
 from matching.special_match import RESTATED_QTY_DECLINED, SpecialMatch
@@ -55,6 +56,7 @@ class SpecialDesk:
         "links",
         "lists",
         "matching",
+        "quotes",
         "reducing",
         "replacing",
     )
@@ -66,6 +68,7 @@ class SpecialDesk:
         self.lists = OrderLists(self)
         self.matching = SpecialMatch(self)
         self.replacing = SpecialReplace(self)
+        self.quotes = Quotes(self)
         self.after = Aftermath(self)
         self.reducing: dict[int, dict[int, Order]] = {}
         self.expiries = Expiries()
@@ -263,6 +266,8 @@ class SpecialDesk:
             return
         self.expiries.discard(order)
         self.links.close(order, order.extra)
+        if order.extra.terms.quote is not None:
+            self.quotes.discard(order)
         link_id = order.extra.terms.link_id
         if link_id and self.links.singles.get((order.session.comp_id, link_id)) is order:
             del self.links.singles[order.session.comp_id, link_id]
@@ -359,6 +364,7 @@ class SpecialDesk:
             if order.level is not None and extra.terms.reduce_only:
                 reducing += 1
                 assert order.leaves_qty <= self.room_of(order) or self.after.trims, f"{order.order_id} only reduces"
+        self.quotes.check_invariants()
         assert in_groups == 0, "every order with a trigger waits in one queue"
         assert reducing == sum(len(orders) for orders in self.reducing.values()), "reduce-only orders are listed"
         return waiting

@@ -11,6 +11,7 @@ from matching.book import KEY_MAX, Book, BookSide, Level
 from matching.events import Event
 from matching.order import Order
 from matching.order_states import AFTER_FILL, AFTER_PARTIAL_FILL, AFTER_RESTATE
+from matching.quotes import key_of
 from matching.terms import SelfMatchMode
 from matching.types import BUY, EXEC_RESTATED
 
@@ -60,6 +61,9 @@ class SpecialMatch:
         if order.extra is None and resting.extra is None:
             return True
         for each in (resting, order):
+            if self.special.quotes.leaving and self.special.quotes.is_leaving(each):
+                self.special.quotes.pull(key_of(each), out)
+                return False
             link = None if each.extra is None else each.extra.link
             if link is not None and link in self.special.links.touched:
                 self.special.links.shrink(link, out)
@@ -140,6 +144,7 @@ class SpecialMatch:
         for each in (resting, order):
             if each.extra is not None:
                 special.links.touch(each.extra)
+                special.quotes.note_fill(each, qty, out)
         special.note_position(order.exposure)
         special.note_position(resting.exposure)
 
@@ -156,11 +161,12 @@ class SpecialMatch:
         """Tell whether all of an order can be filled at keys up to `limit_key`, hidden quantities counted in.
 
         What self-match prevention would keep from trading is no room, and unless the aggressor's mode is "oldest"
-        nothing behind it is. Resting reduce-only orders are no room, because trades before them may cut them.
+        nothing behind it is. Resting reduce-only orders are no room, because trades before them may cut them; neither
+        are quotes that are to be pulled.
         """
         limit_key = min(limit_key, opposite.stop_key)
         if order.extra is None or not order.extra.terms.self_match_id:
-            if not self.special.reducing:
+            if not self.special.reducing and not self.special.quotes.leaving:
                 return _has_room_in_levels(order.leaves_qty, opposite, limit_key)
         wanted = order.leaves_qty
         goes_on = self.mode_of(order) == "oldest"
@@ -171,7 +177,9 @@ class SpecialMatch:
             if self.is_self_match(order, resting):
                 if not goes_on:
                     return False
-            elif resting.extra is None or not resting.extra.terms.reduce_only:
+            elif resting.extra is None or not (
+                resting.extra.terms.reduce_only or self.special.quotes.is_leaving(resting)
+            ):
                 wanted -= resting.leaves_qty
                 if wanted <= 0:
                     return True

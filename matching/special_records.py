@@ -121,6 +121,8 @@ def load_special(desk: "OrderDesk", record: SpecialRecord) -> None:
         if order.ord_type == PEGGED:
             desk.books[order.instrument_id].pegs[order_id] = order
         special.expiries.add(order)
+        if terms.quote is not None:
+            special.quotes.add(order)
         if waiting and not for_entry and order.time_in_force == AT_THE_CLOSE:
             desk.books[order.instrument_id].at_close[order_id] = order
     _load_links(desk, record)

@@ -17,6 +17,7 @@ from matching.corrections import CorrectionRecord
 from matching.events import Execution, MassCancelReported, OrderRefused
 from matching.instrument import Auction, AuctionStage, Instrument
 from matching.order import Account, Member, Order
+from matching.quotes import QuoteKey
 from matching.special_records import SpecialRecord, dump_special, load_special, load_stirred
 from matching.types import BUY, InstrumentKind, OrdStatus, OrdType, Side, TimeInForce, TradingPhase
 from matching.work import Work, WorkKind, WorkRequest
@@ -100,7 +101,7 @@ class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
 
 class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     """All of it; `risk` is the risk engine's own record, `works` is (kind, target, text, orders not yet looked at),
-    `told` the indicative price told last by instrument.
+    `told` the indicative price told last by instrument, `quotes` those that are to be pulled.
     """
 
     version: int
@@ -125,6 +126,7 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     corrections: list[CorrectionRecord] = []
     extended: list[ExtendedRecord] = []
     list_ids: list[tuple[str, list[str]]] = []
+    quotes: list[tuple[QuoteKey, str]] | None = None
 
 
 _FIELDS_WITHOUT_PROTECTION: Final = EngineRecord.__struct_fields__.index("protection")
@@ -206,6 +208,7 @@ def _record(engine: "Engine") -> EngineRecord:
             if each.breaker_extended_bp or each.extension_count or _may_extend(each.auction)
         ],
         [(key, list(member.list_ids)) for key, member in sorted(desk.members.items()) if member.list_ids],
+        list(desk.special.quotes.leaving.items()) or None,
     )
 
 
@@ -334,6 +337,7 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
     """Put orders back under their ids and names, and the open ones into their queues by priority."""
     desk = engine.desk
     orders, sessions, exposure_of = desk.orders, desk.sessions, engine.risk.exposure
+    quotes = {extra[0] for extra in special.extras if extra[1].quote is not None}
     exposures: dict[tuple[int, int], int] = {}
     resting: list[Order] = []
     # One text per value, as commands of the same field share it in the decoder of small texts.
@@ -379,15 +383,17 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
         order.cum_value = cum_value
         order.status = status
         orders[order_id] = order
+        if leaves_qty:
+            session.open[order_id] = order
+            resting.append(order)
+        if order_id in quotes:
+            continue
         used = session.member.used
         used[cl_ord_id] = order
         if prior:
             order.prior_cl_ord_ids = prior
             for name in prior:
                 used[name] = order
-        if leaves_qty:
-            session.open[order_id] = order
-            resting.append(order)
     load_special(desk, special)
     resting.sort(key=attrgetter("priority"))
     for order in resting:
@@ -418,6 +424,7 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
         desk.members[comp_id].list_ids = dict.fromkeys(list_ids)
     for kind, target_id, text, order_ids in record.works:
         engine.works.pending.append(Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids))
+    desk.special.quotes.leaving = dict(record.quotes or ())
     if record.protection is not None:
         _load_protection(engine, record.protection)
     operations.corrections.load(record.corrections)

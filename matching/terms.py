@@ -9,6 +9,14 @@ Peg: TypeAlias = Literal["", "best", "mid", "opposite", "trail"]
 SelfMatchMode: TypeAlias = Literal["", "newest", "oldest", "both", "decrement"]
 
 
+class QuoteIds(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What names a quote: QuoteID(117), QuoteSetID(302) and QuoteEntryID(299) of the message that it is of."""
+
+    quote_id: str
+    set_id: str
+    entry_id: str
+
+
 class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Prices are ticks, quantities lots. 0, "" and False: the order does not have it.
 
@@ -24,7 +32,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ExpireTime(126) of a Good Till Date order, in nanoseconds since the epoch. `reduce_only`: it never opens or
     enlarges a position. `self_match_id` is SelfMatchPreventionID(2362): two orders of the same id never trade;
     `self_match_mode` says which of them gives way when this one is the aggressor. `list_id` is ListID(66) of the list
-    that brought the order, for its reports.
+    that brought the order, for its reports. `quote`: the order is one side of a quote.
     """
 
     stop_price: int = 0
@@ -41,6 +49,7 @@ class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):
     stop_loss: int = 0
     link_id: str = ""
     list_id: str = ""
+    quote: QuoteIds | None = None
 
 
 PLAIN: Final = Terms()

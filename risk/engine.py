@@ -20,6 +20,7 @@ from matching.commands import (
     SetLimits,
     SetPermission,
     SetProtection,
+    SetQuoteProtection,
     TransferIn,
     TransferOut,
 )
@@ -32,6 +33,7 @@ from risk.checks import Gates, check_order
 from risk.corrections import correct_trade
 from risk.firms import Firms, OpenOrder
 from risk.protection import Protection
+from risk.quote_protection import QuoteKey, QuoteProtection
 from risk.shorts import close_short, open_short
 from risk.texts import amount_text
 from risk.throttle import TOKEN, Bucket, bucket_of
@@ -60,6 +62,7 @@ class RiskEngine:
         self.transit = Transit(self.ledgers, self.instruments)
         self.protections: dict[int, Protection] = {}
         self.firms = Firms(self.ledgers, self.exposures)
+        self.quotes = QuoteProtection()
 
     # -- operators and configuration ----------------------------------------------------------------------------------
 
@@ -162,6 +165,21 @@ class RiskEngine:
         protection = self.protections.get(session_id)
         return "" if protection is None else protection.count_overrun(time_ns)
 
+    def set_quote_protection(self, command: SetQuoteProtection) -> None:
+        self.quotes.set_bounds(command)
+
+    def count_quote_fill(self, key: QuoteKey, side: Side, qty: int, time_ns: int) -> str:
+        return self.quotes.count_fill(key, side, qty, time_ns) if self.quotes.bounds else ""
+
+    def quote_freeze(self, key: QuoteKey) -> str:
+        return self.quotes.frozen.get(key, "")
+
+    def frozen_quotes(self) -> list[QuoteKey]:
+        return sorted(self.quotes.frozen)
+
+    def reset_quotes(self, key: QuoteKey) -> bool:
+        return self.quotes.reset(key)
+
     def set_kill_switch(self, command: SetKillSwitch, account_ids: Sequence[int] = ()) -> None:
         gates = self.gates
         reason = (command.reason or "no reason given") if command.engaged else ""
@@ -250,6 +268,28 @@ class RiskEngine:
             of_account.level -= TOKEN
         if of_session is not None:
             of_session.level -= TOKEN
+        return None
+
+    def admit_quotes(self, session_id: int, account_id: int, count: int, time_ns: int) -> Refusal | None:
+        """Take a token for each of `count` entries, or none."""
+        of_session = self.session_buckets.get(session_id)
+        ledger = self.ledgers.get(account_id)
+        of_account = None if ledger is None else ledger.bucket
+        wanted = count * TOKEN
+        for bucket in (of_session, of_account):
+            if bucket is None:
+                continue
+            bucket.refill(time_ns)
+            if bucket.level < wanted:
+                bound = f"{bucket.rate} messages a second, burst {bucket.burst}"
+                left = f"{bucket.level // TOKEN} are left for {count} entries"
+                if bucket is of_session:
+                    return refusals.THROTTLED_SESSION, f"more than {bound}, from this session: {left}"
+                assert ledger is not None, "a bucket of an account has its account"
+                return refusals.THROTTLED_ACCOUNT, f"more than {bound}, for account {ledger.name}: {left}"
+        for bucket in (of_session, of_account):
+            if bucket is not None:
+                bucket.level -= wanted
         return None
 
     def admit_cancel(self, session_id: int, time_ns: int) -> Refusal | None:

@@ -1,18 +1,19 @@
 """The risk engine's state as bytes: versioned, complete, the same for the same state; ordered by id or name.
 
 A state without transfers between shards is written in version 1, one without protection beyond throttles and limits in
-version 2, one without limits of firms in version 3, as they were before there were any: so its state hash is the one
-that a snapshot of an older program has, and `verify` can compare them.
+version 2, one without limits of firms and protection of quotes in version 3, as they were before there were any: so its
+state hash is the one that a snapshot of an older program has, and `verify` can compare them.
 """
 
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from matching.commands import OverrideLimits, SetFirmLimits, SetLimits, SetProtection
+from matching.commands import OverrideLimits, SetFirmLimits, SetLimits, SetProtection, SetQuoteProtection
 from risk.accounts import Balance, Ledger
 from risk.firms import Firm, OpenValue
 from risk.protection import Protection, Window
+from risk.quote_protection import Fill, FillWindow, QuoteKey, QuoteProtection
 from risk.throttle import Bucket
 from risk.transit import Transfer
 
@@ -94,9 +95,17 @@ class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
     permissions: list[tuple[int, int, str]]
 
 
+class QuoteProtectionRecord(msgspec.Struct, array_like=True, gc=False):
+    """What stands in `risk.quote_protection`, by session and key."""
+
+    bounds: list[SetQuoteProtection]
+    windows: list[tuple[QuoteKey, list[Fill]]]
+    frozen: list[tuple[QuoteKey, str]]
+
+
 class RiskRecord(msgspec.Struct, array_like=True, gc=False):
-    """All of it. Version 1 has neither what `risk.transit` holds nor what follows it, version 2 no `protection` and no
-    `firms`, version 3 no `firms`.
+    """All of it. Version 1 has neither what `risk.transit` holds nor what follows it, version 2 nothing behind that,
+    version 3 neither `firms` nor `quotes`.
     """
 
     version: int
@@ -115,6 +124,7 @@ class RiskRecord(msgspec.Struct, array_like=True, gc=False):
     incoming: list[TransferRecord] = []
     protection: ProtectionRecord | None = None
     firms: list[FirmRecord] = []
+    quotes: QuoteProtectionRecord | None = None
 
 
 _FIELDS_OF_VERSION: Final = {
@@ -132,7 +142,12 @@ def dump(risk: "RiskEngine") -> bytes:
     gates, transit = risk.gates, risk.transit
     protection = _protection(risk)
     firms = [_firm(firm) for _, firm in sorted(risk.firms.by_name.items())]
-    version = 4 if firms else 3 if protection is not None else 2 if transit.outgoing or transit.incoming else 1
+    quotes = _quote_protection(risk.quotes)
+    version = 2 if transit.outgoing or transit.incoming else 1
+    if firms or quotes is not None:
+        version = 4
+    elif protection is not None:
+        version = 3
     exposures = sorted(
         (line.account.account_id, line.instrument.instrument_id, index) for index, line in enumerate(risk.exposures)
     )
@@ -153,6 +168,7 @@ def dump(risk: "RiskEngine") -> bytes:
         _transfers(transit.incoming),
         protection,
         firms,
+        quotes,
     )
     return _encode(msgspec.structs.astuple(record)[: _FIELDS_OF_VERSION[version]])
 
@@ -198,6 +214,25 @@ def _restore_firms(risk: "RiskEngine", records: list[FirmRecord]) -> None:
         firm.limits = {limits.instrument_id: limits for limits in record.limits}
         firm.overrides = {override.instrument_id: override for override in record.overrides}
         risk.firms.restore(firm, record.account_ids, record.open_values)
+
+
+def _quote_protection(quotes: QuoteProtection) -> QuoteProtectionRecord | None:
+    if quotes.is_empty():
+        return None
+    return QuoteProtectionRecord(
+        [bounds for _, bounds in sorted(quotes.bounds.items())],
+        [(key, list(window.fills)) for key, window in sorted(quotes.windows.items())],
+        sorted(quotes.frozen.items()),
+    )
+
+
+def _restore_quotes(quotes: QuoteProtection, record: QuoteProtectionRecord) -> None:
+    quotes.bounds = {each.session_id: each for each in record.bounds}
+    quotes.frozen = dict(record.frozen)
+    for key, fills in record.windows:
+        window = quotes.windows[key] = FillWindow()
+        window.fills.extend(fills)
+        window.qty, window.net, window.count = (sum(fill[place] for fill in fills) for place in (1, 2, 3))
 
 
 def _session_protection(each: Protection) -> SessionProtectionRecord:
@@ -252,6 +287,8 @@ def load(risk: "RiskEngine", data: bytes) -> None:
         _restore_balances(ledger, each.balances)
     if record.protection is not None:
         _restore_protection(risk, record.protection)
+    if record.quotes is not None:
+        _restore_quotes(risk.quotes, record.quotes)
     for ledger in risk.ledgers.values():
         # Once all that is in force is known: a throttle that changes and changes back has forgotten what was used.
         ledger.take_limits()

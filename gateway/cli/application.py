@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 import typer
 
-from gateway.cli import journal, limits, live, setup, trades
+from gateway.cli import journal, limits, live, quotes, setup, trades
 from gateway.cli.demo import demo
 from gateway.cli.kill_report import kill_report
 
@@ -72,6 +72,14 @@ LIMITS: Final[tuple[Command, ...]] = (
     ("restore", limits.restore, ('outcry limits restore ACC1 --symbol AAPL --reason "over"',)),
     ("list", limits.list_overrides, ("outcry limits list", "outcry limits list --json")),
 )
+QUOTES: Final[tuple[Command, ...]] = (
+    (
+        "reset",
+        quotes.reset,
+        ("outcry quotes reset 'FIX.4.4:OUTCRY->MAKER1' --symbol AAPL --reason \"spoken with the desk\"",),
+    ),
+    ("list", quotes.list_frozen, ("outcry quotes list", "outcry quotes list --json")),
+)
 SESSIONS: Final[tuple[Command, ...]] = (
     ("list", live.list_sessions, ("outcry sessions list", "outcry sessions list --json")),
     ("logout", live.logout, ("outcry sessions logout 'FIX.4.4:OUTCRY->TRADER1'",)),
@@ -108,6 +116,7 @@ def build() -> typer.Typer:
     stop_text = "Stop new orders and cancel what is open."
     app.add_typer(_group("kill-switch", stop_text, KILL_SWITCH))
     app.add_typer(_group("limits", "Change limits and permissions of accounts during the day.", LIMITS))
+    app.add_typer(_group("quotes", "List and reset quotes that market-maker protection has frozen.", QUOTES))
     app.add_typer(_group("sessions", "List and steer FIX sessions.", SESSIONS))
     app.add_typer(_group("instruments", "Add, change and delist instruments while trading goes on.", INSTRUMENTS))
     return app

@@ -6,7 +6,7 @@ import pytest
 
 from config.commands import configuration_commands
 from config.settings import check, load
-from matching.commands import SetPermission, SetProtection
+from matching.commands import SetPermission, SetProtection, SetQuoteProtection
 from matching.engine import Engine
 from risk.engine import RiskEngine
 from tests.config.folder import Edit, write_config
@@ -50,6 +50,8 @@ def test_cancel_on_disconnect(tmp_path: Path, lines: tuple[str, ...], expected: 
         ("LogoutAfterThrottledSeconds=0", "1..3600"),
         ("RepeatedExecutionMax=-1", "0..10000000"),
         ("RepeatedExecutionMux=5", "did you mean RepeatedExecutionMax?"),
+        ("QuoteProtectionQty=1.5", "0..1000000000000"),
+        ("QuoteProtectionMilliseconds=0", "number of milliseconds 1..3600000"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_a_fault(tmp_path: Path, line: str, allowed: str) -> None:
@@ -58,11 +60,13 @@ def test_a_value_that_is_not_allowed_is_a_fault(tmp_path: Path, line: str, allow
 
 
 def test_keys_that_do_nothing_are_noted(tmp_path: Path) -> None:
-    report = check(with_keys(tmp_path, "CancelOnDisconnectGrace=5", "LogoutAfterThrottled=5"))
+    idle = "CancelOnDisconnectGrace=5", "LogoutAfterThrottled=5", "QuoteProtectionMilliseconds=5"
+    report = check(with_keys(tmp_path, *idle))
     assert not report.faults
     noted = " ".join(map(str, report.notes))
     assert "without effect: CancelOnDisconnect is N" in noted
     assert "the session has neither MessageRate nor CancelRate" in noted
+    assert "none of QuoteProtectionQty, QuoteProtectionDelta, QuoteProtectionCount" in noted
 
 
 def test_bounds_of_sessions_become_commands_once_and_are_lifted(tmp_path: Path) -> None:
@@ -80,6 +84,19 @@ def test_bounds_of_sessions_become_commands_once_and_are_lifted(tmp_path: Path) 
         if isinstance(command, SetProtection)
     ]
     assert lifted == SetProtection(7, 0, 0, 0, 0)
+
+
+def test_bounds_of_quotes_become_commands_once_and_are_lifted(tmp_path: Path) -> None:
+    lines = ("QuoteProtectionQty=100", "QuoteProtectionDelta=50", "QuoteProtectionMilliseconds=250")
+    settings = load(with_keys(tmp_path, *lines))
+    engine = Engine(RiskEngine())
+    commands = configuration_commands(settings, engine, SESSION_IDS)
+    expected = SetQuoteProtection(7, 100, 50, 0, 250_000_000)
+    assert [command for command in commands if isinstance(command, SetQuoteProtection)] == [expected]
+    apply(engine, commands)
+    assert configuration_commands(settings, engine, SESSION_IDS) == []
+    lifted = configuration_commands(load(write_config(tmp_path)), engine, SESSION_IDS)
+    assert SetQuoteProtection(7, 0, 0, 0, 0) in lifted
 
 
 def test_sides_of_accounts_become_permissions_once_and_are_lifted(tmp_path: Path) -> None:

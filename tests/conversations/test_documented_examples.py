@@ -21,9 +21,9 @@ VERSIONS_RUN: Final = ("FIX.4.4", "FIXT.1.1")
 """FIX.4.2 and all versions at once are what the conversation files run in."""
 
 
-def examples() -> dict[str, str]:
-    """Return the text of every example by the title of its section."""
-    text = DOCUMENT.read_text(encoding="utf-8")
+def examples_of(document: Path) -> dict[str, str]:
+    """Return the text of every example of a document by the title of its section."""
+    text = document.read_text(encoding="utf-8")
     starts = [*_SECTION.finditer(text)]
     ends = [*(match.start() for match in starts[1:]), len(text)]
     found: dict[str, str] = {}
@@ -33,7 +33,7 @@ def examples() -> dict[str, str]:
     return found
 
 
-EXAMPLES: Final = examples()
+EXAMPLES: Final = examples_of(DOCUMENT)
 
 
 @pytest.fixture(scope="module")

@@ -76,16 +76,29 @@ class Client(quickfix.Application):  # type: ignore[misc]  # the binding has no 
         tell("message", message.toString())
 
 
+def add_entry(parent: Any, count: str, text: str, separators: str) -> None:
+    """Add an entry to a group; the first separator stands between its fields, the next inside a group in it."""
+    group = None
+    for part in text.split(separators[0]):
+        name, _, value = part.partition("=")
+        if "/" in name:
+            inner, _, rest = part.partition("/")
+            add_entry(group, inner, rest, separators[1:])
+            continue
+        if group is None:
+            group = quickfix.Group(int(count), int(name))
+        group.setField(quickfix.StringField(int(name), value))
+    parent.addGroup(group)
+
+
 def message_of(text: str) -> Any:
-    """Return the message that TAG=VALUE|... describes; 35 comes first, COUNT/TAG=VALUE is an entry of a group."""
+    """Return the message that TAG=VALUE|... describes; 35 comes first, COUNT/TAG=VALUE;TAG=VALUE is an entry."""
     message = quickfix.Message()
     for part in text.split("|"):
         tag, _, value = part.partition("=")
         if "/" in tag:
-            count, _, first = tag.partition("/")
-            group = quickfix.Group(int(count), int(first))
-            group.setField(quickfix.StringField(int(first), value))
-            message.addGroup(group)
+            count, _, entry = part.partition("/")
+            add_entry(message, count, entry, ";&")
             continue
         field = quickfix.StringField(int(tag), value)
         if tag == "35":

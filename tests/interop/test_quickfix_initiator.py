@@ -266,3 +266,30 @@ def test_initiator_takes_market_data(version: str, exchange: ExchangeProcess, tm
         trader.cut()
         seller.cut()
     assert initiator.refusals() == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_initiator_quotes(version: str, exchange: ExchangeProcess, tmp_path: Path) -> None:
+    initiator = Initiator(tmp_path, exchange.port, version, "TRADER1")
+    maker = exchange.peer("MAKER1", "FIX.4.4")
+    first, second, pulled = unique_id(), unique_id(), unique_id()
+    underlying = "311=AAPL;" if version == "FIX.4.2" else ""
+    both = "299=1&55=AAPL&132=585.00&133=586.00&134=20&135=20"
+    wrong = "299=2&55=NOSUCH&132=1.00&134=1"
+    partial = "1" if version == "FIX.4.2" else "F"
+    try:
+        maker.logon()
+        initiator.wait_for("logon")
+        initiator.send("i", [(117, first), (301, "2"), ("296/302", f"S;{underlying}304=2;295/{both};295/{wrong}")])
+        initiator.wait_for("message", "35=b", f"117={first}", "297=0", "296=1", "295=2", "299=1", "299=2", "368=1")
+        sell(maker, "5")
+        initiator.wait_for("message", "35=8", f"11={first}", f"150={partial}", "32=5", "151=15")
+        initiator.send("i", [(117, second), ("296/302", f"S;{underlying}304=1;295/{wrong}")])
+        initiator.wait_for("message", "35=b", f"117={second}", "297=5", "300=1")
+        initiator.send("Z", [(117, pulled), (298, "1"), ("295/55", "AAPL")])
+        initiator.wait_for("message", "35=b", f"117={pulled}", "297=1")
+        initiator.stop()
+    finally:
+        initiator.kill()
+        maker.cut()
+    assert initiator.refusals() == []

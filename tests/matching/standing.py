@@ -28,6 +28,8 @@ def standing(engine: Engine) -> dict[str, Any]:
         "touched": [link_of(link) for link in special.links.touched],
         "known": sorted((key, sorted(map(link_of, links))) for key, links in special.links.known.items() if links),
         "singles": sorted((key, order.order_id) for key, order in special.links.singles.items()),
+        "quotes": sorted((key, [each.order_id for each in special.quotes.orders(key)]) for key in special.quotes.sides),
+        "leaving": list(special.quotes.leaving.items()),
         "left": (special.after.is_left, special.after.left(), special.after.expiring_ns),
     }
     for key, book in sorted(desk.books.items()):

@@ -17,8 +17,9 @@ RELEASE: Final = ROOT / ".cache" / "quickfix" / "quickfix-1.16.0" / "spec"
 MESSAGE_ADDITIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "FIX42": {"A": ("Username", "Password", "NextExpectedMsgSeqNum")},
     "FIX44": {
-        "8": ("AggressorIndicator", "TrdMatchID", "ErrorCode", "TriggerBasis"),
+        "8": ("AggressorIndicator", "TrdMatchID", "ErrorCode", "TriggerBasis", "QuoteID", "QuoteEntryID"),
         "9": ("ErrorCode",),
+        "b": ("ErrorCode",),
         "j": ("ErrorCode",),
         "q": ("Account",),
         "r": ("ErrorCode",),

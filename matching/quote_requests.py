@@ -1,0 +1,178 @@
+"""Quote messages of members: MassQuote(i) and QuoteCancel(Z), and what an operator does about frozen quotes.
+
+Every entry of a MassQuote is taken or refused by itself, in the order of the message; a fault of the message itself
+refuses all of it. Refusals are answered always, the rest as QuoteResponseLevel(301) asks. Owner: the matching thread.
+"""
+
+from typing import Final
+
+from matching import refusals
+from matching.commands import CancelQuotes, MassQuote, QuoteEntry, ResetQuoteProtection
+from matching.desk import OrderDesk
+from matching.events import Event
+from matching.quote_entry import QuoteEntering, cancel_side
+from matching.quote_events import AnsweredEntry, QuotesAnswered, QuotesReset
+from matching.quotes import QuoteKey
+from matching.refusals import Refusal
+from matching.requests import Requests
+from matching.risk_seam import Risk
+
+ACCEPTED: Final = "0"
+CANCELED_FOR_SYMBOL: Final = "1"
+CANCELED_ALL: Final = "4"
+REJECTED: Final = "5"
+"""QuoteStatus(297)."""
+CANCEL_ALL: Final = "4"
+"""QuoteCancelType(298)."""
+ALL_ENTRIES: Final = "2"
+SUMMARY: Final = "3"
+"""QuoteResponseLevel(301)."""
+
+
+class QuoteRequests:
+    """Keeps no state of its own; quotes stand at the special desk, what is frozen at the risk engine."""
+
+    __slots__ = ("desk", "entering", "requests", "risk")
+
+    def __init__(self, desk: OrderDesk, requests: Requests, risk: Risk) -> None:
+        self.desk = desk
+        self.requests = requests
+        self.risk = risk
+        self.entering = QuoteEntering(desk.special)
+
+    def quote(self, command: MassQuote, time_ns: int, out: list[Event]) -> None:
+        """Take the entries of a mass quote; the answer to it stands before what they bring about."""
+        if self._is_throttled(command, time_ns, out):
+            return
+        if command.code or command.poss_resend:
+            code, text = (command.code, command.text) if command.code else _resent("MassQuote(i)")
+            out.append(self._answer(command, REJECTED, (), code, text))
+            return
+        if command.resets:
+            keys = [(command.session_id, command.account_id, each.instrument_id) for each in command.entries]
+            self._reset(keys, "", "", out)
+        place = len(out)
+        answered = [self._entry(command, each, out) for each in command.entries]
+        refused = tuple(each for each in answered if each.code)
+        level = command.response_level
+        if refused or level in (ALL_ENTRIES, SUMMARY):
+            told = tuple(answered) if level == ALL_ENTRIES else refused
+            status = REJECTED if len(refused) == len(answered) else ACCEPTED
+            out.insert(place, self._answer(command, status, told, 0, ""))
+
+    def _is_throttled(self, command: MassQuote, time_ns: int, out: list[Event]) -> bool:
+        if not self.risk.has_throttles:
+            return False
+        count = max(len(command.entries), 1)
+        throttled = self.risk.admit_quotes(command.session_id, command.account_id, count, time_ns)
+        if throttled is not None:
+            ids = command.session_id, command.msg_seq_num, "i", command.quote_id
+            self.desk.refuse_throttled(*ids, throttled, time_ns, out)
+        return throttled is not None
+
+    def _entry(self, command: MassQuote, entry: QuoteEntry, out: list[Event]) -> AnsweredEntry:
+        refusal: Refusal | None = entry.code, entry.text
+        if not entry.code:
+            refusal = self.entering.enter(command, entry, out)
+        code, text = refusal or (0, "")
+        return AnsweredEntry(entry.set_id, entry.entry_id, entry.symbol, code, text)
+
+    def _answer(
+        self, command: MassQuote, status: str, told: tuple[AnsweredEntry, ...], code: int, text: str
+    ) -> QuotesAnswered:
+        counts: dict[str, int] = {}
+        for entry in command.entries:
+            counts[entry.set_id] = counts.get(entry.set_id, 0) + 1
+        return QuotesAnswered(
+            command.session_id,
+            command.msg_seq_num,
+            command.quote_id,
+            command.account_id,
+            status,
+            command.response_level,
+            told,
+            tuple(counts.items()),
+            code=code,
+            text=text,
+        )
+
+    # -- cancels ------------------------------------------------------------------------------------------------------
+
+    def cancel(self, command: CancelQuotes, time_ns: int, out: list[Event]) -> None:
+        """Cancel quotes of the session, and say how many sides; where it asks for it, take frozen quotes again."""
+        if self.requests.is_cancel_throttled(command, "Z", time_ns, out):
+            return
+        fault = self._cancel_fault(command)
+        if fault is not None:
+            out.append(self._cancel_answer(command, REJECTED, *fault))
+            return
+        place = len(out)
+        keys = [key for key in sorted(self.desk.special.quotes.sides) if self._is_in_scope(command, key)]
+        canceled = 0
+        for key in keys:
+            for order in self.desk.special.quotes.orders(key):
+                cancel_side(self.desk.special, order, command.quote_id, out)
+                canceled += 1
+        text = f"{canceled} sides of quotes are canceled"
+        if command.resets:
+            frozen = [key for key in self.risk.frozen_quotes() if self._is_in_scope(command, key)]
+            self._reset(frozen, "", "", out)
+            text += f", {len(frozen)} frozen quotes are reset"
+        status = CANCELED_ALL if command.cancel_type == CANCEL_ALL else CANCELED_FOR_SYMBOL
+        out.insert(place, self._cancel_answer(command, status, 0, text))
+
+    def _cancel_fault(self, command: CancelQuotes) -> Refusal | None:
+        if command.code:
+            return command.code, command.text
+        if command.resets and command.poss_resend:
+            # What protection has stopped since the first one must not be taken again by its copy.
+            return _resent("QuoteCancel(Z) that resets")
+        for key in sorted(self.desk.special.quotes.sides):
+            instrument = self.desk.books[key[2]].instrument
+            if instrument.auction is not None and self._is_in_scope(command, key):
+                return refusals.QUOTE_DURING_AUCTION, f"the auction of {instrument.symbol} is being executed"
+        return None
+
+    def _is_in_scope(self, command: CancelQuotes, key: QuoteKey) -> bool:
+        session_id, account_id, instrument_id = key
+        return (
+            session_id == command.session_id
+            and command.account_id in (0, account_id)
+            and (command.cancel_type == CANCEL_ALL or instrument_id in command.instrument_ids)
+        )
+
+    def _cancel_answer(self, command: CancelQuotes, status: str, code: int, text: str) -> QuotesAnswered:
+        return QuotesAnswered(
+            command.session_id,
+            command.msg_seq_num,
+            command.quote_id,
+            command.account_id,
+            status,
+            cancel_type=command.cancel_type,
+            entries=tuple(AnsweredEntry("", "", symbol) for symbol in command.symbols),
+            code=code,
+            text=text,
+        )
+
+    # -- frozen quotes ------------------------------------------------------------------------------------------------
+
+    def reset(self, command: ResetQuoteProtection, out: list[Event]) -> str:
+        """Take frozen quotes again because an operator says so; return why that cannot be, or nothing."""
+        ids = command.session_id, command.account_id, command.instrument_id
+        if command.session_id not in self.desk.sessions:
+            return f"session {command.session_id} is not defined"
+        frozen = [
+            key
+            for key in self.risk.frozen_quotes()
+            if all(wanted in (0, found) for wanted, found in zip(ids, key, strict=True))
+        ]
+        self._reset(frozen, command.by, command.reason, out)
+        return ""
+
+    def _reset(self, keys: list[QuoteKey], by: str, reason: str, out: list[Event]) -> None:
+        out.extend(QuotesReset(*key, by, reason) for key in keys if self.risk.reset_quotes(key))
+
+
+def _resent(what: str) -> Refusal:
+    text = f"{what} with PossResend(97)=Y: prices of before are not quoted anew, send what is wanted now without it"
+    return refusals.QUOTE_RESENT, text

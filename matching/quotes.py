@@ -1,0 +1,117 @@
+"""The quotes of sessions: which orders are sides of which quote, and what takes them out of the market all at once.
+
+A quote is of a session, an account and an instrument, and has at most one order on each side; those are orders like all
+others, with the quote's ids as terms. What market-maker protection has frozen, or a halt has ended, is pulled: in the
+middle of a match before it could trade once more, else after the command, in steps. While an auction is being executed
+nothing is pulled, as what it has determined has to trade. Owner: the matching thread.
+"""
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from matching import refusals
+from matching.events import Event
+from matching.order import Order
+from matching.quote_events import QuotesFrozen
+from matching.types import Side
+from matching.work import RESTATED_OTHER
+
+if TYPE_CHECKING:
+    from matching.special import SpecialDesk
+
+QuoteKey: TypeAlias = tuple[int, int, int]
+"""Session, account and instrument id."""
+RESET_ID: Final = "MMP_RESET"
+"""QuoteID(117) of the QuoteCancel(Z) that takes frozen quotes again."""
+
+
+def key_of(order: Order) -> QuoteKey:
+    """Return whose quote an order is a side of."""
+    return order.session.session_id, order.account_id, order.instrument_id
+
+
+class Quotes:
+    """`sides` are the open orders of each quote by side, `leaving` quotes that are to be pulled with the reason, oldest
+    first.
+    """
+
+    __slots__ = ("leaving", "sides", "special")
+
+    def __init__(self, special: "SpecialDesk") -> None:
+        self.special = special
+        self.sides: dict[QuoteKey, dict[Side, Order]] = {}
+        self.leaving: dict[QuoteKey, str] = {}
+
+    def add(self, order: Order) -> None:
+        """Get to know an open order as a side of its quote."""
+        sides = self.sides.setdefault(key_of(order), {})
+        assert order.side not in sides, f"{order.order_id} is a second quote on side {order.side}"
+        sides[order.side] = order
+
+    def discard(self, order: Order) -> None:
+        """Forget an order that has closed."""
+        key = key_of(order)
+        sides = self.sides.get(key)
+        if sides is None or sides.get(order.side) is not order:
+            return
+        del sides[order.side]
+        if not sides:
+            del self.sides[key]
+            self.leaving.pop(key, None)
+
+    def orders(self, key: QuoteKey) -> list[Order]:
+        """Return the open sides of a quote, the bid first."""
+        sides = self.sides.get(key, {})
+        return [sides[side] for side in sorted(sides)]
+
+    def note_fill(self, order: Order, qty: int, out: list[Event]) -> None:
+        """Count a fill of a quote; where that is more than its protection allows, freeze it and let it be pulled."""
+        ids = order.quote
+        if ids is None:
+            return
+        key, desk = key_of(order), self.special.desk
+        why = desk.risk.count_quote_fill(key, order.side, qty, desk.time_ns)
+        if not why:
+            return
+        symbol = desk.books[order.instrument_id].instrument.symbol
+        names = ids.quote_id, ids.set_id, ids.entry_id
+        out.append(QuotesFrozen(*key, symbol, *names, refusals.QUOTES_FROZEN, frozen_text(symbol, why)))
+        if key in self.sides:
+            self.leaving[key] = f"market-maker protection: {why}"
+
+    def leave_instrument(self, instrument_id: int, text: str) -> None:
+        """Note that all quotes of an instrument have to leave."""
+        # By key: when each came is no part of the state.
+        for key in sorted(self.sides):
+            if key[2] == instrument_id:
+                self.leaving.setdefault(key, text)
+
+    def is_leaving(self, order: Order) -> bool:
+        """Tell whether an order is a side of a quote that is to be pulled."""
+        return order.quote is not None and key_of(order) in self.leaving
+
+    def pull(self, key: QuoteKey, out: list[Event]) -> int:
+        """Cancel the open sides of a quote that is to be pulled; return how many orders that looked at."""
+        text = self.leaving.pop(key)
+        orders = self.orders(key)
+        for order in orders:
+            self.special.desk.cancel_unsolicited(order, text, out, restatement=RESTATED_OTHER)
+        return len(orders) + 1
+
+    def pull_next(self, out: list[Event]) -> int:
+        """Pull the quote that has waited longest."""
+        return self.pull(next(iter(self.leaving)), out)
+
+    def check_invariants(self) -> None:
+        """Assert that quotes know their open orders, and nothing else."""
+        known = {order.order_id: order for sides in self.sides.values() for order in sides.values()}
+        for order in known.values():
+            assert order.is_open(), f"order {order.order_id} of a quote is open"
+        for order in self.special.desk.orders.values():
+            is_quote = order.is_open() and order.quote is not None
+            assert is_quote == (order.order_id in known), f"{order.order_id} is known as a quote"
+        assert set(self.leaving) <= set(self.sides), "what is pulled is there"
+
+
+def frozen_text(symbol: str, why: str) -> str:
+    """Return what a member is told of frozen quotes."""
+    return f"market-maker protection has frozen {symbol}: {why}; QuoteCancel(Z) with QuoteID(117) {RESET_ID} resets it"
