@@ -150,13 +150,16 @@ class GatewaySide:
         """Connect to a shard."""
         self.market.connect(shard.name, shard.connection())
 
-    def restarted(self) -> "GatewaySide":
-        """Return the gateway that comes after this one was killed: it has the state that was committed."""
+    def restarted(self, *, logon_number: int = 1) -> "GatewaySide":
+        """Return the gateway that comes after this one was killed: it has the state that was committed.
+
+        What has a number below that of the Logon may have been sent before.
+        """
         assert self.committed == self.begun, "what is not committed would be lost"
         self.close()
         relay = new_relay()
         relay.load(self.relay.snapshot())
-        return GatewaySide(relay)
+        return GatewaySide(relay, logon_number=logon_number)
 
     def close(self) -> None:
         """Close every connection."""
