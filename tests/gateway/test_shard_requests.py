@@ -287,22 +287,27 @@ def test_a_long_answer_is_told_in_steps_and_goes_on_after_a_kill(shards: list[Sh
 
 
 class RandomDay:
-    """One member, two shards, and a gateway that is killed again and again; after each start everything is resent."""
+    """One member, two shards and a gateway, each killed again and again; the member sends everything again after each
+    start of the gateway.
+    """
 
     def __init__(self, seed: int, shards: list[ShardSide]) -> None:
         self.random = random.Random(seed)
         self.shards = shards
         self.gateway = connected(*shards)
-        self.sent: list[NewOrder | MassCancel] = []
+        self.sent: list[NewOrder | MassCancel | RequestMassStatus] = []
         self.events: list[Event] = []
 
     def send(self) -> None:
         """Send a few messages: orders for both shards, and a mass cancel now and then."""
-        new: list[NewOrder | MassCancel] = []
+        new: list[NewOrder | MassCancel | RequestMassStatus] = []
         for _ in range(self.random.randint(1, 6)):
             number = 2 + len(self.sent) + len(new)
-            if self.random.random() < 0.2:
+            what = self.random.random()
+            if what < 0.2:
                 new.append(cancel_all(number, f"q{number}"))
+            elif what < 0.25:
+                new.append(status_of_all(number, f"s{number}"))
             else:
                 new.append(order(number, f"o{number}", instrument_id=self.random.randint(1, 2)))
         self.sent += new
@@ -317,6 +322,12 @@ class RandomDay:
             self.events += settle(self.gateway, *self.shards)
         self.events += self.gateway.turn(*self.sent)
 
+    def kill_shard(self) -> None:
+        """Kill a shard and start it again."""
+        place = self.random.randrange(len(self.shards))
+        self.shards[place] = self.shards[place].restarted()
+        self.gateway.connect(self.shards[place])
+
     def step(self) -> None:
         """Let something happen."""
         what = self.random.random()
@@ -324,8 +335,10 @@ class RandomDay:
             self.send()
         elif what < 0.6:
             self.random.choice(self.shards).exchange.turn(0)
-        elif what < 0.9:
+        elif what < 0.88:
             self.events += self.gateway.turn()
+        elif what < 0.92:
+            self.kill_shard()
         else:
             self.kill()
 
@@ -354,8 +367,20 @@ class RandomDay:
 
     def cancels_of(self, cl_ord_id: str, obeyed: set[str]) -> str:
         """Return the first mass cancel behind an order that was obeyed, or nothing."""
-        place = next(at for at, each in enumerate(self.sent) if each.cl_ord_id == cl_ord_id)
-        return next((each.cl_ord_id for each in self.sent[place:] if each.cl_ord_id in obeyed), "")
+        names = ["" if isinstance(each, RequestMassStatus) else each.cl_ord_id for each in self.sent]
+        return next((name for name in names[names.index(cl_ord_id) :] if name in obeyed), "")
+
+    def check_status(self) -> None:
+        """Every mass status was answered once, with as many reports as it says."""
+        answers: dict[str, list[MassStatusReported]] = {}
+        for event in self.events:
+            if isinstance(event, MassStatusReported):
+                answers.setdefault(event.request_id, []).append(event)
+        asked = [each.request_id for each in self.sent if isinstance(each, RequestMassStatus)]
+        assert sorted(answers) == sorted(asked)
+        for said in answers.values():
+            assert {each.total for each in said} == {0 if said[0].execution is None else len(said)}
+            assert [each.is_last for each in said] == [False] * (len(said) - 1) + [True]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -365,4 +390,5 @@ def test_whatever_happens_when_everything_is_done_and_answered_once(tmp_path: Pa
         for _ in range(120):
             day.step()
         day.check()
+        day.check_status()
         day.gateway.close()
