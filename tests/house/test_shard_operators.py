@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from typer.testing import CliRunner
 
 from config.settings import load
 from config.shards import leave_settings
+from gateway.cli.application import app
 from gateway.shard_keeper import SETTINGS_NAME, SHARDS_FOLDER
 from tests.crash.steps import ask, wait_for
 from tests.crash.test_shard_kill import sharded
@@ -43,9 +45,9 @@ def exchange(tmp_path: Path) -> Iterator[ExchangeProcess]:
 
 def outcry(exchange: ExchangeProcess, *words: str, code: int = 0) -> str:
     """Give an operator's command; return what was said."""
-    done = exchange.run(*words, "--data", str(exchange.data_dir))
-    assert done.returncode == code, done.stdout + done.stderr
-    return " ".join((done.stdout + done.stderr).split())
+    result = CliRunner().invoke(app, [*words, "--data", str(exchange.data_dir)])
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
 
 
 def order(peer: FixPeer, cl_ord_id: str, symbol: str, price: str, qty: str = "10") -> Message:
