@@ -90,7 +90,7 @@ class Exchange:
         market: ShardMarket | None = None,
     ) -> None:
         self._wire = wire
-        self._market = self.market = market
+        self._market = market
         self._engine = engine
         self._storage = storage
         self._pipeline = pipeline
@@ -273,6 +273,11 @@ class Exchange:
     def pending(self) -> Sequence[PendingBatch]:
         """Batches that wait for their commit; any thread may count them."""
         return self._pipeline.pending
+
+    @property
+    def market(self) -> ShardMarket | None:
+        """The market where it is matched in shards; matching thread only."""
+        return self._market
 
     def engine_statistics(self) -> dict[str, int]:
         """Return the engine's own figures."""

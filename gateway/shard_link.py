@@ -33,6 +33,8 @@ HUNG_SECONDS: Final = 5.0
 """After so long it is ended by force and started again, for what it was given waits for it; ten signs are missing then.
 One whose disk does not take a commit still gives them.
 """
+GREETING_SECONDS: Final = 10.0
+"""So long it may take from a connection to its first word: it makes a new configuration its own before that."""
 LOOK_SECONDS_MAX: Final = 0.5
 """Time that counts at most as silence between two looks: while this process itself stood still, nobody listened."""
 
@@ -128,7 +130,8 @@ class ShardLink:
     @property
     def is_hung(self) -> bool:
         """Whether nothing has come for so long, since a connection was made, that it never will."""
-        return self.connection is not None and self._quiet_seconds > HUNG_SECONDS
+        bound = HUNG_SECONDS if self.is_up else GREETING_SECONDS
+        return self.connection is not None and self._quiet_seconds > bound
 
     @property
     def is_away(self) -> bool:

@@ -18,6 +18,7 @@ from gateway.sessions import SessionBook
 from gateway.shard_dispatch import Dispatch
 from gateway.shard_frames import Hello
 from gateway.shard_gate import RequestGate
+from gateway.shard_instructions import is_instruction
 from gateway.shard_link import Connection, ShardLink
 from gateway.shard_numbers import EpochGate, Repeats
 from gateway.shard_refusals import ROUTED, ROUTED_TYPES, Routed, over_shards, refused_entry, refused_quotes, unavailable
@@ -323,7 +324,7 @@ class ShardMarket:
             if self.links[name].is_up:
                 self._unheard.remove(name)
                 for command in self._held.pop(name):
-                    if isinstance(command, ROUTED):
+                    if isinstance(command, ROUTED) and not is_instruction(command):
                         self.answers.answered(command.session_id, command.epoch, command.msg_seq_num)
                         self._route(command, own)
                     else:

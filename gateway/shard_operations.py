@@ -105,11 +105,12 @@ class ShardOperations:
         shards = {instrument.symbol: instrument.shard for instrument in read_again.instruments}
         unconfirmed: dict[str, None] = {}
         for command in commands:
-            shard = shards[command.symbol]
-            events = await self._events(lambda shard=shard, command=command: self._exchange.define(command, shard))  # type: ignore[misc]  # the defaults bind the loop's values
-            answer = await self._answer(events)
+            answer = await self._define(command, shards[command.symbol])
             unconfirmed |= dict.fromkeys(answer.get("unconfirmed", ()))
         return left, {"changed": [command.symbol for command in commands], "unconfirmed": list(unconfirmed)}
+
+    async def _define(self, command: DefineInstrument, shard: str) -> dict[str, Any]:
+        return await self._answer(await self._events(lambda: self._exchange.define(command, shard)))
 
     def _changes(self, running: Settings, read_again: Settings) -> list[DefineInstrument]:
         """Return what has changed. Raises AdminError or ConfigFaults where nothing may be."""

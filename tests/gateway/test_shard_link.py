@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.shard_frames import Hello, json_frame
-from gateway.shard_link import HUNG_SECONDS, LOOK_SECONDS_MAX, SILENT_SECONDS, SentFrames, ShardLink
+from gateway.shard_frames import PROTOCOL_VERSION, Hello, Welcome, json_frame
+from gateway.shard_link import GREETING_SECONDS, HUNG_SECONDS, LOOK_SECONDS_MAX, SILENT_SECONDS, SentFrames, ShardLink
 from matching import frames
 from matching.codec import encode_commands
 from matching.commands import CancelSessionOrders, Command
@@ -37,6 +37,9 @@ def ends(clock: Clock) -> Iterator[tuple[ShardLink, socket.socket]]:
     ours, theirs = socket.socketpair()
     link = ShardLink("a", 1)
     link.connect(ours, Hello("a", 1, 0, 0, {}, {}, {}))
+    theirs.sendall(json_frame(frames.WELCOME, Welcome(1, 1, 0, PROTOCOL_VERSION)))
+    assert link.receive() == []
+    assert link.is_up
     yield link, theirs
     link.drop("over")
     theirs.close()
@@ -77,6 +80,18 @@ def test_what_passes_while_nobody_listens_is_no_silence(ends: tuple[ShardLink, s
     assert not link.is_silent
     look_for(link, clock, 0.4)
     assert link.is_silent
+
+
+def test_a_shard_that_does_not_greet_has_more_time(clock: Clock) -> None:
+    ours, theirs = socket.socketpair()
+    link = ShardLink("a", 1)
+    link.connect(ours, Hello("a", 1, 0, 0, {}, {}, {}))
+    look_for(link, clock, GREETING_SECONDS - 0.2)
+    before = link.is_hung
+    look_for(link, clock, 0.4)
+    assert (before, link.is_hung) == (False, True)
+    link.drop("over")
+    theirs.close()
 
 
 def test_a_shard_that_is_down_is_away_after_as_long_as_one_that_is_silent(clock: Clock) -> None:

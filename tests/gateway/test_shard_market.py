@@ -10,13 +10,16 @@ from gateway.shard_transfers import DONE, GIVEN_BACK
 from matching.commands import (
     CancelOrder,
     Command,
+    DefineInstrument,
     DefineShard,
     ForgetNumbers,
     Instruction,
     InstructShards,
+    OverrideLimits,
     RefuseMessage,
     RequestStatus,
     SetKillSwitch,
+    SetReferencePrice,
     SetTradingPhase,
     TransferIn,
 )
@@ -25,6 +28,7 @@ from matching.events import (
     CommandRefused,
     Event,
     Execution,
+    InstrumentDefined,
     MessageUnavailable,
     OrderRefused,
     ShardsInstructed,
@@ -333,4 +337,81 @@ def test_a_step_waits_for_its_shard_and_is_chosen_when_that_is_up(shards: list[S
     steps = [command for command in b.commands() if isinstance(command, TransferIn)]
     assert [step.amount for step in steps] == [1, 500]
     assert (gateway.relay.transfers.by_id["T1"].state, cash(a)) == (GIVEN_BACK, CASH)
+    gateway.close()
+
+
+# -- instruments ------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_instrument_has_its_id_at_once_and_is_told_of_when_its_shard_has_it(shards: list[ShardSide]) -> None:
+    """Also by a later gateway: nobody else is given the id meanwhile."""
+    tsla = DefineInstrument(3, "TSLA", "spot", "USD", 1_000_000, 100_000_000, 10_000, 20_000, 5_000)
+    gateway = connected(shards[0])
+    instruct(gateway, tsla, "b")
+    settle(gateway, shards[0])
+    assert gateway.relay.instruments[3].symbol == "TSLA"
+    assert not [event for event in gateway.events if event == InstrumentDefined(3, "TSLA")]
+    gateway = gateway.restarted()
+    for shard in shards:
+        gateway.connect(shard)
+    events = settle(gateway, *shards)
+    assert events.count(InstrumentDefined(3, "TSLA")) == 1
+    assert (gateway.relay.homes["TSLA"], gateway.relay.instructions.waiting) == ("b", {})
+    gateway.market.defined(InstrumentDefined(3, "TSLA"))
+    gateway.turn(order(2, "x", instrument_id=3, price=20_000))
+    assert [describe(event) for event in settle(gateway, *shards)] == [("0", "x")]
+    gateway.close()
+
+
+def test_an_instrument_that_cannot_be_changed_so_is_told_to_no_shard(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    other_tick = DefineInstrument(1, "AAPL", "spot", "USD", 2_000_000, 100_000_000, 10_000, 10_000, 5_000)
+    events = gateway.apply([InstructShards(("a",), other_tick)])
+    assert [type(event) for event in events] == [CommandRefused]
+    assert gateway.relay.instructions.waiting == {}
+    gateway.close()
+
+
+def test_the_gateway_follows_the_reference_prices_of_shards(shards: list[ShardSide]) -> None:
+    """A changed instrument is defined with the reference price that it has."""
+    gateway = connected(*shards)
+    instruct(gateway, SetReferencePrice(1, 11_000, "me"), "a")
+    settle(gateway, *shards)
+    assert gateway.relay.instruments[1].reference_price == 11_000
+    gateway.close()
+
+
+# -- limits and kill switches -----------------------------------------------------------------------------------------
+
+
+def test_overridden_limits_are_asked_of_the_shards_that_are_up(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    override = OverrideLimits(1, 0, -1, 7, -1, -1, -1, -1, "", 0, "me", "news")
+    instruct(gateway, override, "a", "b")
+    settle(gateway, *shards)
+    number = gateway.market.ask_limits()
+    assert gateway.market.limits(number) == ({}, ["a", "b"])
+    settle(gateway, *shards)
+    assert gateway.market.limits(number) == ({"a": [override], "b": [override]}, [])
+    gateway.market.links["b"].drop("killed")
+    number = gateway.market.ask_limits()
+    settle(gateway, shards[0])
+    assert gateway.market.limits(number) == ({"a": [override]}, ["b"])
+    gateway.close()
+
+
+def test_a_kill_switch_counts_what_each_shard_has_canceled(shards: list[ShardSide]) -> None:
+    a, b = shards
+    gateway = connected(a, b)
+    gateway.turn(*(order(2 + n, f"o{n}", instrument_id=1 + n % 2) for n in range(1_202)))
+    settle(gateway, a, b)
+    instructions = gateway.relay.instructions
+    engaged = instruct(gateway, KILL, "a", "b")
+    gateway.turn()
+    a.exchange.turn(0)
+    gateway.turn()
+    # 601 orders are two steps.
+    assert (instructions.counts.get(engaged, 0), instructions.canceling(engaged)) == (0, ["a"])
+    settle(gateway, a, b)
+    assert (instructions.counts[engaged], instructions.canceling(engaged)) == (1_202, [])
     gateway.close()

@@ -1,5 +1,6 @@
 """Mass cancel and mass status over several shards: asked of each once, answered once, whatever is killed meanwhile."""
 
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,12 +9,21 @@ import pytest
 from gateway.shard_link import ShardLink
 from gateway.shard_requests import OPEN_MAX_OF_SESSION
 from matching import refusals
-from matching.commands import ContinueWork, DefineSession, EndTradingDay, InstructShards, MassCancel, RequestMassStatus
+from matching.commands import (
+    ContinueWork,
+    DefineSession,
+    EndTradingDay,
+    InstructShards,
+    MassCancel,
+    NewOrder,
+    RequestMassStatus,
+)
 from matching.events import Event, Execution, MassCancelReported, MassStatusReported, MessageThrottled, OrderRefused
 from matching.types import EXEC_CANCELED, EXEC_NEW
 from tests.support.shard_pair import EPOCH, SESSION, GatewaySide, ShardSide, order, settle, shard_sides
 
 ALL = "7"
+STEPS = 120
 
 
 @pytest.fixture
@@ -272,3 +282,119 @@ def test_a_long_answer_is_told_in_steps_and_goes_on_after_a_kill(shards: list[Sh
     assert [line[4] for line in seen] == ["N"] * (count - 1) + ["Y"]
     assert {line[3] for line in seen} == {str(count)}
     gateway.close()
+
+
+# -- at random --------------------------------------------------------------------------------------------------------
+
+
+class RandomDay:
+    """One member, two shards and a gateway, each killed again and again; the member sends everything again after each
+    start of the gateway.
+    """
+
+    def __init__(self, seed: int, shards: list[ShardSide]) -> None:
+        self.random = random.Random(seed)
+        self.shards = shards
+        self.gateway = connected(*shards)
+        self.sent: list[NewOrder | MassCancel | RequestMassStatus] = []
+        self.events: list[Event] = []
+
+    def send(self) -> None:
+        """Send a few messages: orders for both shards, and a mass cancel now and then."""
+        new: list[NewOrder | MassCancel | RequestMassStatus] = []
+        for _ in range(self.random.randint(1, 6)):
+            number = 2 + len(self.sent) + len(new)
+            what = self.random.random()
+            if what < 0.2:
+                new.append(cancel_all(number, f"q{number}"))
+            elif what < 0.25:
+                new.append(status_of_all(number, f"s{number}"))
+            else:
+                new.append(order(number, f"o{number}", instrument_id=self.random.randint(1, 2)))
+        self.sent += new
+        self.events += self.gateway.turn(*new)
+
+    def kill(self) -> None:
+        """Kill the gateway; what it had not sent, and what nobody has read, is gone."""
+        self.gateway = self.gateway.restarted(logon_number=2 + len(self.sent))
+        for shard in self.shards:
+            self.gateway.connect(shard)
+        if self.random.random() < 0.5:
+            self.events += settle(self.gateway, *self.shards)
+        self.events += self.gateway.turn(*self.sent)
+
+    def kill_shard(self) -> None:
+        """Kill a shard and start it again."""
+        place = self.random.randrange(len(self.shards))
+        self.shards[place] = self.shards[place].restarted()
+        self.gateway.connect(self.shards[place])
+
+    def step(self) -> None:
+        """Let something happen."""
+        what = self.random.random()
+        if what < 0.35:
+            self.send()
+        elif what < 0.6:
+            self.random.choice(self.shards).exchange.turn(0)
+        elif what < 0.88:
+            self.events += self.gateway.turn()
+        elif what < 0.92:
+            self.kill_shard()
+        else:
+            self.kill()
+
+    def check(self) -> None:
+        """Everything was answered once, and canceled by the first mass cancel that came after it."""
+        # A shard hears one visitor a turn, those of the dead first.
+        for _ in range(STEPS):
+            self.events += settle(self.gateway, *self.shards)
+            if all(link.is_up for link in self.gateway.market.links.values()):
+                break
+        self.events += settle(self.gateway, *self.shards)
+        entered = [event.cl_ord_id for event in self.events if isinstance(event, Execution) and event.exec_type == "0"]
+        refused = [event.cl_ord_id for event in self.events if isinstance(event, OrderRefused)]
+        orders = [each.cl_ord_id for each in self.sent if isinstance(each, NewOrder)]
+        assert sorted(entered + refused) == sorted(orders)
+        canceled = [
+            (event.orig_cl_ord_id, event.cl_ord_id)
+            for event in self.events
+            if isinstance(event, Execution) and event.exec_type == EXEC_CANCELED
+        ]
+        reports = [event for event in self.events if isinstance(event, MassCancelReported)]
+        # Where too many wait for shards, more are refused.
+        obeyed = {event.cl_ord_id for event in reports if event.response == ALL}
+        assert {event.code for event in reports if event.response != ALL} <= {refusals.MASS_TOO_MANY}
+        wanted = {name: self.cancels_of(name, obeyed) for name in entered}
+        assert sorted(canceled) == sorted((name, by) for name, by in wanted.items() if by)
+        counts = {each.cl_ord_id: 0 for each in self.sent if isinstance(each, MassCancel)}
+        for _, by in canceled:
+            counts[by] += 1
+        assert sorted((each.cl_ord_id, each.total_affected) for each in reports) == sorted(counts.items())
+
+    def cancels_of(self, cl_ord_id: str, obeyed: set[str]) -> str:
+        """Return the first mass cancel behind an order that was obeyed, or nothing."""
+        names = ["" if isinstance(each, RequestMassStatus) else each.cl_ord_id for each in self.sent]
+        return next((name for name in names[names.index(cl_ord_id) :] if name in obeyed), "")
+
+    def check_status(self) -> None:
+        """Every mass status was answered once, with as many reports as it says."""
+        answers: dict[str, list[MassStatusReported]] = {}
+        for event in self.events:
+            if isinstance(event, MassStatusReported):
+                answers.setdefault(event.request_id, []).append(event)
+        asked = [each.request_id for each in self.sent if isinstance(each, RequestMassStatus)]
+        assert sorted(answers) == sorted(asked)
+        for said in answers.values():
+            assert {each.total for each in said} == {0 if said[0].execution is None else len(said)}
+            assert [each.is_last for each in said] == [False] * (len(said) - 1) + [True]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_happens_when_everything_is_done_and_answered_once(tmp_path: Path, seed: int) -> None:
+    with shard_sides(tmp_path, "a", "b") as shards:
+        day = RandomDay(seed, shards)
+        for _ in range(STEPS):
+            day.step()
+        day.check()
+        day.check_status()
+        day.gateway.close()

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from typer.testing import CliRunner
 
+from config.settings import load
+from config.shards import leave_settings
+from gateway.cli.application import app
+from gateway.shard_keeper import SETTINGS_NAME, SHARDS_FOLDER
 from tests.crash.steps import ask, wait_for
 from tests.crash.test_shard_kill import sharded
 from tests.support.exchange import ExchangeProcess
@@ -40,9 +45,9 @@ def exchange(tmp_path: Path) -> Iterator[ExchangeProcess]:
 
 def outcry(exchange: ExchangeProcess, *words: str, code: int = 0) -> str:
     """Give an operator's command; return what was said."""
-    done = exchange.run(*words, "--data", str(exchange.data_dir))
-    assert done.returncode == code, done.stdout + done.stderr
-    return " ".join((done.stdout + done.stderr).split())
+    result = CliRunner().invoke(app, [*words, "--data", str(exchange.data_dir)])
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
 
 
 def order(peer: FixPeer, cl_ord_id: str, symbol: str, price: str, qty: str = "10") -> Message:
@@ -172,6 +177,26 @@ def test_a_new_instrument_waits_for_its_shard(exchange: ExchangeProcess) -> None
             said = outcry(exchange, "instruments", "reload", code=1)
             assert said.endswith("nothing has changed: not confirmed yet what was read last: shard msft")
         wait_for(lambda: not any(shard["instructions_unconfirmed"] for shard in shards_of(exchange)), "it is confirmed")
+        assert order(peer, "taken", "TSLA", "200.00")[39] == "0"
+    assert exchange.terminate() == 0
+    exchange.verify()
+
+
+def test_a_shard_that_is_started_before_it_is_told_of_an_instrument_goes_without(exchange: ExchangeProcess) -> None:
+    """The settings are left for shards before any of them is told: the gateway may be killed between the two."""
+    with (exchange.config_dir / "instruments.toml").open("a", encoding="utf-8") as end:
+        end.write(TSLA)
+    leave_settings(load(exchange.config_dir), exchange.data_dir / SHARDS_FOLDER / SETTINGS_NAME)
+    killed(exchange, "msft")
+    with contextlib.closing(exchange.peer("TRADER1")) as peer:
+        peer.logon()
+        assert order(peer, "known", "MSFT", "29")[39] == "0"
+        assert order(peer, "early", "TSLA", "200.00")[103] == "1"
+        exchange.kill()
+        peer.cut()
+        exchange.start()
+        peer.gap_allowed = True
+        peer.logon()
         assert order(peer, "taken", "TSLA", "200.00")[39] == "0"
     assert exchange.terminate() == 0
     exchange.verify()

@@ -88,7 +88,7 @@ def test_what_one_shard_stops_is_stopped_on_all(exchange: ExchangeProcess) -> No
     )
     assert released.returncode == 0, released.stderr
     while "150=8" in str(until(trader, "8", tag_11=(resting := send(trader, "MSFT", "1", "30.00")))):
-        # The operator's command does not wait for the shards.
+        # A shard that has not confirmed the release in time refuses for a moment longer.
         continue
     for _ in range(20):
         send(trader, "AAPL", "2", "999.00", "1")

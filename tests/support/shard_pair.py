@@ -28,6 +28,7 @@ from matching.commands import (
 )
 from matching.events import Event, ShardsInstructed
 from matching.journal import Ballast, Journal
+from matching.recovery import recover
 from tests.support.sessions import gateway_session
 
 SESSION: Final = 1
@@ -52,12 +53,14 @@ class ShardSide:
     """One shard: its journal outlives it."""
 
     def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
         self.name = name
         self.configured: list[Command] = []
         self.path = folder / f"{name}.sock"
         self.journal = Journal.open(folder / name, durability="async", map_bytes=1 << 26)
-        self.engine = new_engine()
+        self.engine = recover(self.journal, folder / f"{name}.snapshots", new_engine).engine
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.path.unlink(missing_ok=True)
         self.listener.bind(str(self.path))
         self.listener.listen(8)
         self.exchange = ShardExchange(
@@ -93,6 +96,11 @@ class ShardSide:
     def commands(self) -> list[Command]:
         """Return all commands that it has journaled."""
         return [command for batch in self.journal.read(1) for command in batch.decode_commands()]
+
+    def restarted(self) -> "ShardSide":
+        """Return the shard that comes after this one was killed: what it had not read is gone."""
+        self.close()
+        return ShardSide(self.folder, self.name)
 
     def close(self) -> None:
         """End it; its journal is closed."""
@@ -150,13 +158,16 @@ class GatewaySide:
         """Connect to a shard."""
         self.market.connect(shard.name, shard.connection())
 
-    def restarted(self) -> "GatewaySide":
-        """Return the gateway that comes after this one was killed: it has the state that was committed."""
+    def restarted(self, *, logon_number: int = 1) -> "GatewaySide":
+        """Return the gateway that comes after this one was killed: it has the state that was committed.
+
+        What has a number below that of the Logon may have been sent before.
+        """
         assert self.committed == self.begun, "what is not committed would be lost"
         self.close()
         relay = new_relay()
         relay.load(self.relay.snapshot())
-        return GatewaySide(relay)
+        return GatewaySide(relay, logon_number=logon_number)
 
     def close(self) -> None:
         """Close every connection."""
