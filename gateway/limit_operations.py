@@ -50,8 +50,8 @@ class LimitOperations:
 
     async def override(
         self,
+        reason: str,
         account: str = "",
-        reason: str = "",
         symbol: str = "",
         firm: str = "",
         seconds: int = 0,
@@ -87,7 +87,7 @@ class LimitOperations:
         )
 
     async def restore(
-        self, account: str = "", reason: str = "", symbol: str = "", firm: str = "", by: str = "operator"
+        self, reason: str, account: str = "", symbol: str = "", firm: str = "", by: str = "operator"
     ) -> dict[str, Any]:
         """Put the configured limits in force again."""
         ids = self._ids(account, firm, self._instrument(symbol))

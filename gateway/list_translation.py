@@ -21,7 +21,9 @@ LINK_OF_CONTINGENCY: Final = {"1": "OCO", "2": "OTO"}
 BRACKET_FROM: Final = 3
 """From so many orders on, an entry that triggers others is that of a bracket."""
 ORDERS_MAX: Final = 16
-"""No list has more than three; of a longer one only so many are read and answered, as it counts as one message."""
+"""No list has more than three; of a longer one only so many are read and answered, as it counts as one message. The
+wire converts one more (`orders_max` of its schema.cpp), which tells that there are too many.
+"""
 ECHO_CHARS_MAX: Final = 64
 
 
@@ -78,8 +80,8 @@ def _read(values: tuple[Any, ...]) -> _Read:
         fault = refusals.LIST_ID_TOO_LONG, text
     places, count_fault = _places(total, [entry[0] for entry in entries])
     if found > ORDERS_MAX:
-        text = f"{found} orders found, no list has more than 3; those behind the first {ORDERS_MAX} are not read"
-        count_fault = refusals.LIST_NOT_EXPRESSIBLE, text
+        text = f"more than {ORDERS_MAX} orders found, no list has more than 3; those behind them are not read"
+        count_fault = refusals.LIST_TOO_LONG, text
     fault = fault or _term_fault(values[4:-1]) or count_fault
     return _Read(list_id or "", _kind(link, len(orders)), [orders[place] for place in places], fault)
 

@@ -69,6 +69,7 @@ SELF_MATCH_ID_ABSENT: Final = 11138
 SELF_MATCH_ID_TOO_LONG: Final = 11139
 SELF_MATCH_INSTRUCTION_NOT_OFFERED: Final = 11140
 LIST_COUNTS_DIFFER: Final = 11141
+LIST_TOO_LONG: Final = 11142
 QTY_ABSENT: Final = 11301
 QTY_NO_NUMBER: Final = 11302
 QTY_NOT_POSITIVE: Final = 11303
@@ -199,6 +200,7 @@ TABLE: Final[dict[int, Row]] = {
     SHARES: Row("the order needs more shares than are available", "send less, or deposit"),
     UNKNOWN_ORDER: Row("no such order of this CompID on this trading day", "ask by the order's ClOrdID or OrderID"),
     DUPLICATE_ORDER: Row("ClOrdID(11) was used on this trading day", "use a new one; PossResend(97)=Y asks its status"),
+    LIST_TOO_LONG: Row("a list has more orders than are read", "send two or three orders"),
     LIST_ID_USED: Row(
         "ListID(66) was used on this trading day", "use a new one; PossResend(97)=Y asks how the list stands"
     ),

@@ -13,6 +13,13 @@ namespace {
 
 constexpr uint64_t integer_max = uint64_t(std::numeric_limits<int64_t>::max());
 
+// Entries of a group that are converted. One message may hold thousands of orders of seventy fields each, and counts as
+// one message for every throttle; so many of them tell that there are too many, and the rest is worth nothing.
+constexpr int no_orders = 73;
+constexpr size_t orders_max = 17;
+
+size_t entries_max(int tag) { return tag == no_orders ? orders_max : std::numeric_limits<uint32_t>::max(); }
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool append_digit(uint64_t& value, char c) {
@@ -88,11 +95,11 @@ void append_group(const FieldNode& node, const FIX::FieldMap& map, std::vector<V
   Value head;
   head.kind = Value::group;
   const auto found = map.groups().find(node.tag);
-  head.length = found == map.groups().end() ? 0 : uint32_t(found->second.size());
+  const size_t count = found == map.groups().end() ? 0 : found->second.size();
+  head.length = uint32_t(std::min(count, entries_max(node.tag)));
   values.push_back(head);
-  if (head.length == 0) return;
-  for (const FIX::FieldMap* entry : found->second)
-    for (const FieldNode& field : node.fields) append_node(field, *entry, values, text);
+  for (size_t i = 0; i < head.length; ++i)
+    for (const FieldNode& field : node.fields) append_node(field, *found->second[i], values, text);
 }
 
 void append_options(const FieldNode& node, const FIX::Message& message, std::vector<Value>& values, std::string& text) {

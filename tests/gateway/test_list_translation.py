@@ -127,8 +127,8 @@ def test_fault_refuses_every_order_and_the_list_says_the_code(said: dict[str, An
 def test_list_that_is_far_too_long_is_not_read_to_its_end() -> None:
     command = read(tuple(entry(str(number), f"o{number}") for number in range(1, 1_000)))
     assert isinstance(command, RefuseOrderList)
-    assert (command.code, len(command.orders)) == (refusals.LIST_NOT_EXPRESSIBLE, ORDERS_MAX)
-    assert "999 orders found" in command.text
+    assert (command.code, len(command.orders)) == (refusals.LIST_TOO_LONG, ORDERS_MAX)
+    assert "more than 16 orders found" in command.text
 
 
 def test_terms_that_hold_anyway_are_taken() -> None:
