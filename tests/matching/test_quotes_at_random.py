@@ -26,7 +26,7 @@ from matching.types import BUY, FILL_OR_KILL, IMMEDIATE_OR_CANCEL, SELL, Trading
 from tests.matching.harness import ACC1, ACC2, ACC3, MAKER, TRADER, TRADER_FIX42, Harness, RestartingHarness, order
 from tests.matching.test_quotes import entry, pull, quote
 
-SEEDS = range(5)
+SEEDS = range(4)
 STEPS = 150
 MILLISECOND = 1_000_000
 OWNERS = ((MAKER, ACC2), (TRADER, ACC1), (TRADER_FIX42, ACC1), (MAKER, ACC3))
