@@ -258,6 +258,14 @@ _QUOTE_ENTRY: Final[Sequence[FieldSpec]] = (
     (CURRENCY, "t"),
     *((term.tag, "t") for term in QUOTE_ENTRY_TERMS),
 )
+# The session layer does not look at the counter of a group in a group: it is read as a field too.
+_QUOTE_SET: Final[Sequence[FieldSpec]] = (
+    (302, "t"),
+    (304, "i"),
+    (295, "i"),
+    *((term.tag, "t") for term in QUOTE_SET_TERMS),
+    (295, tuple(_QUOTE_ENTRY)),
+)
 
 SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
     # ClOrdID Account Symbol Side OrdType Price OrderQty TimeInForce ExecInst, then None or the values of TERMS
@@ -295,8 +303,8 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
     # MassStatusReqID MassStatusReqType, then SCOPE
     ORDER_MASS_STATUS_REQUEST: ((584, "t"), (585, "t"), *SCOPE),
     # QuoteID Account QuoteResponseLevel DefBidSize DefOfferSize SelfMatchPreventionID SelfMatchPreventionInstruction
-    # MMProtectionReset, QUOTE_TERMS, then of each set: QuoteSetID TotNoQuoteEntries, QUOTE_SET_TERMS, entries:
-    # QuoteEntryID Symbol BidPx OfferPx BidSize OfferSize Currency, QUOTE_ENTRY_TERMS
+    # MMProtectionReset, QUOTE_TERMS, then of each set: QuoteSetID TotNoQuoteEntries NoQuoteEntries, QUOTE_SET_TERMS,
+    # entries: QuoteEntryID Symbol BidPx OfferPx BidSize OfferSize Currency, QUOTE_ENTRY_TERMS
     MASS_QUOTE: (
         (117, "t"),
         (1, "t"),
@@ -307,7 +315,7 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
         (SELF_MATCH_PREVENTION_INSTRUCTION, "t"),
         (MM_PROTECTION_RESET, "t"),
         *((term.tag, "t") for term in QUOTE_TERMS),
-        (296, ((302, "t"), (304, "i"), *((term.tag, "t") for term in QUOTE_SET_TERMS), (295, tuple(_QUOTE_ENTRY)))),
+        (296, tuple(_QUOTE_SET)),
     ),
     # QuoteID QuoteCancelType Account Symbols, then fields that would narrow the request and are not offered
     QUOTE_CANCEL: (

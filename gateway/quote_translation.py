@@ -149,13 +149,15 @@ def _count_fault(sets: Sequence[tuple[Any, ...]]) -> Refusal | None:
     total = 0
     seen: set[str] = set()
     for each in sets:
-        set_id, count, entries = each[0], each[1], each[-1] or ()
-        fault = _id_fault("QuoteSetID(302)", set_id) or _term_fault(QUOTE_SET_TERMS, each[2:-1])
+        set_id, entries = each[0], each[-1] or ()
+        fault = _id_fault("QuoteSetID(302)", set_id) or _term_fault(QUOTE_SET_TERMS, each[3:-1])
         if fault is not None:
             return fault
-        if count != len(entries):
-            text = f"TotNoQuoteEntries(304) {shown(count) if isinstance(count, str) else count} of set {set_id}"
-            return refusals.QUOTE_COUNTS_DIFFER, f"{text}, found: {len(entries)} entries"
+        for name, count in zip(("TotNoQuoteEntries(304)", "NoQuoteEntries(295)"), each[1:3], strict=True):
+            if count != len(entries):
+                said = "absent" if count is None else str(count)[:CL_ORD_ID_CHARS_MAX]
+                text = f"{name} {said} of set {set_id}, found: {len(entries)} entries"
+                return refusals.QUOTE_COUNTS_DIFFER, text
         if set_id in seen:
             return refusals.QUOTE_COUNTS_DIFFER, f"QuoteSetID(302) {set_id} stands twice in the message"
         seen.add(set_id)

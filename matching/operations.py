@@ -264,7 +264,9 @@ class Operations:
         out.append(AcceptanceSet(command.accepting, command.reason))
 
     def set_trading_phase(self, command: SetTradingPhase, out: list[Event]) -> None:
-        """Move an instrument to another phase, after its auction where one is due; its open orders stay."""
+        """Move an instrument to another phase, after its auction where one is due; its open orders stay, quotes leave
+        where it is halted or closed.
+        """
         work = self.phases.set_phase(command, out)
         if work is not None:
             self.steps.begin(work, out)

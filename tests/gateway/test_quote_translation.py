@@ -47,9 +47,12 @@ def entry(
     return (entry_id, symbol, bid, offer, bid_size, offer_size, currency, *terms)
 
 
-def one_set(*entries: tuple[Any, ...], set_id: str = "S", count: Any = None, fragment: str | None = None) -> Any:
+def one_set(
+    *entries: tuple[Any, ...], set_id: str = "S", count: Any = None, group: Any = None, fragment: str | None = None
+) -> Any:
     """The values of one set."""
-    return (set_id, len(entries) if count is None else count, None, fragment, entries)
+    counts = (len(entries) if each is None else each for each in (count, group))
+    return (set_id, *counts, None, fragment, entries)
 
 
 def values(*sets: Any, **more: Any) -> tuple[Any, ...]:
@@ -131,6 +134,7 @@ def test_an_entry_that_cannot_be_expressed_is_refused_by_itself(given: Any, code
         ((one_set(entry()),), {"account": "X"}, refusals.QUOTE_UNKNOWN_ACCOUNT, "Account(1) X is not one of TRADER1"),
         ((one_set(entry()),), {"t537": "0"}, refusals.QUOTE_TERM_NOT_OFFERED, "QuoteType(537) 0 is not offered"),
         ((one_set(entry(), count=2),), {}, refusals.QUOTE_COUNTS_DIFFER, "(304) 2 of set S, found: 1 entries"),
+        ((one_set(entry(), group=2),), {}, refusals.QUOTE_COUNTS_DIFFER, "(295) 2 of set S, found: 1 entries"),
         ((one_set(entry(), count="x"),), {}, refusals.QUOTE_COUNTS_DIFFER, "(304) x of set S"),
         ((one_set(entry()), one_set(entry())), {}, refusals.QUOTE_COUNTS_DIFFER, "QuoteSetID(302) S stands twice"),
         ((one_set(entry(), fragment="N"),), {}, refusals.QUOTE_TERM_NOT_OFFERED, "LastFragment(893) N"),
@@ -145,6 +149,11 @@ def test_a_fault_of_the_message_refuses_all_of_it(sets: Any, more: dict[str, Any
     command = translated(*sets, **more)
     assert (command.code, command.entries) == (code, ())
     assert text in command.text
+
+
+def test_a_count_that_is_absent_is_named_so() -> None:
+    command = translated(("S", None, 1, None, None, (entry(),)))
+    assert command.text == "TotNoQuoteEntries(304) absent of set S, found: 1 entries"
 
 
 def test_an_instrument_or_an_id_stands_once() -> None:

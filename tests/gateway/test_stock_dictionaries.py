@@ -13,7 +13,7 @@ from gateway.reports import ReportWriter
 from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, Version
 from matching import refusals
 from matching.events import CancelRejected, Execution, OrderRefused
-from matching.terms import Terms
+from matching.terms import QuoteIds, Terms
 from tests.gateway.test_reports import TIME_NS, execution
 from tests.gateway.test_translation import AAPL
 from tests.support.stock_dictionaries import (
@@ -40,6 +40,7 @@ TERMS: list[tuple[str, Terms | None]] = [
     ("2", Terms(reduce_only=True)),
     ("2", Terms(link_id="pair")),
     ("2", Terms(list_id="L1")),
+    ("2", Terms(quote=QuoteIds("Q1", "S", "E"))),
     *(("2", Terms(self_match_id="desk", self_match_mode=mode)) for mode in ("newest", "oldest", "both", "decrement")),
     ("3", Terms(stop_price=59_000)),
     ("3", Terms(stop_price=59_000, peg="trail", offset=500)),

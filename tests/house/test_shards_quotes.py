@@ -91,6 +91,9 @@ def test_quotes_are_of_one_shard_and_their_protection_survives_it(exchange: Exch
     assert "11 lots were filled within 600000 ms, allowed: 10" in stopped[58]
     assert "50901" in quote(maker, ("AAPL", "584.90", "585.10"))[58]
     assert quote(maker, ("MSFT", "29.90", "30.10"))[297] == "0"
+    listed = exchange.run("quotes", "list", "--data", str(exchange.data_dir))
+    assert listed.returncode == 1
+    assert "the shards' own" in listed.stderr
     reset = exchange.run(
         "quotes", "reset", MAKER, "--symbol", "AAPL", "--reason", "checked", "--data", str(exchange.data_dir)
     )

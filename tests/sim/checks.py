@@ -146,7 +146,11 @@ def check_market(audit: Audit, live: Engine) -> None:
     """Replay equals live; books, balances and holds equal what the events amount to; every asset sums to zero."""
     if audit.engine.state_hash() != live.state_hash():
         raise FindingError("replay", "the replayed state is another one than the live state")
-    fold = audit.fold
+    check_fold(audit.fold, live)
+
+
+def check_fold(fold: MarketFold, live: Engine) -> None:
+    """Books, balances and holds equal what the events amount to; every asset sums to zero."""
     for instrument_id in fold.instruments:
         if live.depth(instrument_id, 0) != fold.depth(instrument_id):
             depths = f"the engine has {live.depth(instrument_id, 0)}, the events {fold.depth(instrument_id)}"

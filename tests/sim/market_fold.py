@@ -179,7 +179,7 @@ class MarketFold:
             self._close(order, event.text)
         elif event.exec_type in ("5", "D", "L"):
             self._changed(event, order)
-        if event.cl_ord_id:
+        if event.cl_ord_id and not _is_quote(event):
             self.by_cl_ord_id[order.comp_id, event.cl_ord_id] = order
         expected = (0 if kind_closes else order.leaves, order.cum)
         if (event.leaves_qty, event.cum_qty) != expected:
@@ -201,7 +201,8 @@ class MarketFold:
 
     def _accepted(self, event: Execution) -> None:
         comp_id = self.comp_ids[event.session_id]
-        name = (comp_id, event.cl_ord_id)
+        # Both sides of a quote have its QuoteID, and nothing reaches them by it.
+        name = (comp_id, f"O{event.order_id}" if _is_quote(event) else event.cl_ord_id)
         before = self.by_cl_ord_id.get(name)
         if event.order_id in self.orders or (before is not None and not before.may_be_forgotten):
             self._fail("second order", f"{event} repeats an order of the day")
@@ -345,6 +346,10 @@ class MarketFold:
 
     def _fail(self, kind: str, text: str) -> NoReturn:
         raise FindingError(kind, f"{text}; {self._where}")
+
+
+def _is_quote(event: Execution) -> bool:
+    return event.terms is not None and event.terms.quote is not None
 
 
 def _answers(event: Event, command: ASKED) -> bool:
