@@ -48,6 +48,7 @@ class Corrections:
         self.corrected[command.trade_id] = command.buy_order_id, command.sell_order_id, present
         for order in (buyer, seller):
             self.desk.special.note_position(order.exposure)
+            self.desk.special.links.busted(order, command.qty - command.new_qty)
 
     def _fault(self, command: CorrectTrade) -> str:
         """Return why a trade cannot be corrected so, or nothing."""

@@ -35,10 +35,10 @@ REFUSED_BY_PHASE: Final = (refusals.TRADING_PHASE, refusals.AUCTION_EXECUTES)
 
 class Link:
     """`qty` is what the legs may trade where no entry is open, `done` what closed legs have filled of it, `is_broken`
-    that a leg has ended and the others with it.
+    that a leg has ended and the others with it. `closed_entry_id` is the OrderID of an entry that has closed.
     """
 
-    __slots__ = ("done", "entry", "is_broken", "legs", "qty")
+    __slots__ = ("closed_entry_id", "done", "entry", "is_broken", "legs", "qty")
 
     def __init__(self, entry: Order | None, legs: list[Order], qty: int) -> None:
         self.entry = entry
@@ -46,6 +46,7 @@ class Link:
         self.qty = qty
         self.done = 0
         self.is_broken = False
+        self.closed_entry_id = 0
 
     def left(self) -> int:
         """Return what the legs may still trade together."""
@@ -63,7 +64,7 @@ class Link:
     def forget(self, order: Order) -> None:
         """Take out an order that has closed."""
         if order is self.entry:
-            self.entry, self.qty = None, order.cum_qty
+            self.entry, self.qty, self.closed_entry_id = None, order.cum_qty, order.order_id
         else:
             self.legs.remove(order)
             self.done += order.cum_qty
@@ -87,6 +88,20 @@ class Links:
     def add(self, link: Link, instrument_id: int) -> None:
         """Get to know a link; all its orders are of one instrument."""
         self.known.setdefault(instrument_id, {})[link] = None
+
+    def busted(self, order: Order, less: int) -> None:
+        """Of an order `less` is filled no more: what its exits may close is less, what it left to others as an exit is
+        more. Exits that have ended do not come back.
+        """
+        if order.extra is None:
+            return
+        if order.extra.link is not None:
+            self.touched[order.extra.link] = None
+            return
+        for link in self.known.get(order.instrument_id, ()):
+            if link.closed_entry_id == order.order_id:
+                link.qty -= less
+                self.touched[link] = None
 
     def touch(self, extra: Extra) -> None:
         """An order with a link has traded: its legs may have to change."""
@@ -122,8 +137,10 @@ class Links:
     def shrink(self, link: Link, out: list[Event]) -> None:
         """Cancel what has to end and cut legs to what is left; nothing is entered, so that a match may call it."""
         is_over = link.is_over()
+        # With an open entry that happens when what it had filled was busted: its exits have nothing to close any more.
+        has_idle_exits = link.left() <= 0 and any(not _extra(leg).for_entry for leg in link.legs)
         for order in link.orders():
-            if is_over:
+            if is_over or has_idle_exits:
                 self._end(order, "an order that it is linked to has ended", out)
             elif order is not link.entry and not _extra(order).for_entry and order.leaves_qty > link.left() > 0:
                 self.special.cut(order, link.left(), "resized with the orders that it is linked to", out)

@@ -84,7 +84,7 @@ def _links(desk: "OrderDesk") -> list[LinkRecord]:
             links[order.extra.link] = None
     return [
         (
-            0 if link.entry is None else link.entry.order_id,
+            -link.closed_entry_id if link.entry is None else link.entry.order_id,
             [leg.order_id for leg in link.legs],
             link.qty,
             link.done,
@@ -153,8 +153,8 @@ def load_stirred(desk: "OrderDesk", record: SpecialRecord) -> None:
 def _load_links(desk: "OrderDesk", record: SpecialRecord) -> None:
     orders = desk.orders
     for entry_id, leg_ids, qty, done, is_broken, is_touched in record.links:
-        link = Link(orders[entry_id] if entry_id else None, [orders[each] for each in leg_ids], qty)
-        link.done, link.is_broken = done, is_broken
+        link = Link(orders[entry_id] if entry_id > 0 else None, [orders[each] for each in leg_ids], qty)
+        link.done, link.is_broken, link.closed_entry_id = done, is_broken, max(-entry_id, 0)
         for order in link.orders():
             desk.special.links.add(link, order.instrument_id)
             assert order.extra is not None, "a linked order has terms"

@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from matching.commands import CorrectTrade, Deposit, EndTradingDay, NewOrder
+from matching.commands import CorrectTrade, Deposit, EndTradingDay, NewOrder, NewOrderList
 from matching.events import CommandRefused, Event, Execution, TradeCorrected
 from matching.instrument import PRICE_TICKS_MAX
 from matching.terms import Terms
-from matching.types import BUY, FILL_OR_KILL, GOOD_TILL_CANCEL, SELL
+from matching.types import BUY, FILL_OR_KILL, GOOD_TILL_CANCEL, SELL, STOP
 from tests.matching.harness import ACC1, ACC2, ACC3, CASH, SHARES, Harness, buy, cancel, order, sell, status
 
 UNIT, PERP_UNIT = 10_000, 500
@@ -216,3 +216,41 @@ def test_after_the_day_only_trades_of_orders_that_are_known_can_be_corrected(spe
 def test_a_fill_or_kill_order_can_be_busted_too(special: Harness) -> None:
     traded = special.apply(sell("s", 40, 9_900), buy("b", 40, 10_000, time_in_force=FILL_OR_KILL))
     assert told(special.apply(bust(traded)))[0] == ("b", "H", "4", 40, 0, 0, 0, 0)
+
+
+def perp_exits(entry_qty: int) -> NewOrderList:
+    """A buy of BTC-PERP at 5,000 whose exits sell at 5,050 and stop at 4,950."""
+    ids: dict[str, Any] = {"instrument_id": 2, "session_id": 1, "account_id": ACC1}
+    stop = Terms(stop_price=9_900)
+    legs = (
+        order("tp", SELL, entry_qty, 10_100, **ids),
+        order("sl", SELL, entry_qty, 0, ord_type=STOP, terms=stop, **ids),
+    )
+    return NewOrderList(1, 1, 7, "L1", "bracket", (order("e", BUY, entry_qty, 10_000, **ids), *legs))
+
+
+def test_exits_end_when_all_that_their_entry_had_filled_is_busted(special: Harness) -> None:
+    special.apply(perp_exits(10))
+    traded = special.finish(perp("s", SELL, 10, 10_000, ACC2))
+    rows = {row[0]: row[1:3] for row in told(special.finish(bust(traded)))}
+    assert (rows["e"], rows["tp"], rows["sl"]) == (("H", "4"), ("4", "4"), ("4", "4"))
+    assert special.risk.balance_of(ACC1, "BTC-PERP")[0] == 0
+    assert special.cash(ACC1) == (0, 0)
+
+
+def test_exits_are_cut_to_what_their_entry_has_filled_after_the_bust(special: Harness) -> None:
+    special.apply(perp_exits(10))
+    special.finish(perp("s1", SELL, 4, 10_000, ACC2))
+    traded = special.finish(perp("s2", SELL, 6, 10_000, ACC2))
+    rows = told(special.finish(bust(traded, trade_id=2)))
+    assert ("tp", "D", "0", 4, 4, 0, 0, 0) in rows
+    special.finish(perp("b", BUY, 10, 10_100, ACC3))
+    assert special.risk.balance_of(ACC1, "BTC-PERP")[0] == 0
+
+
+def test_a_bracket_whose_entry_is_open_ends_with_the_bust_of_its_only_fill(special: Harness) -> None:
+    special.apply(perp_exits(10))
+    traded = special.finish(perp("s", SELL, 4, 10_000, ACC2))
+    rows = {row[0]: row[1:3] for row in told(special.finish(bust(traded)))}
+    assert (rows["e"], rows["tp"], rows["sl"]) == (("4", "4"), ("4", "4"), ("4", "4"))
+    assert special.cash(ACC1) == (0, 0)
