@@ -5,8 +5,6 @@ from typing import Final
 TEXTS_MAX: Final = 200_000
 """Texts kept per scale; at about 100 bytes each the cache of one instrument stays under 40 MB."""
 
-E8_DIGITS: Final = 8
-
 
 def e8_text(value_e8: int) -> str:
     """Return `value_e8` / 10^8 as the shortest exact decimal text, without exponent."""

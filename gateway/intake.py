@@ -120,7 +120,7 @@ class Intake:
     def _message(
         self, session: GatewaySession, msg_seq_num: int, msg_type: str, poss_resend: bool, values: tuple[Any, ...]
     ) -> None:
-        if session.role not in (ROLE_OF_MESSAGE[msg_type], ALSO_FOR.get(msg_type)):
+        if session.role != ROLE_OF_MESSAGE[msg_type] and session.role != ALSO_FOR.get(msg_type):
             self._not_authorized(session, msg_seq_num, msg_type, values[0] or "")
         elif msg_type == NEW_ORDER_SINGLE:
             self._next.commands.append(self._translator.new_order(session, msg_seq_num, poss_resend, values))

@@ -11,12 +11,16 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from matching.events import Execution
 from matching.journal import Journal, JournalReader
 from matching.types import BUY
+
+LOOK_BACK_NS: Final = 7 * 86_400 * 1_000_000_000
+"""A week: no trading day is longer, and trades of an earlier one cannot be corrected."""
 
 
 class Trade(msgspec.Struct):
@@ -53,7 +57,7 @@ def find_trade(journal: JournalReader, name: str) -> Trade | None:
 
 def _executions(journal: JournalReader) -> Iterator[Execution]:
     """Yield fills and their corrections, oldest first."""
-    for batch in journal.read(journal.base.batch_seq + 1):
+    for batch in journal.read(max(journal.batch_at(journal.last.time_ns - LOOK_BACK_NS), journal.base.batch_seq + 1)):
         for event in batch.decode_events():
             if type(event) is Execution and event.trade_id:
                 yield event

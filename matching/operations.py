@@ -276,7 +276,7 @@ class Operations:
         self.phases.tell_indicative(command, out)
 
     def delist_instrument(self, command: DelistInstrument, out: list[Event]) -> None:
-        """End the trading of an instrument for good and cancel its open orders."""
+        """End the trading of an instrument until it is listed again, and cancel its open orders."""
         work = self.phases.delist(command, out)
         if work is not None:
             self.steps.begin(work, out)

@@ -104,7 +104,7 @@ class PhaseDesk:
                 self.desk.special.join_close(order, book, out)
 
     def delist(self, command: DelistInstrument, out: list[Event]) -> Work | None:
-        """Close an instrument for good; return the work that cancels its open orders."""
+        """Close an instrument until it is listed again; return the work that cancels its open orders."""
         instrument = self.instruments.get(command.instrument_id)
         if instrument is None:
             out.append(CommandRefused("DelistInstrument", f"instrument {command.instrument_id} is not defined"))

@@ -29,8 +29,6 @@ from matching.types import (
     TradingPhase,
 )
 
-PRE_OPEN: Final = "pre-open"
-OPENING_AUCTION: Final = "opening auction"
 CONTINUOUS: Final = "continuous"
 VOLATILITY_HALT: Final = "volatility halt"
 CLOSING_AUCTION: Final = "closing auction"

@@ -113,12 +113,14 @@ def build() -> typer.Typer:
         + "First order: outcry demo, from a second terminal\n"
         + "Exit codes:  0 in order, 2 bad configuration or usage, 1 otherwise",
     )
-    stop_text = "Stop new orders and cancel what is open."
+    stop_text = "Stop new orders of a session, account, firm or the market, and cancel what is open."
     app.add_typer(_group("kill-switch", stop_text, KILL_SWITCH))
-    app.add_typer(_group("limits", "Change limits and permissions of accounts during the day.", LIMITS))
+    app.add_typer(_group("limits", "Change limits of accounts and firms, and permissions, during the day.", LIMITS))
     app.add_typer(_group("quotes", "List and reset quotes that market-maker protection has frozen.", QUOTES))
     app.add_typer(_group("sessions", "List and steer FIX sessions.", SESSIONS))
-    app.add_typer(_group("instruments", "Add, change and delist instruments while trading goes on.", INSTRUMENTS))
+    app.add_typer(
+        _group("instruments", "Add, change, delist and list again instruments while trading goes on.", INSTRUMENTS)
+    )
     return app
 
 

@@ -294,7 +294,7 @@ def delist(
     socket: SocketOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End the trading of an instrument for good.
+    """End the trading of an instrument until `outcry instruments relist`.
 
     Its open orders are canceled, positions and balances stay.
     """
