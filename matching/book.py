@@ -55,11 +55,12 @@ def _orders_of(levels: Iterable[Level]) -> Iterator[Order]:
 
 class BookSide:
     """One side. `best` is the level of limit orders at the smallest key, or None; `market_levels` are those of market
-    orders. `stop_key` is the last key at which an aggressor may trade at once, as the circuit breaker has it. `on_last`
+    orders. `start_key` and `stop_key` are the first and the last key at which an aggressor may trade at once, as the
+    circuit breaker has it; without one `stop_key` is KEY_MAX. `on_last`
     is the book's watch over its trades.
     """
 
-    __slots__ = ("best", "levels", "market_levels", "on_last", "side", "sign", "stop_key")
+    __slots__ = ("best", "levels", "market_levels", "on_last", "side", "sign", "start_key", "stop_key")
 
     def __init__(self, side: Side, on_last: PriceWatch) -> None:
         self.side: Side = side
@@ -68,6 +69,7 @@ class BookSide:
         self.levels: SortedDict = SortedDict()
         self.market_levels: SortedDict = SortedDict()
         self.best: Level | None = None
+        self.start_key = -KEY_MAX
         self.stop_key = KEY_MAX
 
     def append(self, order: Order) -> None:
@@ -137,6 +139,15 @@ class BookSide:
         del levels[level.key]
         if level is self.best:
             self.best = levels.peekitem(0)[1] if levels else None
+
+    def last_key(self, limit_key: int) -> int:
+        """Return the last key at which an aggressor with this limit may trade at once; before the best one where that
+        is outside the circuit breaker's range already.
+        """
+        best = self.best
+        if best is not None and best.key < self.start_key:
+            return best.key - 1
+        return min(limit_key, self.stop_key)
 
     def first(self) -> Level | None:
         """Return the level that an auction executes first: the best one, of market orders before limit orders."""
@@ -311,10 +322,11 @@ class Book:
         instrument = self.instrument
         if not instrument.breaker_seconds:
             self.asks.stop_key = self.bids.stop_key = KEY_MAX
+            self.asks.start_key = self.bids.start_key = -KEY_MAX
             return
         low, high = instrument.breaker_range(self.on_last.price)
-        self.asks.stop_key = high
-        self.bids.stop_key = -low
+        self.asks.start_key, self.asks.stop_key = low, high
+        self.bids.start_key, self.bids.stop_key = -high, -low
 
 
 _qty_of = attrgetter("qty")

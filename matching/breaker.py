@@ -1,4 +1,5 @@
-"""The circuit breaker: what an aggressor may not trade at once halts the instrument, which goes on with an auction.
+"""The circuit breaker: what an aggressor may not trade at once halts the instrument, which goes on with an auction,
+whether the price would be worse for him than the range or better.
 
 The range is `Instrument.breaker_range`; it is laid anew after each order, so that the trades of one order are all
 measured from the trade before it. What was traded inside the range stands. The order's remainder rests, or expires if
@@ -27,7 +28,9 @@ def look(book: Book, order: Order, opposite: BookSide, reach: int, time_ns: int,
     To be called before the range is laid anew; the end of the halt is a later command.
     """
     level = opposite.best
-    if not order.leaves_qty or level is None or not opposite.stop_key < level.key <= reach:
+    if not order.leaves_qty or level is None or level.key > reach:
+        return
+    if opposite.start_key <= level.key <= opposite.stop_key:
         return
     instrument = book.instrument
     low, high = instrument.breaker_range(book.on_last.price)

@@ -145,7 +145,7 @@ class OrderDesk:
             ord_type, time_in_force, price, qty, qty, 0, 0,
         ))  # fmt: skip
         if best is not None and best.key <= limit_key:
-            if time_in_force != FILL_OR_KILL or opposite.has_room_for(min(limit_key, opposite.stop_key), qty):
+            if time_in_force != FILL_OR_KILL or opposite.has_room_for(opposite.last_key(limit_key), qty):
                 is_swept = self.match(order, opposite, limit_key, out)
                 if not order.leaves_qty:
                     if is_swept:
@@ -177,7 +177,9 @@ class OrderDesk:
         order_price, order_qty = order.price, order.qty
         level = opposite.best
         first = level.price  # type: ignore[union-attr]  # the caller has seen that there is something to take
-        reach, limit_key = limit_key, min(limit_key, opposite.stop_key)
+        reach = limit_key
+        if opposite.stop_key < KEY_MAX:
+            limit_key = opposite.last_key(limit_key)
         while leaves and level is not None and level.key <= limit_key:
             price = level.price
             resting = level.head

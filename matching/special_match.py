@@ -37,7 +37,7 @@ class SpecialMatch:
     def match(self, order: Order, book: Book, opposite: BookSide, limit_key: int, out: list[Event]) -> None:
         """Trade an open order, which is in no book, against the opposite side as far as its limit reaches."""
         first = last = 0
-        reach, limit_key = limit_key, min(limit_key, opposite.stop_key)
+        reach, limit_key = limit_key, opposite.last_key(limit_key)
         while order.leaves_qty:
             level = opposite.best
             if level is None or level.key > limit_key:
@@ -164,7 +164,7 @@ class SpecialMatch:
         nothing behind it is. Resting reduce-only orders are no room, because trades before them may cut them; neither
         are quotes that are to be pulled.
         """
-        limit_key = min(limit_key, opposite.stop_key)
+        limit_key = opposite.last_key(limit_key)
         if order.extra is None or not order.extra.terms.self_match_id:
             if not self.special.reducing and not self.special.quotes.leaving:
                 return _has_room_in_levels(order.leaves_qty, opposite, limit_key)

@@ -20,6 +20,9 @@ def correct_trade(buying: Exposure, selling: Exposure, price: int, qty: int, new
         fault = fault or _shortage(selling, selling.cash, refund)
     else:
         freed, locked = freed_by(selling, back), _locked(buying, price, back)
+        # The proceeds of what is still short are locked with it, at the new price from now on.
+        still_short = min(new_qty, max(-selling.position.amount - back, 0))
+        freed -= (new_price - price) * still_short * selling.tick_lot_value
         fault = _shortage(buying, buying.cash, locked - refund) or _shortage(selling, selling.cash, refund - freed)
     if fault:
         return fault

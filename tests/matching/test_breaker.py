@@ -6,6 +6,7 @@ import pytest
 from matching.commands import CancelOrder, SetTradingPhase
 from matching.engine import Engine
 from matching.events import CommandRefused, Event, Execution, TradingPhaseSet
+from matching.terms import Terms
 from matching.types import MARKET
 from risk.engine import RiskEngine
 from tests.matching.harness import AAPL, Harness, brief, buy, replace, sell
@@ -41,6 +42,34 @@ def test_trade_at_the_bound_passes_and_one_beyond_it_halts(guarded: Harness) -> 
     assert guarded.book() == ([(10_150, 5, 1)], [(10_150, 10, 1)])
     resumed = guarded.finish(CONTINUE)
     assert fills(resumed) == [("b", 5, 10_150), ("s3", 5, 10_150)]
+
+
+@pytest.mark.parametrize("more", [{}, {"ord_type": MARKET}, {"time_in_force": "3"}])
+def test_a_price_far_better_than_the_range_halts_as_well(exchange: Harness, more: dict[str, str]) -> None:
+    exchange.apply(GUARDED, sell("cheap", 10, 9_200))
+    events = exchange.apply(buy("b", 10, 0 if "ord_type" in more else 9_200, **more))
+    assert fills(events) == []
+    halt = next(event for event in events if isinstance(event, TradingPhaseSet))
+    assert halt.reason == "a trade at 92 would leave the range 99 to 101 of the circuit breaker"
+    assert phase_of(exchange) == "volatility halt"
+
+
+def test_a_fill_or_kill_order_that_may_not_be_filled_halts_nothing(exchange: Harness) -> None:
+    exchange.apply(GUARDED, sell("cheap", 10, 9_200))
+    assert brief(exchange.apply(buy("b", 10, 9_200, time_in_force="4")))[-1] == ("b", "C", "C", 0, 0)
+    assert phase_of(exchange) == "continuous"
+
+
+def test_a_bid_far_above_the_range_halts_a_seller(exchange: Harness) -> None:
+    exchange.apply(GUARDED, buy("dear", 10, 10_900))
+    assert fills(exchange.apply(sell("s", 10, 10_000))) == []
+    assert phase_of(exchange) == "volatility halt"
+
+
+def test_an_order_with_terms_is_stopped_before_a_price_far_better_than_the_range(exchange: Harness) -> None:
+    exchange.apply(GUARDED, sell("cheap", 10, 9_200, terms=Terms(display_qty=2)))
+    assert fills(exchange.apply(buy("b", 10, 10_000, terms=Terms(display_qty=5)))) == []
+    assert phase_of(exchange) == "volatility halt"
 
 
 def test_next_order_is_measured_from_the_trade_before_it(guarded: Harness) -> None:

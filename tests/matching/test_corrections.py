@@ -254,3 +254,14 @@ def test_a_bracket_whose_entry_is_open_ends_with_the_bust_of_its_only_fill(speci
     rows = {row[0]: row[1:3] for row in told(special.finish(bust(traded)))}
     assert (rows["e"], rows["tp"], rows["sl"]) == (("4", "4"), ("4", "4"), ("4", "4"))
     assert special.cash(ACC1) == (0, 0)
+
+
+@pytest.mark.parametrize("price", [9_000, 11_000])
+def test_a_corrected_price_of_a_short_moves_its_lock_with_the_proceeds(special: Harness, price: int) -> None:
+    cash = 10 * 10_000 * PERP_UNIT
+    special.apply(Deposit(ACC2, "USD", cash - CASH, "all but what the short needs"))
+    traded = special.apply(perp("l", BUY, 10, 10_000, ACC1), perp("s", SELL, 10, 10_000, ACC2))
+    assert special.risk.balance_of(ACC2, "USD") == (2 * cash, 2 * cash)
+    assert isinstance(special.apply(correction(traded, price, 10))[0], TradeCorrected)
+    paid = cash + 10 * price * PERP_UNIT
+    assert special.risk.balance_of(ACC2, "USD") == (paid, paid)

@@ -141,7 +141,7 @@ def test_bad_extension_is_refused(exchange: Harness, values: dict[str, int], sai
     assert said in event.text
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [2, 7, 8, 11])
 def test_random_halts_are_the_same_from_snapshots(seed: int) -> None:
     plain, restarting = Harness(), RestartingHarness()
     chance = random.Random(seed)
