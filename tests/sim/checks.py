@@ -15,19 +15,24 @@ from matching.events import (
     MassCancelReported,
     MassStatusReported,
     MessageThrottled,
+    OrderListAnswered,
     OrderRefused,
 )
 from matching.journal import Journal
+from matching.order import Order
 from matching.replay import ReplayMismatchError, replay_batch
 from risk.engine import RiskEngine
-from tests.sim.configuration import LOT_E8, TICK_E8
 from tests.sim.fix import ADMIN_TYPES, Fields, FindingError, parse, split
 from tests.sim.market_fold import MarketFold
 from tests.sim.member import Member
 from tests.sim.wire import Item, Observer
 
 ALL_BYTES = 1 << 40
+PRICED = ("2", "4")
+"""OrdType(40) of orders with a price of their own."""
 Key = tuple[Any, ...]
+OF_REQUESTS = MessageThrottled | MassCancelReported | MassStatusReported | OrderListAnswered
+"""Answers that are of nobody's orders: a drop copy has them not."""
 Stored = dict[tuple[int, int], dict[int, bytes]]
 """By session id and epoch: number → bytes."""
 
@@ -110,6 +115,8 @@ class Audit:
             for outcome in batch.outcomes():
                 self.fold.apply(outcome.seq, outcome.command, outcome.events)
                 self.events += outcome.events
+            if not self.engine.has_work:
+                self.fold.rest()
             for session_id, epoch, first, _, offset, length, *_ in batch.outbound.runs:
                 self._store(session_id, epoch, first, split(bytes(batch.outbound.blob[offset : offset + length])))
 
@@ -147,23 +154,29 @@ def check_market(audit: Audit, live: Engine) -> None:
         check_queues(fold, live, instrument_id)
     risk = live.risk
     assert isinstance(risk, RiskEngine)
-    held = fold.held()
+    held = fold.held(lambda order_id: _holds(live, order_id))
     sums: Counter[str] = Counter()
     for account_id in fold.accounts:
         for asset in risk.ledgers[account_id].balances:
             found = risk.balance_of(account_id, asset)
             key = (account_id, asset)
-            expected = (fold.balances.get(key, 0), held.get(key, 0))
+            expected = (fold.money.balances.get(key, 0), held.get(key, 0))
             sums[asset] += found[0]
             if found[0] != expected[0]:
                 raise FindingError("postings", f"account {key} has {found[0]}, its postings come to {expected[0]}")
             if found[1] != expected[1]:
                 raise FindingError("holds", f"account {key} holds {found[1]}, its orders need {expected[1]}")
     for asset, amount in sums.items():
-        if amount + risk.outside.balance(asset).amount != 0 or amount + fold.outside.get(asset, 0) != 0:
+        if amount + risk.outside.balance(asset).amount != 0 or amount + fold.money.outside.get(asset, 0) != 0:
             raise FindingError(
-                "postings", f"{asset} sums to {amount} over all accounts, outside {fold.outside.get(asset)}"
+                "postings", f"{asset} sums to {amount} over all accounts, outside {fold.money.outside.get(asset)}"
             )
+
+
+def _holds(live: Engine, order_id: int) -> bool:
+    """Whether an order holds for itself: of linked orders one may hold for another, which no event says."""
+    extra = live.desk.orders[order_id].extra
+    return extra is None or extra.is_held
 
 
 def check_queues(fold: MarketFold, live: Engine, instrument_id: int) -> None:
@@ -192,6 +205,8 @@ def event_key(event: Event, lots: dict[int, int]) -> Key | None:
         return ("8", event.exec_id, "") if event.execution is None else event_key(event.execution, lots)
     if isinstance(event, MessageThrottled):
         return ("j", event.ref_id, event.msg_seq_num)
+    if isinstance(event, OrderListAnswered):
+        return ("N", event.list_id, "2" if event.is_status else "1", len(event.orders))
     return None
 
 
@@ -199,6 +214,8 @@ def report_key(fields: Fields) -> Key:
     """Return the same of a FIX message."""
     if fields["35"] == "j":
         return ("j", fields.get("379", ""), int(fields["45"]))
+    if fields["35"] == "N":
+        return ("N", fields["66"], fields["429"], int(fields["68"]))
     if fields["35"] == "r":
         return ("r", int(fields["37"][1:]), fields["11"], fields["531"], int(fields["533"]))
     order_id = 0 if fields["37"] == "NONE" else int(fields["37"][1:])
@@ -218,7 +235,7 @@ def check_said(audit: Audit, session_id: int, *, is_drop_copy: bool) -> None:
     for event in audit.events:
         is_mine = getattr(event, "session_id", 0) == session_id
         if is_drop_copy:
-            is_mine = not isinstance(event, MessageThrottled | MassCancelReported | MassStatusReported)
+            is_mine = not isinstance(event, OF_REQUESTS)
         key = event_key(event, lots) if is_mine else None
         if key is not None:
             expected.append(key)
@@ -263,19 +280,27 @@ def check_books_of_members(members: Iterable[Member], engine: Engine) -> None:
             before = newest.get(fields["37"])
             if before is None or int(before["17"][1:]) < int(fields["17"][1:]):
                 newest[fields["37"]] = fields
-    levels: dict[tuple[str, str], Counter[int]] = {}
-    for fields in newest.values():
-        symbol = fields["55"]
-        leaves = Decimal(fields["151"]) * 10**8 / LOT_E8.get(symbol, 10**8)
-        # A market order has no price: it waits for an auction beside the levels.
-        if leaves and fields["39"] in ("0", "1", "5") and "44" in fields:
-            price = Decimal(fields["44"]) * 10**8 / TICK_E8.get(symbol, 10**6)
-            levels.setdefault((symbol, fields["54"]), Counter())[int(price)] += int(leaves)
-    for instrument in engine.instruments.values():
-        sides = engine.depth(instrument.instrument_id, 0)
-        for side, depth in zip(("1", "2"), sides, strict=True):
-            told = levels.get((instrument.symbol, side), Counter())
-            if dict(told) != {price: qty for price, qty, _ in depth}:
-                raise FindingError(
-                    "reports and books", f"members know {told}, the book of {instrument.symbol} is {depth}"
-                )
+    told = {order_id: _standing(fields) for order_id, fields in newest.items()}
+    told = {order_id: standing for order_id, standing in told.items() if standing is not None}
+    found = {f"O{order.order_id}": _stands(order, engine) for order in engine.desk.orders.values() if order.is_open()}
+    for order_id in sorted({*told, *found}):
+        if told.get(order_id) != found.get(order_id):
+            text = f"members know {told.get(order_id)} of {order_id}, the exchange has {found.get(order_id)}"
+            raise FindingError("reports and books", text)
+
+
+def _standing(fields: Fields) -> Key | None:
+    """Return how an order stands, as its newest report says; None where it is not open."""
+    if fields["39"] not in ("0", "1", "5"):
+        return None
+    # A market order has no price, a pegged one that of its limit.
+    price = Decimal(fields["44"]) if fields.get("40") in PRICED and "44" in fields else None
+    return fields["55"], fields["54"], Decimal(fields["151"]), Decimal(fields["14"]), price
+
+
+def _stands(order: Order, engine: Engine) -> Key:
+    """Return the same of an order in the engine."""
+    instrument = engine.instruments[order.instrument_id]
+    leaves, cum = (Decimal(qty * instrument.lot_e8) / 10**8 for qty in (order.leaves_qty, order.cum_qty))
+    price = Decimal(order.price * instrument.tick_e8) / 10**8 if order.ord_type in PRICED else None
+    return instrument.symbol, order.side, leaves, cum, price

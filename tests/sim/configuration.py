@@ -4,6 +4,7 @@ import atexit
 import functools
 import shutil
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +24,12 @@ DICTIONARIES: Final = {"FIX.4.2": "FIX42.xml", "FIX.4.4": "FIX44.xml"}
 ACCOUNTS: Final = {"TRADER1": "ACC1", "TRADER2": "ACC2", "MAKER1": "ACC3", "DROP1": "ACC1, ACC2, ACC3"}
 CANCELED_ON_DISCONNECT: Final = ("FIX.4.4", "TRADER2")
 THROTTLED: Final = ("FIXT.1.1", "TRADER2")
+SESSIONS_BEGIN_S: Final = (0, 32_390, 32_460, 36_000, 43_200, 61_200)
+"""When a trading session of the calendar begins, in seconds of the day; simulated days begin at 32,400."""
 GENERATIONS: Final = 4
-"""0: as it begins; 1: a tight limit; 2: a narrow band and a further instrument; 3: a throttle."""
+"""0: as it begins; 1: a tight limit, a circuit breaker, a throttle of repeated executions, other rules of disconnect;
+2: a narrow band and a further instrument; 3: throttles of a session, of an account, and the cut behind them.
+"""
 TICK_E8: Final = {"AAPL": 1_000_000, "MSFT": 1_000_000, "BTC-PERP": 50_000_000}
 LOT_E8: Final = {"AAPL": 100_000_000, "MSFT": 100_000_000, "BTC-PERP": 100_000}
 REFERENCE: Final = {"AAPL": 58_500, "MSFT": 3_000, "BTC-PERP": 120_000}
@@ -65,10 +70,28 @@ def _sessions(generation: int) -> str:
         text += f"Accounts={ACCOUNTS[comp_id]}\n" if comp_id in ACCOUNTS else ""
         if begin_string in DICTIONARIES:
             text += f"DataDictionary=dictionaries/{DICTIONARIES[begin_string]}\n"
-        if (begin_string, comp_id) == CANCELED_ON_DISCONNECT:
-            text += "CancelOnDisconnect=Y\n"
-        if (begin_string, comp_id) == THROTTLED and generation == 3:
-            text += "MessageRate=1\nMessageBurst=3\nCancelRate=1\nCancelBurst=3\n"
+        text += _keys(begin_string, comp_id, generation)
+    return text
+
+
+def _keys(begin_string: str, comp_id: str, generation: int) -> str:
+    """Return the keys of a session by which it differs from others."""
+    name, text = (begin_string, comp_id), ""
+    if begin_string == "FIXT.1.1" and comp_id in ACCOUNTS:
+        text += "ValidateUserDefinedFields=N\n"
+    if name == CANCELED_ON_DISCONNECT:
+        text += "CancelOnDisconnect=Y\n"
+    if name == ("FIXT.1.1", "TRADER1"):
+        text += "CancelOnDisconnect=Y\nCancelOnDisconnectSparesGTC=Y\nCancelOnDisconnectGrace=5\n"
+    if comp_id == "MAKER1":
+        text += "SelfMatchPreventionID=maker\nSelfMatchPreventionMode=decrement\n"
+        if generation == 1:
+            text += "CancelOnDisconnect=ACCOUNTS\nCancelOnLogout=N\n"
+    if name == ("FIX.4.2", "TRADER1") and generation == 1:
+        text += "RepeatedExecutionMax=2\nRepeatedExecutionSeconds=1\n"
+    if name == THROTTLED and generation == 3:
+        text += "MessageRate=1\nMessageBurst=3\nCancelRate=1\nCancelBurst=3\n"
+        text += "LogoutAfterThrottled=6\nLogoutAfterThrottledSeconds=1\n"
     return text
 
 
@@ -78,6 +101,8 @@ def _accounts(generation: int) -> str:
         text += f'[[account]]\nname = "ACC{number}"\nfirm = "FIRM{number}"\n'
         text += OPENING.format(cash=cash, shares=shares) + "\n"
         text += f"open_orders_max = {6 if generation == 1 and number == 1 else 1_000}\n"
+        if generation == 3 and number == 3:
+            text += "message_rate = 20\nmessage_burst = 6\n"
         position = 150 if generation == 1 else 100_000
         text += f'  [[account.limit]]\n  symbol = "AAPL"\n  order_qty_max = "500"\n  position_max = "{position}00"\n\n'
     return text
@@ -92,14 +117,36 @@ def _instruments(generation: int) -> str:
         ("BTC-PERP", "perpetual", "0.5", "0.001", "60000.0"),
     ):
         width = band if symbol == "AAPL" else "50"
-        text += _instrument(symbol, kind, tick, lot, price, width)
+        more = 'calendar = "SIM"\n' if symbol == "MSFT" else ""
+        if symbol == "MSFT" and generation == 1:
+            more += 'breaker_percent = "0.1"\nbreaker_seconds = 1\n'
+        text += _instrument(symbol, kind, tick, lot, price, width, more)
     if generation == 2:
         text += _instrument("TSLA", "spot", "0.01", "1", "250.00", "50")
+    return text + _calendar()
+
+
+def _calendar() -> str:
+    """A calendar with several trading sessions a day, so that every wait of a day meets another phase."""
+    text = '[[calendar]]\nname = "SIM"\ntime_zone = "UTC"\ndays = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"]\n'
+    text += "holidays = []\n\n"
+    begins = [*SESSIONS_BEGIN_S, 86_400]
+    for begin, following in pairwise(begins):
+        for phase, start in (
+            ("pre-open", begin),
+            ("opening auction", begin + 3),
+            ("continuous", begin + 6),
+            ("closing auction", following - 20),
+            ("closed", following - 10),
+        ):
+            hour, second = divmod(start, 3_600)
+            text += f'[[calendar.phase]]\nphase = "{phase}"\n'
+            text += f'start = "{hour:02}:{second // 60:02}:{second % 60:02}"\n\n'
     return text
 
 
-def _instrument(symbol: str, kind: str, tick: str, lot: str, price: str, band: str) -> str:
+def _instrument(symbol: str, kind: str, tick: str, lot: str, price: str, band: str, more: str = "") -> str:
     return (
         f'[[instrument]]\nsymbol = "{symbol}"\nkind = "{kind}"\ncurrency = "USD"\ntick = "{tick}"\nlot = "{lot}"\n'
-        f'reference_price = "{price}"\nband_percent = "{band}"\nshard = "main"\n\n'
+        f'reference_price = "{price}"\nband_percent = "{band}"\nshard = "main"\n{more}\n'
     )

@@ -73,6 +73,7 @@ class Day(Happenings):
                 self.life.wire.step(random)
             self.life.wire.inbound_max = 1 << 30
             try:
+                self.life.tick()
                 self.life.turn()
             except Killed as end:
                 self._die(str(end))

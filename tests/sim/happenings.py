@@ -35,7 +35,7 @@ class Happenings(World):
         said = []
         for _ in range(random.randrange(1, 4)):
             member = random.choice(online)
-            said.append(f"{member.name} {send_request(member, random)}")
+            said.append(f"{member.name} {send_request(member, random, self.clock.ns)}")
         return ", ".join(said)
 
     def _do_burst(self, random: Random) -> str:

@@ -32,7 +32,7 @@ from matching.journal import Ballast
 from matching.journal import ballast as ballast_module
 from matching.snapshot_files import write_snapshot
 from tests.sim.checks import ReleaseWatch
-from tests.sim.clock import SimClock
+from tests.sim.clock import SECOND_NS, SimClock
 from tests.sim.configuration import CANCELED_ON_DISCONNECT
 from tests.sim.disk import SimDisk
 from tests.sim.fix import FindingError
@@ -110,6 +110,7 @@ class Life:
         self.exchange.begin_with(orders_without_owner(settings, self.started, self.sessions))
         self._futures: list[Future[Any]] = []
         self._has_turned = False
+        self._ticked = 0
 
     def session_id(self, begin_string: str, comp_id: str) -> int:
         """Return the id of a configured session."""
@@ -122,6 +123,14 @@ class Life:
     def operate(self, command: Command) -> None:
         """Submit an operator's command."""
         self.submit(lambda: self.exchange.command(command))
+
+    def tick(self) -> None:
+        """Do what the clock makes due, as the exchange's timers do, at most once a second of the simulated time."""
+        second = self.clock.now_ns() // SECOND_NS
+        if second != self._ticked:
+            self._ticked = second
+            self.submit(self.exchange.expire_orders)
+            self.submit(lambda: self.exchange.obey(self.exchange.phases_due()))
 
     def turn(self) -> None:
         """One turn of the exchange."""

@@ -3,7 +3,7 @@
 Shares nothing with the engine but the vocabulary of commands and events. Slow and plain; raises FindingError.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from matching.commands import (
@@ -12,11 +12,12 @@ from matching.commands import (
     DefineAccount,
     DefineInstrument,
     DefineSession,
-    Deposit,
     EndTradingDay,
     NewOrder,
+    NewOrderList,
     RefuseCancel,
     RefuseOrder,
+    RefuseOrderList,
     ReplaceOrder,
     RequestStatus,
 )
@@ -28,50 +29,25 @@ from matching.events import (
     Execution,
     MassStatusReported,
     MessageThrottled,
+    OrderListAnswered,
     OrderRefused,
     Posted,
     TradingDayEnded,
     TradingPhaseSet,
 )
+from tests.sim.auction_fold import AuctionFold
 from tests.sim.fix import FindingError
+from tests.sim.folded_order import CUT, REFILLED, FoldedOrder, shown_by
+from tests.sim.link_fold import LinkFold
+from tests.sim.money_fold import MoneyFold
+from tests.sim.scopes import Scopes
 
-ASKED = NewOrder | CancelOrder | ReplaceOrder | RefuseOrder | RefuseCancel | RequestStatus
+ASKED = (
+    NewOrder | CancelOrder | ReplaceOrder | RefuseOrder | RefuseCancel | RequestStatus | NewOrderList | RefuseOrderList
+)
 OPEN = ("0", "1")
 RESTING_PHASES = ("pre-open", "opening auction", "volatility halt", "closing auction")
 """Phases in which orders rest without matching."""
-
-
-class FoldedOrder:
-    """An order as its reports say."""
-
-    def __init__(self, event: Execution, comp_id: str) -> None:
-        self.order_id = event.order_id
-        self.comp_id = comp_id
-        self.account_id = event.account_id
-        self.instrument_id = event.instrument_id
-        self.side = event.side
-        self.price = event.price
-        self.qty = event.qty
-        self.leaves = event.leaves_qty
-        self.cum = 0
-        self.time_in_force = event.time_in_force
-        self.priority = event.exec_id
-        self.is_market = event.ord_type == "1"
-        self.is_open = True
-        self.closed_by = 0
-        """The command that closed it."""
-        self.may_be_forgotten = False
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        """Price before time; the smallest trades first."""
-        return (self.price if self.side == "2" else -self.price), self.priority
-
-    @property
-    def auction_rank(self) -> tuple[int, bool, int]:
-        """In an auction market orders go before limit orders of the same price."""
-        price, priority = self.rank
-        return price, not self.is_market, priority
 
 
 class MarketFold:
@@ -84,9 +60,10 @@ class MarketFold:
         self.orders: dict[int, FoldedOrder] = {}
         self.books: dict[tuple[int, str], dict[int, FoldedOrder]] = {}
         self.by_cl_ord_id: dict[tuple[str, str], FoldedOrder] = {}
-        self.balances: dict[tuple[int, str], int] = {}
-        self.outside: dict[str, int] = {}
-        self.short_locks: dict[tuple[int, int], int] = {}
+        self.money = MoneyFold(self.instruments)
+        self.scopes = Scopes()
+        self.links = LinkFold()
+        self.auctions = AuctionFold()
         self.last_exec_id = 0
         self.last_trade_id = 0
         self._resting: Execution | None = None
@@ -102,6 +79,8 @@ class MarketFold:
         self._seq = seq
         if isinstance(command, EndTradingDay) and not any(isinstance(event, CommandRefused) for event in events):
             self._day_ends_from, self._day_is_ending = seq, True
+        open_orders = {order.order_id: order for orders in self.books.values() for order in orders.values()}
+        self.scopes.begin(command, open_orders)
         if isinstance(command, DefineInstrument):
             self.instruments[command.instrument_id] = command
         elif isinstance(command, DefineAccount):
@@ -120,9 +99,10 @@ class MarketFold:
             elif isinstance(event, OrderRefused | MassStatusReported):
                 self._exec_id(event.exec_id)
             elif isinstance(event, Posted):
-                self._posted(command, event)
+                self.money.posted(command, event)
             elif isinstance(event, AuctionEnded):
                 self._may_cross.discard(event.instrument_id)
+                self.auctions.ended(event)
             elif isinstance(event, TradingPhaseSet):
                 if event.phase in RESTING_PHASES:
                     self._may_cross.add(event.instrument_id)
@@ -132,6 +112,13 @@ class MarketFold:
             self._fail("fills", f"a fill has one side only: {self._resting}")
         for instrument_id in sorted(touched - self._may_cross):
             self._check_crossed(instrument_id)
+        self.links.accepted(command, events, self.orders)
+        self.scopes.apply(command, events, open_orders)
+
+    def rest(self) -> None:
+        """Judge what has to hold when nothing of earlier commands is left to be done."""
+        self.scopes.rest()
+        self.links.check()
 
     # -- answers ------------------------------------------------------------------------------------------------------
 
@@ -189,9 +176,9 @@ class MarketFold:
         if kind_closes := event.exec_type in ("4", "C"):
             if not order.is_open or event.leaves_qty or event.cum_qty != order.cum:
                 self._fail("quantities", f"{event} closes an order with {order.cum} of {order.qty} done")
-            self._close(order)
-        elif event.exec_type == "5":
-            self._replaced(event, order)
+            self._close(order, event.text)
+        elif event.exec_type in ("5", "D", "L"):
+            self._changed(event, order)
         if event.cl_ord_id:
             self.by_cl_ord_id[order.comp_id, event.cl_ord_id] = order
         expected = (0 if kind_closes else order.leaves, order.cum)
@@ -221,19 +208,18 @@ class MarketFold:
         if (event.leaves_qty, event.cum_qty) != (event.qty, 0):
             self._fail("quantities", f"a new order is whole: {event}")
         order = self.orders[event.order_id] = self.by_cl_ord_id[name] = FoldedOrder(event, comp_id)
+        order.entered_by = self._seq
         self._side(order.instrument_id, order.side)[order.order_id] = order
 
-    def _replaced(self, event: Execution, order: FoldedOrder) -> None:
+    def _changed(self, event: Execution, order: FoldedOrder) -> None:
+        """A replace, a restatement, a trigger."""
+        is_cut = event.exec_type == "D" and event.exec_restatement_reason == CUT
+        is_same = event.exec_type == "L" or event.exec_restatement_reason == REFILLED
         leaves = event.qty - order.cum
-        keeps_place = (
-            event.price == order.price and leaves < order.leaves and event.time_in_force == order.time_in_force
-        )
-        if not order.is_open or leaves <= 0:
-            self._fail("quantities", f"{event} replaces an order with {order.cum} of {order.qty} done")
-        if not keeps_place:
-            order.priority = event.exec_id
-        order.price, order.qty, order.leaves = event.price, event.qty, leaves
-        order.time_in_force = event.time_in_force
+        is_wrong = (is_cut and leaves >= order.leaves) or (is_same and leaves != order.leaves)
+        if not order.is_open or leaves <= 0 or is_wrong:
+            self._fail("quantities", f"{event} changes an order with {order.cum} of {order.qty} done")
+        order.change(event)
 
     def _fill(self, event: Execution) -> None:
         if self._resting is None:
@@ -249,14 +235,17 @@ class MarketFold:
             self._check_priority(resting, event)
         for side in (resting, event):
             order = self._known(side)
+            if side.last_qty > order.shown and not side.is_auction and not side.is_aggressor:
+                self._fail("quantities", f"{side} of an order that shows {order.shown}")
             order.cum += side.last_qty
             order.leaves -= side.last_qty
+            order.shown = shown_by(side)
             expected = (order.leaves, order.cum, order.qty)
             if order.leaves < 0 or (side.leaves_qty, side.cum_qty, side.qty) != expected:
                 self._fail("quantities", f"{side} of an order with leaves, sum and quantity {expected}")
             if not order.leaves:
-                self._close(order)
-        self._settle(*((resting, event) if resting.side == "1" else (event, resting)))
+                self._close(order, "filled")
+        self.money.settle(*((resting, event) if resting.side == "1" else (event, resting)))
 
     def _check_pair(self, resting: Execution, aggressor: Execution) -> None:
         if resting.trade_id != self.last_trade_id + 1 or aggressor.is_aggressor == aggressor.is_auction:
@@ -271,7 +260,8 @@ class MarketFold:
     def _check_priority(self, resting: Execution, aggressor: Execution) -> None:
         """The resting order is first by price and time and trades at its own price, within the other's limit."""
         side = self._side(resting.instrument_id, resting.side)
-        best = min(side.values(), key=lambda order: order.rank, default=None)
+        shown = [order for order in side.values() if order.shown]
+        best = min(shown, key=lambda order: order.rank, default=None)
         if best is None or best.order_id != resting.order_id:
             first = "nobody" if best is None else f"order {best.order_id} at {best.price}"
             self._fail("priority", f"{first} comes before {resting}")
@@ -281,17 +271,24 @@ class MarketFold:
             self._fail("priority", f"trade at {resting.last_price}: {resting} {aggressor}")
 
     def _check_auction(self, buy: Execution, sell: Execution) -> None:
-        """Both orders are first on their side, market before limit at a price, and trade within their limits."""
+        """Both orders are first on their side, market before limit at a price, and trade within their limits.
+
+        Of linked orders the best alone takes part: one of a link may be passed over.
+        """
         for event in (buy, sell):
-            side = self._side(event.instrument_id, event.side)
-            best = min(side.values(), key=lambda order: order.auction_rank, default=None)
-            if best is None or best.order_id != event.order_id:
-                self._fail("priority", f"{best} comes before {event} in an auction")
+            rank = self._known(event).auction_rank
+            side = self._side(event.instrument_id, event.side).values()
+            before = [order for order in side if order.shown and order.auction_rank < rank and not order.is_linked]
+            if before:
+                self._fail("priority", f"order {before[0].order_id} comes before {event} in an auction")
         if not self._known(sell).price <= sell.last_price <= self._known(buy).price:
             self._fail("priority", f"outside of its limits: {buy} {sell}")
+        self.auctions.traded(buy)
 
-    def _close(self, order: FoldedOrder) -> None:
+    def _close(self, order: FoldedOrder, why: str) -> None:
         order.is_open = False
+        order.ended = why
+        order.shown = 0
         order.closed_by = self._seq
         order.leaves = 0
         del self._side(order.instrument_id, order.side)[order.order_id]
@@ -300,8 +297,9 @@ class MarketFold:
         return self.books.setdefault((instrument_id, side), {})
 
     def _check_crossed(self, instrument_id: int) -> None:
-        bids = [order.price for order in self._side(instrument_id, "1").values()]
-        asks = [order.price for order in self._side(instrument_id, "2").values()]
+        bids, asks = (
+            [order.price for order in self._side(instrument_id, side).values() if order.shown] for side in ("1", "2")
+        )
         if bids and asks and max(bids) >= min(asks):
             self._fail("crossed book", f"bid {max(bids)}, ask {min(asks)} in instrument {instrument_id}")
 
@@ -318,65 +316,18 @@ class MarketFold:
         self.by_cl_ord_id = {name: order for name, order in self.by_cl_ord_id.items() if order.order_id in kept}
         self.orders = kept
 
-    # -- money --------------------------------------------------------------------------------------------------------
+    # -- what it comes to ---------------------------------------------------------------------------------------------
 
-    def _posted(self, command: Command, event: Posted) -> None:
-        assert isinstance(command, Deposit), "only deposits are posted"
-        self._add(event.account_id, event.asset, event.amount)
-        self.outside[event.asset] = self.outside.get(event.asset, 0) - event.amount
-        if self.balances[event.account_id, event.asset] != event.balance:
-            self._fail("postings", f"{event} found {self.balances[event.account_id, event.asset]}")
-
-    def _add(self, account_id: int, asset: str, amount: int) -> None:
-        self.balances[account_id, asset] = self.balances.get((account_id, asset), 0) + amount
-
-    def _settle(self, buyer: Execution, seller: Execution) -> None:
-        instrument = self.instruments[buyer.instrument_id]
-        qty, value = buyer.last_qty, buyer.last_price * buyer.last_qty * instrument.tick_lot_value
-        if instrument.kind == "perpetual":
-            self._close_short(buyer, instrument)
-        self._add(buyer.account_id, instrument.symbol, qty)
-        self._add(buyer.account_id, instrument.currency, -value)
-        if instrument.kind == "perpetual":
-            self._open_short(seller, instrument)
-        self._add(seller.account_id, instrument.symbol, -qty)
-        self._add(seller.account_id, instrument.currency, value)
-
-    def _close_short(self, buyer: Execution, instrument: DefineInstrument) -> None:
-        short = -self.balances.get((buyer.account_id, instrument.symbol), 0)
-        key = (buyer.account_id, instrument.instrument_id)
-        if short > 0:
-            lock = self.short_locks.get(key, 0)
-            self.short_locks[key] = lock - (lock if buyer.last_qty >= short else lock * buyer.last_qty // short)
-
-    def _open_short(self, seller: Execution, instrument: DefineInstrument) -> None:
-        position = self.balances.get((seller.account_id, instrument.symbol), 0)
-        opening = min(seller.last_qty, seller.last_qty - position)
-        key = (seller.account_id, instrument.instrument_id)
-        if opening > 0:
-            lock = (seller.last_price + seller.price) * opening * instrument.tick_lot_value
-            self.short_locks[key] = self.short_locks.get(key, 0) + lock
-
-    def held(self) -> dict[tuple[int, str], int]:
-        """Return what open orders and short positions have to hold, by account and asset, where it is not zero."""
-        held: dict[tuple[int, str], int] = {}
-        for (instrument_id, side), orders in self.books.items():
-            instrument = self.instruments[instrument_id]
-            in_shares = instrument.kind == "spot" and side == "2"
-            for order in orders.values():
-                amount = order.leaves if in_shares else order.price * order.leaves * instrument.tick_lot_value
-                key = (order.account_id, instrument.symbol if in_shares else instrument.currency)
-                held[key] = held.get(key, 0) + amount
-        for (account_id, instrument_id), lock in self.short_locks.items():
-            key = (account_id, self.instruments[instrument_id].currency)
-            held[key] = held.get(key, 0) + lock
-        return {key: amount for key, amount in held.items() if amount}
+    def held(self, holds: Callable[[int], bool]) -> dict[tuple[int, str], int]:
+        """Return what has to be held, by account and asset; `holds` tells which orders hold for themselves."""
+        return self.money.held((order for orders in self.books.values() for order in orders.values()), holds)
 
     def queue(self, instrument_id: int, side: str) -> list[int]:
         """Return the ids of open orders of a side, the one that trades first in front."""
         return [
             order.order_id
             for order in sorted(self._side(instrument_id, side).values(), key=lambda each: each.auction_rank)
+            if order.shown
         ]
 
     def depth(self, instrument_id: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
@@ -385,10 +336,10 @@ class MarketFold:
         for side in ("1", "2"):
             levels: dict[int, tuple[int, int]] = {}
             for order in self._side(instrument_id, side).values():
-                if order.is_market:
+                if order.is_market or not order.shown:
                     continue
                 qty, count = levels.get(order.price, (0, 0))
-                levels[order.price] = (qty + order.leaves, count + 1)
+                levels[order.price] = (qty + order.shown, count + 1)
             sides.append([(price, *levels[price]) for price in sorted(levels, reverse=side == "1")])
         return sides[0], sides[1]
 
@@ -397,6 +348,9 @@ class MarketFold:
 
 
 def _answers(event: Event, command: ASKED) -> bool:
+    if isinstance(command, NewOrderList | RefuseOrderList):
+        is_throttled = isinstance(event, MessageThrottled) and event.ref_id == command.list_id
+        return is_throttled or (isinstance(event, OrderListAnswered) and event.list_id == command.list_id)
     if isinstance(event, Execution | OrderRefused | CancelRejected):
         named = (event.cl_ord_id, getattr(event, "orig_cl_ord_id", ""), getattr(event, "ord_status_req_id", ""))
         asked = getattr(command, "ord_status_req_id", "") or command.cl_ord_id

@@ -4,10 +4,12 @@ from random import Random
 from typing import Final, Protocol
 
 from matching.commands import (
+    CancelSessionOrders,
     Command,
     Deposit,
     EndTradingDay,
     SetKillSwitch,
+    SetMarkPrice,
     SetReferencePrice,
     SetTradingPhase,
     TellIndicativePrice,
@@ -35,11 +37,13 @@ def operators_command(random: Random, engine: Engine, calendar: Calendar) -> Com
     shut = _opening(engine)
     if shut and random.random() < 0.7:
         return random.choice(shut)
-    kind = random.randrange(5)
+    kind = random.randrange(7)
     instrument = random.choice(list(engine.instruments.values()))
     if kind == 0:
-        scope: KillScope = random.choice(("session", "account", "market"))
-        return SetKillSwitch(scope, 0 if scope == "market" else random.randrange(1, 4), True, BY, "simulated")
+        scope: KillScope = random.choice(("session", "account", "firm", "market"))
+        target_id = random.randrange(1, 4) if scope in ("session", "account") else 0
+        firm = f"FIRM{random.randrange(1, 5)}" if scope == "firm" else ""
+        return SetKillSwitch(scope, target_id, True, BY, "simulated", firm)
     if kind == 1:
         phase: TradingPhase = random.choice(PHASES)
         return SetTradingPhase(instrument.instrument_id, phase, BY, "simulated")
@@ -50,6 +54,10 @@ def operators_command(random: Random, engine: Engine, calendar: Calendar) -> Com
         asset = random.choice(("USD", "AAPL", "MSFT"))
         amount = random.choice((1_000, -1_000, -(10**12)))
         return Deposit(random.randrange(1, 4), asset, amount, f"transfer {random.randrange(40)}")
+    if kind == 4:
+        return SetMarkPrice(instrument.instrument_id, instrument.reference_price + random.randrange(-3, 4), BY)
+    if kind == 5:
+        return CancelSessionOrders(random.randrange(1, 6), "by an operator", (), random.random() < 0.5)
     if random.random() < 0.6:
         calendar.trading_day += 1
     return EndTradingDay(calendar.trading_day)
@@ -63,6 +71,7 @@ def _opening(engine: Engine) -> list[Command]:
     if risk.gates.market_killed:
         commands.append(SetKillSwitch("market", 0, False, BY, ""))
     commands += [SetKillSwitch("session", session_id, False, BY, "") for session_id in risk.gates.sessions_killed]
+    commands += [SetKillSwitch("firm", 0, False, BY, "", firm) for firm in risk.gates.firms_killed]
     commands += [
         SetKillSwitch("account", ledger.account_id, False, BY, "") for ledger in risk.ledgers.values() if ledger.killed
     ]

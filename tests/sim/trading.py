@@ -6,14 +6,19 @@ from typing import Final
 from gateway.inbound import NO_TERMS, SCOPE_NOT_OFFERED
 from tests.sim.configuration import LOT_E8, REFERENCE, TICK_E8
 from tests.sim.member import Member
+from tests.sim.special_trading import replaced, send_special
 
 SYMBOLS: Final = ("AAPL", "AAPL", "AAPL", "MSFT", "BTC-PERP")
 FORCES: Final = ("0", "0", "0", "1", "3", "4")
 SPREAD_TICKS: Final = 4
+WITH_TERMS: Final = 0.3
+"""How many of the requests are orders with terms."""
 
 
-def send_request(member: Member, random: Random) -> str:
-    """Send one application message; return what it is."""
+def send_request(member: Member, random: Random, now_ns: int) -> str:
+    """Send one application message; return what it is. `now_ns` is the time as the member has it."""
+    if random.random() < WITH_TERMS:
+        return send_special(member, random, now_ns)
     kind = random.random()
     if kind < 0.55 or (not member.open_orders and kind < 0.9):
         return _order(member, random)
@@ -60,8 +65,11 @@ def _replace(member: Member, random: Random) -> str:
         return _cancel(member, random)
     fields = random.choice(list(member.open_orders.values()))
     symbol = fields["55"]
-    if symbol not in TICK_E8:
+    if symbol not in TICK_E8 or "40" not in fields:
         return _cancel(member, random)
+    has_terms = fields["40"] not in "12" or any(tag in fields for tag in ("111", "1138", "126"))
+    if has_terms and random.random() < 0.8:
+        return replaced(member, random, fields)
     price = REFERENCE[symbol] + random.randrange(-SPREAD_TICKS, SPREAD_TICKS + 1)
     qty = random.randrange(1, 14)
     terms = (fields["54"], "2", price * TICK_E8[symbol], qty * LOT_E8[symbol], random.choice("001"), None, None)

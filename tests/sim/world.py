@@ -64,6 +64,7 @@ class World:
             for _ in range(random.randrange(14)):
                 self.life.wire.step(random)
             self.life.wire.inbound_max = random.choice((1 << 30, 1 << 30, 4, 0))
+            self.life.tick()
             self.life.turn()
         except Killed as end:
             self._die(str(end))
