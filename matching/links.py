@@ -106,14 +106,15 @@ class Links:
 
     def settle_next(self, out: list[Event]) -> int:
         """Bring the next link up to date; return how many orders that looked at."""
+        # Taken out first: a leg that trades as it enters touches its link again.
         link = next(iter(self.touched))
+        del self.touched[link]
         count = len(link.orders()) + 1
         self.shrink(link, out)
         for leg in tuple(link.legs):
             extra = _extra(leg)
             if extra.link is link and link.left() > 0 and (extra.for_entry or leg.leaves_qty < link.left()):
                 self._grow(leg, extra, link.left(), out)
-        self.touched.pop(link, None)
         return count
 
     def shrink(self, link: Link, out: list[Event]) -> None:

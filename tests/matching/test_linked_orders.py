@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from matching import codec, refusals
+from matching import codec, refusals, work
 from matching.commands import Command, ExpireOrders, NewOrder, NewOrderList, SetMarkPrice
 from matching.events import Event, Execution, ListedOrder, MarkPriceSet, OrderListAnswered
 from matching.terms import Terms
@@ -323,3 +323,14 @@ def test_entry_with_legs_on_the_wrong_side_is_refused(special: Harness) -> None:
     events = special.apply(buy("in", 10, 10_000, terms=Terms(take_profit=9_900, stop_loss=10_100)))
     assert isinstance(events[0], Execution)
     assert events[0].code == refusals.BRACKET_ON_WRONG_SIDE
+
+
+def test_a_leg_that_is_filled_as_it_enters_ends_the_other(special: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two steps a buyer has come for the take-profit of the second bracket; nothing is left for its stop."""
+    monkeypatch.setattr(work, "ORDERS_PER_STEP_MAX", 1)
+    exits = Terms(take_profit=10_100, stop_loss=9_900)
+    special.apply(buy("d", 10, 10_000, terms=exits), buy("e", 10, 10_000, terms=exits))
+    special.apply(sell("s", 20, 10_000, session_id=3, account_id=3))
+    special.finish(buy("b", 20, 10_100, session_id=3, account_id=3))
+    assert [order.cl_ord_id for order in special.engine.desk.orders.values() if order.is_open()] == []
+    assert not special.engine.has_work

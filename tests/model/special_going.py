@@ -55,6 +55,7 @@ class SpecialGoing(SpecialPegs):
         self.go(order)
 
     def settle(self, number: int) -> None:
+        self.touched.remove(number)
         link = self.links[number - 1]
         self.shrink(number)
         for order_id in list(link.legs):
@@ -62,7 +63,6 @@ class SpecialGoing(SpecialPegs):
             if leg is not None and leg.link == number and self.left(link) > 0:
                 if leg.waits == "entry" or leg.leaves < self.left(link):
                     self.grow(leg, self.left(link))
-        self.touched.remove(number)
 
     def grow(self, leg: Any, leaves: int) -> None:
         others = [self.by_id(each) for each in self.links[leg.link - 1].legs if each != leg.order_id]
