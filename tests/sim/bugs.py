@@ -1,4 +1,4 @@
-"""Five faults planted in the real parts, each small and rare: the simulation has to find every one of them.
+"""Faults planted in the real parts, each small and rare: the simulation has to find every one of them.
 
 Each is a context in which the exchange is wrong. All are functions of the state alone, so that a replay goes wrong in
 the same way and cannot find them.
@@ -21,6 +21,7 @@ from matching.events import Event
 from matching.order import Order
 from matching.types import Side
 from risk.engine import RiskEngine
+from tests.sim.bugs_of_scopes import BUGS_OF_SCOPES, EXPECTED_OF_SCOPES
 
 
 @contextmanager
@@ -124,6 +125,7 @@ BUGS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     "early release": early_release,
     "wrong priority": wrong_priority,
     "leaked hold": leaked_hold,
+    **BUGS_OF_SCOPES,
 }
 EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     "lost cancel": frozenset({"unanswered", "no rest"}),
@@ -131,5 +133,6 @@ EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     "early release": frozenset({"early release", "record differs", "member numbers"}),
     "wrong priority": frozenset({"priority"}),
     "leaked hold": frozenset({"holds"}),
+    **EXPECTED_OF_SCOPES,
 }
 """By bug: the judges that may object to it. Another objection is about something else."""

@@ -24,7 +24,7 @@ DICTIONARIES: Final = {"FIX.4.2": "FIX42.xml", "FIX.4.4": "FIX44.xml"}
 ACCOUNTS: Final = {"TRADER1": "ACC1", "TRADER2": "ACC2", "MAKER1": "ACC3", "DROP1": "ACC1, ACC2, ACC3"}
 CANCELED_ON_DISCONNECT: Final = ("FIX.4.4", "TRADER2")
 THROTTLED: Final = ("FIXT.1.1", "TRADER2")
-SESSIONS_BEGIN_S: Final = (0, 32_390, 32_460, 36_000, 43_200, 61_200)
+SESSIONS_BEGIN_S: Final = (0, 32_388, 32_410, 32_432, 36_000, 43_200)
 """When a trading session of the calendar begins, in seconds of the day; simulated days begin at 32,400."""
 GENERATIONS: Final = 4
 """0: as it begins; 1: a tight limit, a circuit breaker, a throttle of repeated executions, other rules of disconnect;
@@ -136,8 +136,8 @@ def _calendar() -> str:
             ("pre-open", begin),
             ("opening auction", begin + 3),
             ("continuous", begin + 6),
-            ("closing auction", following - 20),
-            ("closed", following - 10),
+            ("closing auction", following - 6),
+            ("closed", following - 3),
         ):
             hour, second = divmod(start, 3_600)
             text += f'[[calendar.phase]]\nphase = "{phase}"\n'

@@ -79,6 +79,7 @@ class Day(Happenings):
                 self._die(str(end))
             for member in self.members:
                 member.read(1 << 30)
+                member.hang_up()
             self.clock.advance(100_000_000)
             quiet = quiet + 1 if self._progress() == before and self._is_quiet() else 0
             if quiet >= QUIET_TURNS and has_beaten:

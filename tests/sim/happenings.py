@@ -5,12 +5,14 @@ from random import Random
 from typing import Final
 
 from gateway.fault_points import BATCH_FAULT_POINTS, RESET_FAULT_POINT, START_FAULT_POINTS, STEP_FAULT_POINTS
+from matching.commands import SetTradingPhase
 from matching.journal import JournalError
+from matching.types import TradingPhase
 from tests.sim.clock import SECOND_NS
 from tests.sim.configuration import GENERATIONS
 from tests.sim.disk import Killed
 from tests.sim.life import Life
-from tests.sim.operators import operators_command
+from tests.sim.operators import BY, operators_command
 from tests.sim.trading import send_request
 from tests.sim.world import World
 
@@ -88,6 +90,19 @@ class Happenings(World):
         command = operators_command(random, self.life.engine, self)
         self.life.operate(command)
         return str(command)
+
+    def _do_auction(self, random: Random) -> str:
+        """An operator calls for an auction, members send what they want in it, it is executed while they go on."""
+        instruments = self.life.engine.instruments
+        instrument = random.choice([instruments[1], *instruments.values()])
+        instrument_id, phase = instrument.instrument_id, instrument.phase
+        call: TradingPhase = "volatility halt" if phase == "continuous" else "opening auction"
+        self.life.operate(SetTradingPhase(instrument_id, call, BY, "simulated"))
+        for _ in range(random.randrange(4, 12)):
+            self._do_trade(random)
+            self._turn(random)
+        self.life.operate(SetTradingPhase(instrument_id, "continuous", BY, "simulated"))
+        return f"{call} of {instrument.symbol}"
 
     def _do_wait(self, random: Random) -> str:
         seconds = random.choice(WAITS_S)

@@ -95,6 +95,16 @@ class Member:
             connection.to_exchange.pop()
         self._gone()
 
+    def hang_up(self) -> None:
+        """Close a connection on which nothing comes any more behind a Logout(5): a gap fill has passed over it, so that
+        the exchange waits for one, as long as the session layer's time limits let it.
+        """
+        connection = self.connection
+        if connection is None or not self.logout_sent or self.is_logged_on:
+            return
+        if not (connection.to_exchange or connection.to_member or connection.hold):
+            self._gone()
+
     def _gone(self) -> None:
         connection = self.connection
         if connection is None:

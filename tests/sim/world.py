@@ -17,6 +17,9 @@ from tests.sim.member import Member
 from tests.sim.watcher import Watcher
 
 RECONNECT: Final = 0.3
+LONG_TURN_NS: Final = 1_100_000_000
+LONG_TURNS: Final = 0.2
+"""How many turns take that long."""
 RESET_AT_LOGON: Final = 0.06
 
 
@@ -74,7 +77,8 @@ class World:
             member.read(random.randrange(8))
             if member.connection is None and random.random() < RECONNECT:
                 self._connect(member, reset=random.random() < RESET_AT_LOGON)
-        self.clock.advance(random.randrange(20_000_000))
+        # Mostly less than a message takes; now and then long enough for what is done by the clock, once a second.
+        self.clock.advance(LONG_TURN_NS if random.random() < LONG_TURNS else random.randrange(20_000_000))
 
     def _die(self, how: str, *, again_at: str = "") -> str:
         """Everything in memory is gone; what the disk has is what the next life begins with.
