@@ -206,7 +206,7 @@ class PhaseDesk:
             self._end(self.desk.orders[order_id], instrument.phase, work.text, out)
         if work.left():
             return False
-        self._end_auction(book, instrument, auction, out)
+        self._end_auction(book, instrument, auction, work, out)
         return True
 
     def _ending(self, book: Book, phase: TradingPhase, aside: Sequence[int]) -> list[int]:
@@ -260,7 +260,7 @@ class PhaseDesk:
         order.priority = desk.last_exec_id
         book.place(order)
 
-    def _end_auction(self, book: Book, instrument: Instrument, auction: Auction, out: list[Event]) -> None:
+    def _end_auction(self, book: Book, instrument: Instrument, auction: Auction, work: Work, out: list[Event]) -> None:
         ended, instrument.auction, instrument.is_uncrossed = instrument.phase, None, True
         if auction.qty:
             book.on_last.price = instrument.auction_price = auction.price
@@ -268,6 +268,7 @@ class PhaseDesk:
         price, trade_id = (auction.price, self.desk.last_trade_id) if auction.qty else (0, 0)
         out.append(AuctionEnded(instrument.instrument_id, ended, price, auction.qty, auction.surplus, trade_id))
         self._enter(instrument, auction.following, auction.reason, auction.until_ns, out)
+        auction_links.enter_again(self.desk, book, work.order_ids, out)
 
     def _trade(self, book: Book, auction: Auction, aside: Sequence[int], trades_max: int, out: list[Event]) -> None:
         """Trade at the auction's price, the best orders of both sides with each other, but for those `aside`.

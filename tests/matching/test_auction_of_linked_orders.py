@@ -109,3 +109,38 @@ def test_a_leg_at_the_close_that_its_entry_sizes_still_waits_for_the_close(speci
     assert joined == [("c", "D", "0", 4, 0)]
     events = orders_of(special.finish(phase("closed")))
     assert ("c", "F", "2", 0, 4) in events
+
+
+def cut_near_leg(special: Harness) -> None:
+    """Two sells of 10 that end each other, the nearer one cut to 6 by self-match prevention; then a call."""
+    terms = Terms(self_match_id="own", self_match_mode="decrement")
+    legs = sell("near", 10, 10_100, terms=terms, **OWN), sell("far", 10, 10_150, **OWN)
+    special.apply(NewOrderList(1, 1, 7, "L1", "oco", legs), buy("own", 4, 10_100, terms=terms, **OWN))
+    assert special.book() == ([], [(10_100, 6, 1), (10_150, 10, 1)])
+
+
+def test_a_leg_that_is_left_beyond_the_other_side_enters_behind_the_auction(special: Harness) -> None:
+    cut_near_leg(special)
+    special.apply(phase("volatility halt"), buy("b", 20, 10_200, **OTHER))
+    events = orders_of(special.finish(phase("continuous")))
+    assert events == [
+        ("b", "F", "1", 14, 6),
+        ("near", "F", "2", 0, 6),
+        ("far", "D", "0", 4, 0),
+        ("far", "D", "0", 4, 0),
+        ("b", "F", "1", 10, 10),
+        ("far", "F", "2", 0, 4),
+    ]
+    assert special.book() == ([(10_200, 10, 1)], [])
+
+
+def test_a_leg_that_a_closing_auction_leaves_beyond_the_other_side_trades_when_the_market_opens(
+    special: Harness,
+) -> None:
+    cut_near_leg(special)
+    special.apply(phase("closing auction"), buy("b", 20, 10_200, time_in_force="1", **OTHER))
+    assert orders_of(special.finish(phase("closed")))[-1] == ("far", "D", "0", 4, 0)
+    assert special.book() == ([(10_200, 14, 1)], [(10_150, 4, 1)])
+    events = orders_of(special.finish(phase("continuous")))
+    assert events == [("b", "F", "1", 10, 10), ("far", "F", "2", 0, 4)]
+    assert special.book() == ([(10_200, 10, 1)], [])

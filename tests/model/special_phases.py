@@ -262,7 +262,25 @@ class SpecialPhases(PhasedExchange, ReferenceSpecial):
     def end_auction(self, number: int, auction: Auction, work: ReferenceWork) -> None:
         if auction.qty:
             self.last[number] = auction.price
+        looked_at = [self.by_id(each) for each in auction.expiring or []]
         super().end_auction(number, auction, work)
+        for order in looked_at:
+            self.enter_again(order)
+
+    def enter_again(self, order: Any) -> None:
+        """A leg that stood aside, and is left beyond the other side because the best one had been cut, enters anew."""
+        number, other = order.instrument_id, "2" if order.side == "1" else "1"
+        against = self.best(number, other, with_pegs=True)
+        is_beyond = order.price >= against if order.side == "1" else order.price <= against
+        if not order.leaves or not against or not is_beyond:
+            return
+        if not self.matches(number):
+            if number not in self.crossable:
+                self.crossable.append(number)
+            return
+        self.say(order, "D", exec_restatement_reason=99)
+        order.place = self.exec_id
+        self.go(order)
 
     def on_ContinueWork(self, command: c.ContinueWork) -> None:  # noqa: N802  # named after the command
         if not self.works:
