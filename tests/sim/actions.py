@@ -13,6 +13,7 @@ STEPS: Final = 130
 WEIGHTS: Final = {
     "trade": 44,
     "burst": 4,
+    "flood": 1,
     "idle": 10,
     "cut": 4,
     "log out": 1,

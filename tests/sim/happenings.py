@@ -43,6 +43,17 @@ class Happenings(World):
     def _do_burst(self, random: Random) -> str:
         return ", ".join(self._do_trade(random) for _ in range(random.randrange(5, 15)))
 
+    def _do_flood(self, random: Random) -> str:
+        """One member sends more at once than a throttle lets through."""
+        online = [member for member in self._online(self.traders) if not member.logout_sent]
+        if not online:
+            return "nobody is logged on"
+        member = random.choice(online)
+        count = random.randrange(8, 25)
+        for _ in range(count):
+            send_request(member, random, self.clock.ns)
+        return f"{member.name} {count} messages"
+
     def _do_idle(self, random: Random) -> str:
         for _ in range(random.randrange(1, 6)):
             self._turn(random)
