@@ -29,10 +29,10 @@ The judges (`checks`, `market_fold` and the folds beside it) go by commands, eve
 book in continuous trading, price and time, quantities add up, shown parts of icebergs, one price in an auction, all of
 a scope gone when its end is said, nobody enters a killed scope, linked orders end together, reports equal books,
 members' records equal the journal, drop copies without gap or repeat, postings sum to zero, the replay is equal. Of the
-engine they ask one thing that no event says: which of linked orders holds for the others.
+engine they ask what no event says: which of linked orders holds for the others, and whether work is left.
 
-Not modelled: shards, TCP, TLS, the logon gate and passwords, QuickFIX's parsing and dictionaries (members send what translation
-is given), heartbeats and time limits of the session layer, schedules and their resets, renumbering by an operator, slow readers,
-retention, a disk that loses what it has acknowledged or rots, an LMDB commit that fails half way through its own meta
-page. The tests in tests/wire, tests/crash and tests/journal look at those.
+Not modelled: shards, TCP, TLS, the logon gate and passwords, QuickFIX's parsing and dictionaries (members send what
+translation is given), heartbeats and time limits of the session layer, schedules and their resets, renumbering by an
+operator, slow readers, retention, a disk that loses what it has acknowledged or rots, an LMDB commit that fails half
+way through its own meta page. The tests in tests/wire, tests/crash and tests/journal look at those.
 """
