@@ -15,9 +15,11 @@ filled short of what is left, as it could not grow, leaves the rest to the other
 from typing import TYPE_CHECKING, Final
 
 from matching import refusals
+from matching.book import Book
 from matching.events import Event
 from matching.order import Extra, Order
 from matching.order_states import AFTER_RESTATE
+from matching.phases import refuse_order
 from matching.refusals import Refusal
 from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES
 from matching.types import BUY, EXEC_RESTATED
@@ -193,6 +195,8 @@ class Links:
         special, risk = self.special, self.special.desk.risk
         book = special.desk.books[leg.instrument_id]
         has_trigger = leg.ord_type in TRIGGERED_TYPES
+        if not has_trigger and _is_untimely(leg, book):
+            return
         prior = leg.leaves_qty if extra.is_held else 0
         holds = not (has_trigger and _is_held_by_another(leg, extra))
         if holds:
@@ -228,6 +232,13 @@ def _is_held_by_another(leg: Order, extra: Extra) -> bool:
     return any(
         other is not leg and (other.ord_type not in TRIGGERED_TYPES or _extra(other).is_held) for other in link.legs
     )
+
+
+def _is_untimely(leg: Order, book: Book) -> bool:
+    """Tell whether the phase does not take an order such as a leg that would enter the book: it waits for another."""
+    instrument, terms = book.instrument, _extra(leg).terms
+    kind = leg.ord_type, leg.time_in_force
+    return refuse_order(instrument.symbol, instrument.phase, *kind, reduce_only=terms.reduce_only) is not None
 
 
 def _extra(order: Order) -> Extra:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from matching import work
-from matching.commands import NewOrderList, SetTradingPhase, TellIndicativePrice
+from matching.commands import EndTradingDay, NewOrderList, SetTradingPhase, TellIndicativePrice
 from matching.events import Event, IndicativePrice
 from matching.terms import Terms
 from matching.types import STOP, TradingPhase
@@ -144,3 +144,14 @@ def test_a_leg_that_a_closing_auction_leaves_beyond_the_other_side_trades_when_t
     events = orders_of(special.finish(phase("continuous")))
     assert events == [("b", "F", "1", 10, 10), ("far", "F", "2", 0, 4)]
     assert special.book() == ([(10_200, 10, 1)], [])
+
+
+def test_a_leg_at_the_opening_does_not_enter_in_continuous_trading(special: Harness) -> None:
+    """Its entry fills in the opening auction: too late for it, so that it waits until the day is over."""
+    special.apply(phase("pre-open"))
+    entry, leg = buy("e", 10, 10_000, **OWN), sell("o", 10, 10_100, time_in_force="2", **OWN)
+    special.apply(NewOrderList(1, 1, 7, "L1", "oto", (entry, leg)), sell("s", 10, 10_000, **OTHER))
+    events = orders_of(special.finish(phase("continuous")))
+    assert [row[0] for row in events] == ["e", "s"]
+    assert special.book() == ([], [])
+    assert ("o", "C", "C", 0, 0) in orders_of(special.finish(EndTradingDay(20_260_102)))
