@@ -72,7 +72,10 @@ class AuctionFlow(ListFlow):
             kind = "oto"
             ahead = (1 if order.side == "1" else -1) * self.rng.randint(1, 3)
             second = msgspec.structs.replace(
-                second, side="2" if order.side == "1" else "1", price=price + ahead, time_in_force="7"
+                second,
+                side="2" if order.side == "1" else "1",
+                price=price + ahead,
+                time_in_force=self.rng.choice(("2", "7", "7")),
             )
         self.sent[-1:] = [first, second]
         return c.NewOrderList(order.session_id, 1, 1, "L", kind, (first, second))

@@ -65,6 +65,9 @@ class SpecialGoing(SpecialPegs):
                     self.grow(leg, self.left(link))
 
     def grow(self, leg: Any, leaves: int) -> None:
+        """Give a leg the size of what its entry has filled, unless the phase takes no such order; then it waits."""
+        if leg.ord_type not in TRIGGERED and self.is_untimely(leg):
+            return
         others = [self.by_id(each) for each in self.links[leg.link - 1].legs if each != leg.order_id]
         if leg.ord_type not in TRIGGERED or not any(each.ord_type not in TRIGGERED or each.holds for each in others):
             wanted = SpecialOrder(**{**leg.__dict__, "qty": leg.cum_qty + leaves})

@@ -34,16 +34,24 @@ class SpecialPhases(PhasedExchange, ReferenceSpecial):
 
     def phase_reason(self, command: c.NewOrder) -> int | None:
         """OrdRejReason(103) of an order that the phase does not take; that it takes none at all is found later."""
-        number, terms = command.instrument_id, command.terms
-        phase = self.risk.phases[number]
-        if phase not in TAKING or number in self.executing:
+        phase = self.risk.phases[command.instrument_id]
+        if phase not in TAKING or command.instrument_id in self.executing:
             return None
-        matches, for_auction = phase == "continuous", command.time_in_force in FOR_AUCTION
-        is_wrong = command.time_in_force not in FORCES[phase]
-        is_wrong = is_wrong or (command.ord_type == "P" and not matches)
-        is_wrong = is_wrong or (for_auction and command.ord_type not in ("1", "2"))
-        is_wrong = is_wrong or (terms is not None and terms.reduce_only and (not matches or for_auction))
-        return 2 if is_wrong or (command.post_only and not matches) else None
+        is_wrong = self.is_not_taken(phase, command)
+        return 2 if is_wrong or (command.post_only and phase != "continuous") else None
+
+    def is_not_taken(self, phase: str, order: Any) -> bool:
+        """Whether a phase that takes orders takes none of this type and time in force."""
+        matches, for_auction = phase == "continuous", order.time_in_force in FOR_AUCTION
+        is_wrong = order.time_in_force not in FORCES[phase]
+        is_wrong = is_wrong or (order.ord_type == "P" and not matches)
+        is_wrong = is_wrong or (for_auction and order.ord_type not in ("1", "2"))
+        reduces = order.terms is not None and order.terms.reduce_only
+        return is_wrong or (reduces and (not matches or for_auction))
+
+    def is_untimely(self, leg: Any) -> bool:
+        phase = self.risk.phases[leg.instrument_id]
+        return phase not in TAKING or self.is_not_taken(phase, leg)
 
     def trade(self, order: Any) -> None:
         ReferenceSpecial.trade(self, order)
