@@ -164,5 +164,6 @@ def _cancels_of(shard: str, said: SetKillSwitch | ScopeCanceled) -> tuple[str, s
     return shard, said.scope, said.target_id, said.target_name
 
 
-def _scope(instruction: SetKillSwitch) -> tuple[str, int]:
-    return instruction.scope, instruction.target_id
+def _scope(instruction: SetKillSwitch) -> tuple[str, int, str]:
+    # A firm has a name alone, its target_id is 0.
+    return instruction.scope, instruction.target_id, instruction.target_name

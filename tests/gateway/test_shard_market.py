@@ -143,6 +143,20 @@ def test_a_shard_that_is_new_obeys_the_kill_switch_that_is_engaged() -> None:
     gateway.close()
 
 
+def test_a_shard_that_is_new_obeys_the_kill_switch_of_every_firm_that_is_engaged() -> None:
+    first, second = (SetKillSwitch("firm", 0, True, "me", "drill", name) for name in ("FIRM1", "FIRM2"))
+    gateway = GatewaySide()
+    for instruction in (first, second):
+        gateway.apply([InstructShards(("a", "b"), instruction)])
+    gateway.apply([DefineShard("c", 3)])
+    gateway.apply([InstructShards(("a", "b", "c"), SetKillSwitch("firm", 0, False, "me", "drill", "FIRM1"))])
+    gateway = gateway.restarted()
+    gateway.apply([DefineShard("d", 4)])
+    instructions = gateway.relay.instructions
+    assert (instructions.for_shard("c")[:2], instructions.for_shard("d")) == ([first, second], [second])
+    gateway.close()
+
+
 def test_instructions_that_wait_are_bounded() -> None:
     gateway = GatewaySide()
     events = gateway.apply([InstructShards(("a",), KILL)] * (INSTRUCTIONS_MAX + 1))
