@@ -22,11 +22,13 @@ from matching.commands import (
     SetKillSwitch,
 )
 from matching.events import (
+    AuctionEnded,
     CommandRefused,
     Event,
     Execution,
     InstrumentDefined,
     TradingDayEnded,
+    TradingPhaseSet,
     TransferredIn,
     TransferredOut,
 )
@@ -95,6 +97,19 @@ def test_a_shard_keeps_its_id_and_its_instruments() -> None:
     for engine in (relay, restored(relay)):
         assert engine.shards["a"].shard_id == 1
         assert (engine.homes, engine.shards["b"].batch_seq) == ({"AAPL": "b"}, 4)
+
+
+def test_an_instrument_that_a_shard_lists_again_is_without_the_prices_of_its_earlier_life() -> None:
+    auction = AuctionEnded(1, "opening auction", 9_900, 5, 0, 7)
+    call, delisted = TradingPhaseSet(1, "opening auction", ""), TradingPhaseSet(1, "delisted", "merger")
+    relay, _ = relay_with(
+        DefineInstrument(1, "AAPL", "spot", "USD", 1, 1, 1, 1, 1),
+        batch("a", 1, InstrumentDefined(1, "AAPL"), call, auction, call, delisted),
+    )
+    instrument = relay.instruments[1]
+    assert (instrument.phase, instrument.auction_price, instrument.is_uncrossed) == ("delisted", 9_900, False)
+    relay.apply(9, 9, batch("a", 2, TradingPhaseSet(1, "closed", "off")), [])
+    assert (instrument.phase, instrument.auction_price, instrument.is_uncrossed) == ("closed", 0, True)
 
 
 def test_a_state_of_version_1_is_read_and_has_no_instructions() -> None:
