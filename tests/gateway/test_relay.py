@@ -62,10 +62,11 @@ def restored(relay: RelayEngine) -> RelayEngine:
 def test_a_number_is_answered_by_its_shard_or_here_and_a_new_epoch_begins_anew() -> None:
     relay, _ = relay_with(batch("a", 1, answered=((7, 2, 10),)), RefuseMessage(7, 2, 13, "F", "c", "down"))
     for engine in (relay, restored(relay)):
-        assert [engine.is_answered("a", 7, 2, number) for number in (9, 10, 11, 13)] == [True, True, False, True]
-        assert not engine.is_answered("b", 7, 2, 10)
-        assert engine.is_answered("b", 7, 2, 13)
-        assert not engine.is_answered("a", 7, 3, 10)
+        assert [engine.has_answered("a", 7, 2, number) for number in (9, 10, 11)] == [True, True, False]
+        assert [engine.is_answered_here(7, 2, number) for number in (10, 13)] == [False, True]
+        assert not engine.has_answered("b", 7, 2, 10)
+        assert not engine.has_answered("a", 7, 3, 10)
+        assert not engine.is_answered_here(7, 3, 13)
 
 
 def test_a_transfer_goes_from_step_to_step_and_is_taken_up_again_after_a_restart() -> None:
