@@ -322,14 +322,16 @@ class Operations:
         if wanted is None:
             raise AdminError(f"nothing has changed: {symbol} is not in instruments.toml")
         answer = await self._command(RelistInstrument(instrument_id, by, reason))
-        await self.reload_instruments()
-        # A shard that has not confirmed obeys what follows in this order too, when it is back: it is not waited for.
-        unconfirmed = answer.get("unconfirmed", [])
-        tell = self._events if unconfirmed else self._command
-        await tell(SetReferencePrice(instrument_id, wanted.reference_price, by))
+        changed = await self.reload_instruments()
         following = self._exchange.keeper.wanted(symbol, self._clock.now_ns())
+        commands: list[Command] = [SetReferencePrice(instrument_id, wanted.reference_price, by)]
         if self._exchange.keeper.calendar_of(symbol) is None:
-            await tell(SetTradingPhase(instrument_id, following, by, reason))
+            commands.append(SetTradingPhase(instrument_id, following, by, reason))
+        unconfirmed = answer.get("unconfirmed") or changed.get("unconfirmed") or []
+        for command in commands:
+            events = await self._events(command)
+            # A shard that has not confirmed obeys all of it in this order when it is back: it is waited for once.
+            unconfirmed = unconfirmed or (await self._answer(events)).get("unconfirmed", [])
         return {"symbol": symbol, "phase": following, "unconfirmed": unconfirmed}
 
     async def reload_instruments(self) -> dict[str, Any]:
