@@ -6,7 +6,7 @@ start nor a changed file posts it again. An instrument's reference price is that
 that it is the market's. What is in the engine and no longer in the files stays: orders and balances hang on it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -113,20 +113,13 @@ def configuration_commands(settings: Settings, engine: EngineView, session_ids: 
     risk = engine.risk
     assert isinstance(risk, RiskEngine), "the engine runs with the risk engine that holds limits and transfers"
     log = FaultLog()
-    instrument_ids = _ids(
-        INSTRUMENTS,
-        {record.symbol: key for key, record in engine.instruments.items()},
-        [(instrument.symbol, instrument.instrument_id, instrument.line) for instrument in settings.instruments],
-        log,
-    )
+    instrument_ids = _instrument_ids(settings.instruments, engine, log)
     account_ids = _ids(
         ACCOUNTS,
         {record.name: key for key, record in engine.accounts.items()},
         [(account.name, account.account_id, account.line) for account in settings.accounts],
         log,
     )
-    for instrument in settings.instruments:
-        _check_unchanged(instrument, engine.instruments.get(instrument_ids[instrument.symbol]), log)
     if log.faults:
         raise ConfigFaults(log.faults)
     return [
@@ -140,6 +133,29 @@ def configuration_commands(settings: Settings, engine: EngineView, session_ids: 
         *_protections(settings, session_ids, risk),
         *_quote_protections(settings, session_ids, risk),
     ]
+
+
+def instrument_commands(settings: Settings, engine: EngineView) -> list[DefineInstrument]:
+    """Return what defines the instruments that are new or have changed; all else in the settings is left alone.
+
+    Raises:
+        ConfigFaults: as `configuration_commands`, of the instruments.
+    """
+    log = FaultLog()
+    ids = _instrument_ids(settings.instruments, engine, log)
+    if log.faults:
+        raise ConfigFaults(log.faults)
+    return list(_instruments(settings.instruments, ids, engine))
+
+
+def _instrument_ids(instruments: Sequence[InstrumentSettings], engine: EngineView, log: FaultLog) -> dict[str, int]:
+    """Return the id of every instrument, of those that the engine has too; note what may not be."""
+    known = {record.symbol: key for key, record in engine.instruments.items()}
+    wanted = [(instrument.symbol, instrument.instrument_id, instrument.line) for instrument in instruments]
+    ids = _ids(INSTRUMENTS, known, wanted, log)
+    for instrument in instruments:
+        _check_unchanged(instrument, engine.instruments.get(ids[instrument.symbol]), log)
+    return ids
 
 
 def _check_unchanged(instrument: InstrumentSettings, record: InstrumentView | None, log: FaultLog) -> None:
@@ -183,7 +199,7 @@ def _ids(
 
 def _instruments(
     instruments: Iterable[InstrumentSettings], ids: Mapping[str, int], engine: EngineView
-) -> Iterator[Command]:
+) -> Iterator[DefineInstrument]:
     for instrument in instruments:
         record = engine.instruments.get(ids[instrument.symbol])
         command = DefineInstrument(

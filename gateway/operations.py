@@ -11,9 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
-from config.commands import configuration_commands
+from config.commands import instrument_commands
 from config.faults import ConfigFaults
 from config.settings import Settings, load
 from gateway.admin import AdminError, Operation
@@ -314,24 +312,27 @@ class Operations:
         """List a delisted instrument again as instruments.toml has it now, reference price included; then its calendar
         moves it, or it goes on in continuous trading where it has none.
         """
-        if is_sharded(self._settings):
-            raise AdminError("the instruments of shards are read when they start: restart the exchange")
         instrument_id = self._instrument_id(symbol)
         try:
             settings = await asyncio.to_thread(load, self._settings.config_dir)
+            await self._on_matching_thread(lambda: self._instrument_changes(settings))
         except ConfigFaults as error:
             raise AdminError(f"nothing has changed: {error}") from error
         wanted = next((each for each in settings.instruments if each.symbol == symbol), None)
         if wanted is None:
             raise AdminError(f"nothing has changed: {symbol} is not in instruments.toml")
-        await self._command(RelistInstrument(instrument_id, by, reason))
-        await self.reload_instruments()
-        price = wanted.reference_price
-        await self._command(SetReferencePrice(instrument_id, price, by))
+        answer = await self._command(RelistInstrument(instrument_id, by, reason))
+        changed = await self.reload_instruments()
         following = self._exchange.keeper.wanted(symbol, self._clock.now_ns())
+        commands: list[Command] = [SetReferencePrice(instrument_id, wanted.reference_price, by)]
         if self._exchange.keeper.calendar_of(symbol) is None:
-            await self.trading_phase(symbol, following, reason, by)
-        return {"symbol": symbol, "phase": following}
+            commands.append(SetTradingPhase(instrument_id, following, by, reason))
+        unconfirmed = answer.get("unconfirmed") or changed.get("unconfirmed") or []
+        for command in commands:
+            events = await self._events(command)
+            # A shard that has not confirmed obeys all of it in this order when it is back: it is waited for once.
+            unconfirmed = unconfirmed or (await self._answer(events)).get("unconfirmed", [])
+        return {"symbol": symbol, "phase": following, "unconfirmed": unconfirmed}
 
     async def reload_instruments(self) -> dict[str, Any]:
         """Read instruments.toml again: define what is new, change what has changed. One fault, and nothing changes."""
@@ -350,16 +351,16 @@ class Operations:
         if self._shards is not None:
             self._settings, result = await self._shards.reload(self._settings, settings)
             return result
-        commands = await self._on_matching_thread(lambda: self._instrument_commands(settings))
+        commands = await self._on_matching_thread(lambda: self._instrument_changes(settings))
         for command in commands:
             await self._command(command)
         return {"changed": [command.symbol for command in commands]}
 
-    def _instrument_commands(self, settings: Settings) -> list[DefineInstrument]:
-        session_ids = {name: state.session_id for name, state in self._started.states.items()}
-        known = msgspec.structs.replace(settings, accounts=(), firms=(), sessions=())
-        commands = configuration_commands(known, self._started.engine, session_ids)
-        return [command for command in commands if isinstance(command, DefineInstrument)]
+    def _instrument_changes(self, settings: Settings) -> list[DefineInstrument]:
+        """Return what has changed. Raises AdminError or ConfigFaults where nothing may be."""
+        if self._shards is not None:
+            return self._shards.changes(self._settings, settings)
+        return instrument_commands(settings, self._started.engine)
 
     async def session_logout(self, name: str, reason: str = "Logged out by the operator") -> dict[str, Any]:
         """Send a Logout; the session may log on again."""

@@ -68,8 +68,6 @@ from matching.order import Account, Session
 from matching.risk_seam import Risk
 from matching.types import EXEC_TRADE
 
-REFUSED_NUMBERS_LOOK: Final = 4_096
-"""From so many numbers of a session on it is looked at which of them cannot come again."""
 NUMBERED: Final = (
     RefuseOrder,
     RefuseOrderList,
@@ -231,16 +229,16 @@ class RelayEngine:
         events = decode_events(command.events) if command.events else []
         depths = self.depths
         sessions, names = self.local.sessions, self.names
-        touched: set[int] = set()
-        kept: dict[int, Event] = {}
+        touched: dict[int, DepthView] = {}
+        kept: dict[int, None] = {}
         answers: list[Event] = []
-        for event in events:
+        for at, event in enumerate(events):
             if type(event) is Execution and event.instrument_id:
                 view = depths.get(event.instrument_id)
                 if view is None:
                     view = depths[event.instrument_id] = DepthView(0, (), ())
                 view.fold(event)
-                touched.add(event.instrument_id)
+                touched[event.instrument_id] = view
                 if event.terms is not None and event.terms.quote is not None:
                     # Nothing reaches a quote by its QuoteID.
                     continue
@@ -251,14 +249,14 @@ class RelayEngine:
             elif isinstance(event, TradingPhaseSet | IndicativePrice | AuctionEnded):
                 self.local.operations.phases.follow(event)
             elif isinstance(event, ANSWERS) and self.requests.take(command.shard, event, answers):
-                kept[id(event)] = event
+                kept[at] = None
             else:
                 self._note(command.shard, event)
         for transfer_id, text in command.refused_transfers:
             self.transfers.refused(command.shard, transfer_id, text)
-        for instrument_id in touched:
-            depths[instrument_id].take_changes()
-        out += [event for event in events if id(event) not in kept] if kept else events
+        for view in touched.values():
+            view.take_changes()
+        out += [event for at, event in enumerate(events) if at not in kept] if kept else events
         out += answers
 
     def _note(self, shard: str, event: Event) -> None:
@@ -280,17 +278,11 @@ class RelayEngine:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def is_answered(self, shard: str, session_id: int, epoch: int, msg_seq_num: int) -> bool:
-        """Tell whether a message that is for `shard` was answered already, by it or in its place by the gateway.
+    def has_answered(self, shard: str, session_id: int, epoch: int, msg_seq_num: int) -> bool:
+        """Tell whether `shard` has answered a message that is for it already.
 
         A shard is given the messages of a session in the order of their numbers.
         """
-        return self.has_answered(shard, session_id, epoch, msg_seq_num) or self.is_answered_here(
-            session_id, epoch, msg_seq_num
-        )
-
-    def has_answered(self, shard: str, session_id: int, epoch: int, msg_seq_num: int) -> bool:
-        """Tell whether `shard` has answered a message that is for it already."""
         known = self.shards[shard].answered.get(session_id)
         return known is not None and known[0] == epoch and msg_seq_num <= known[1]
 

@@ -20,6 +20,7 @@ from matching.commands import (
     Instruction,
     MassCancel,
     OverrideLimits,
+    RelistInstrument,
     RequestMassStatus,
     ResetQuoteProtection,
     SetKillSwitch,
@@ -38,6 +39,7 @@ INSTRUCTIONS: Final = (
     OverrideLimits,
     EndLimitOverride,
     DelistInstrument,
+    RelistInstrument,
     CorrectTrade,
     DefineInstrument,
     MassCancel,
@@ -143,7 +145,7 @@ class Instructions:
     def moves_phase(self, instrument_id: int) -> bool:
         """Tell whether an instruction that moves the phase of an instrument waits to be confirmed."""
         return any(
-            isinstance(each.instruction, SetTradingPhase | DelistInstrument)
+            isinstance(each.instruction, SetTradingPhase | DelistInstrument | RelistInstrument)
             and each.instruction.instrument_id == instrument_id
             for each in self.waiting.values()
         )
@@ -164,5 +166,6 @@ def _cancels_of(shard: str, said: SetKillSwitch | ScopeCanceled) -> tuple[str, s
     return shard, said.scope, said.target_id, said.target_name
 
 
-def _scope(instruction: SetKillSwitch) -> tuple[str, int]:
-    return instruction.scope, instruction.target_id
+def _scope(instruction: SetKillSwitch) -> tuple[str, int, str]:
+    # A firm has a name alone, its target_id is 0.
+    return instruction.scope, instruction.target_id, instruction.target_name

@@ -44,9 +44,12 @@ from matching.events import InstrumentDefined
 
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
-MASS_REQUESTS: Final = (MassCancel, RequestMassStatus)
+MASS_REQUESTS: Final = frozenset((MassCancel, RequestMassStatus))
 ENTERING: Final = frozenset((NewOrder, NewOrderList))
 """Types of commands that enter orders."""
+OFFERING: Final = ENTERING | {MassQuote}
+"""Types of commands that are only taken while new orders are accepted."""
+NOT_ACCEPTED: Final = "new orders are not accepted at the moment"
 
 
 class ShardMarket:
@@ -257,7 +260,8 @@ class ShardMarket:
         session_id, epoch, number = command.session_id, command.epoch, command.msg_seq_num
         if relay.is_answered_here(session_id, epoch, number):
             return
-        if isinstance(command, MASS_REQUESTS) and self._asks_shards(command):
+        # Orders, most of all, are told by their type alone.
+        if kind in MASS_REQUESTS and isinstance(command, MassCancel | RequestMassStatus) and self._asks_shards(command):
             own.append(AskShards(self.routes.of_scope(command), command))
             self._requests.begin(session_id)
             return
@@ -271,20 +275,24 @@ class ShardMarket:
         elif link.name in self._unheard and self._repeats.is_possible(command) and self._has_room(link):
             self._ask(link, command)
             self._held[link.name].append(command)
-        elif kind in ENTERING and not relay.accepting:
-            text = "new orders are not accepted at the moment"
-            own.append(refused_entry(relay, command, text, refusals.MARKET_NOT_AVAILABLE))  # type: ignore[arg-type]  # `kind` has narrowed it
-        elif isinstance(command, MassQuote) and not command.code and not relay.accepting:
-            own.append(refused_quotes(command, "new orders are not accepted at the moment"))
+        elif kind in OFFERING and not relay.accepting and (refused := self._not_accepted(command)):
+            own.append(refused)
         elif cause := self._fault(link):
             own.append(unavailable(relay, command, cause))
-        elif kind in ENTERING and (late := relay.requests.overtaken_by(command)):  # type: ignore[arg-type]  # as above
+        elif kind in ENTERING and (late := relay.requests.overtaken_by(command)):  # type: ignore[arg-type]  # `kind` has narrowed it
             text = f"mass cancel {late} came after it, and is done"
             own.append(refused_entry(relay, command, text, refusals.BEING_CANCELED))  # type: ignore[arg-type]  # as above
         else:
             self.answers.sent(session_id, epoch, number)
             self.routes.ask(command, link)
             link.submit(command)
+
+    def _not_accepted(self, command: Routed) -> Command | None:
+        """Return the refusal of orders and quotes while none are accepted; None of quotes that have one already."""
+        if isinstance(command, NewOrder | NewOrderList):
+            return refused_entry(self._relay, command, NOT_ACCEPTED, refusals.MARKET_NOT_AVAILABLE)
+        assert isinstance(command, MassQuote), "nothing else is offered"
+        return None if command.code else refused_quotes(command, NOT_ACCEPTED)
 
     def _asks_shards(self, request: MassCancel | RequestMassStatus) -> bool:
         """Whether a request is one over several shards, or repeats the ClOrdID(11) of one."""

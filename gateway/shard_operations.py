@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from config.commands import configuration_commands
+from config.commands import instrument_commands
 from config.settings import Settings
 from config.shards import leave_settings, refuse_moves
 from gateway.admin import AdminError
@@ -97,7 +97,7 @@ class ShardOperations:
 
         The settings are left for the shards first, so that one that is started again meanwhile takes nothing back.
         """
-        commands = await self._read(lambda: self._changes(running, read_again))
+        commands = await self._read(lambda: self.changes(running, read_again))
         names = {instrument.symbol for instrument in read_again.instruments}
         gone = tuple(each for each in running.instruments if each.symbol not in names)
         left = msgspec.structs.replace(running, instruments=(*read_again.instruments, *gone))
@@ -112,8 +112,8 @@ class ShardOperations:
     async def _define(self, command: DefineInstrument, shard: str) -> dict[str, Any]:
         return await self._answer(await self._events(lambda: self._exchange.define(command, shard)))
 
-    def _changes(self, running: Settings, read_again: Settings) -> list[DefineInstrument]:
-        """Return what has changed. Raises AdminError or ConfigFaults where nothing may be."""
+    def changes(self, running: Settings, read_again: Settings) -> list[DefineInstrument]:
+        """Return what has changed. Raises AdminError or ConfigFaults where nothing may be. On the matching thread."""
         waiting = [each for each in self._relay.instructions.waiting.values() if _defines(each.instruction)]
         if waiting:
             shards = ", ".join(dict.fromkeys(f"shard {name}" for each in waiting for name in each.shards))
@@ -123,9 +123,7 @@ class ShardOperations:
         if new:
             raise AdminError(f"nothing has changed: shard {new[0]} is new, restart the exchange")
         refuse_moves(read_again, self._relay.homes)
-        instruments_alone = msgspec.structs.replace(read_again, accounts=(), sessions=())
-        commands = configuration_commands(instruments_alone, self._relay, {})
-        return [command for command in commands if isinstance(command, DefineInstrument)]
+        return instrument_commands(read_again, self._relay)
 
     # -- transfers ----------------------------------------------------------------------------------------------------
 

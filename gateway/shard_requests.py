@@ -38,6 +38,7 @@ MSG_TYPES: Final = {MassCancel: "q", RequestMassStatus: "AF"}
 REFUSED: Final = "0"
 """MassCancelResponse(531) of a request that was refused."""
 BY_SYMBOL: Final = "1"
+NOTHING_MISSING: Final[Refusal] = (0, "")
 
 Answer: TypeAlias = MassCancelReported | MassStatusReported | MessageThrottled
 """How a shard ends its part, or refuses it."""
@@ -47,8 +48,9 @@ class Asked(msgspec.Struct, array_like=True):
     """A request, and how far it is. `waiting`: the shards that have not ended their part.
 
     `total` orders were canceled; `faults` has by shard why it refused. `answers` are those of a mass status, of which
-    `told` were told. `askers` are further sessions that wait for the report of a mass cancel. `home` is the id of the
-    shard with whose trading day its ClOrdID(11) is forgotten.
+    `told` were told; `missing` is what was not done when it was answered, so that all steps of the answer say the same.
+    `askers` are further sessions that wait for the report of a mass cancel. `home` is the id of the shard with whose
+    trading day its ClOrdID(11) is forgotten.
     """
 
     asked_id: int
@@ -63,6 +65,7 @@ class Asked(msgspec.Struct, array_like=True):
     askers: list[int] = []
     answers: list[MassStatusReported] = []
     told: int = 0
+    missing: Refusal = NOTHING_MISSING
 
 
 class ShardRequests:
@@ -202,6 +205,7 @@ class ShardRequests:
                 out.append(throttled)
             elif isinstance(asked.request, RequestMassStatus):
                 self._telling[asked.asked_id] = None
+                asked.missing = _missing(asked)
                 self.tell_more(out)
             else:
                 for session_id in (asked.request.session_id, *asked.askers):
@@ -252,7 +256,7 @@ class ShardRequests:
         asked = self.open[asked_id]
         request = asked.request
         assert isinstance(request, RequestMassStatus), "answers are those of a mass status"
-        missing = _missing(asked)
+        missing = asked.missing
         total = len(asked.answers) + bool(missing[0])
         begin, asked.told = asked.told, min(asked.told + ORDERS_PER_STEP_MAX, len(asked.answers))
         ids = request.session_id, request.request_id
@@ -343,4 +347,4 @@ def _missing(asked: Asked) -> Refusal:
         does = "cancels when it is back" if isinstance(asked.request, MassCancel) else "is not told of"
         parts.append(f"shard {', shard '.join(asked.waiting)} has not answered and {does}")
     parts += [f"shard {shard} refuses: {text}" for shard, _, text in asked.faults]
-    return (refusals.MASS_NOT_CONFIRMED, "; ".join(parts)) if parts else (0, "")
+    return (refusals.MASS_NOT_CONFIRMED, "; ".join(parts)) if parts else NOTHING_MISSING

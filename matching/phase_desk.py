@@ -181,6 +181,8 @@ class PhaseDesk:
         """Take up what a shard has said of an instrument that it matches; this engine shows it, and matches nothing."""
         instrument = self.instruments[event.instrument_id]
         if isinstance(event, TradingPhaseSet):
+            if instrument.phase == DELISTED and event.phase != DELISTED:
+                instrument.auction_price, instrument.is_uncrossed = 0, True
             instrument.set_phase(event.phase, until_ns=event.until_ns)
             self.desk.books[event.instrument_id].renew()
             self.told.pop(event.instrument_id, None)

@@ -14,6 +14,7 @@ from matching.operator_commands import (
     EndLimitOverride,
     EndTradingDay,
     OverrideLimits,
+    RelistInstrument,
     SetKillSwitch,
     SetMarkPrice,
     SetReferencePrice,
@@ -85,6 +86,7 @@ Instruction: TypeAlias = (
     | OverrideLimits
     | EndLimitOverride
     | DelistInstrument
+    | RelistInstrument
     | CorrectTrade
     | DefineInstrument
     | MassCancel

@@ -311,7 +311,7 @@ def relist(
     """List a delisted instrument again, as instruments.toml has it now.
 
     Its book is empty, its earlier trades count for no price; positions and balances are what they were. A restart
-    or a reload lists nothing again by itself.
+    or a reload lists nothing again by itself. A shard that has not confirmed lists it again when it is back.
     """
     _steer(data, socket, "relist", _because(reason, symbol=symbol), as_json=as_json, done=f"{symbol} is listed again")
 

@@ -29,7 +29,10 @@ def reset(
 
 
 def list_frozen(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
-    """Every quote that market-maker protection has frozen, and why."""
+    """Every quote that market-maker protection has frozen, and why.
+
+    With more than one shard it is refused: frozen quotes are the shards' own, `outcry replay --shard NAME` shows them.
+    """
     result = call_exchange(data, socket, "quotes", {}, as_json=as_json)
     if as_json:
         print_json(result)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.commands import configuration_commands
+from config.commands import configuration_commands, instrument_commands
 from config.settings import ConfigFaults, Settings, load
 from matching.commands import (
     Command,
@@ -78,7 +78,10 @@ def test_what_changed_is_told_and_ids_stay_with_their_names(tmp_path: Path) -> N
         Edit("accounts.toml", "message_rate = 10\n", ""),
         Edit("sessions.cfg", "Role=drop_copy\n", "Role=drop_copy\nMessageRate=4\nCancelRate=5\nCancelBurst=6\n"),
     )
-    commands = configuration_commands(load(write_config(tmp_path, *edits)), engine, SESSION_IDS)
+    settings = load(write_config(tmp_path, *edits))
+    commands = configuration_commands(settings, engine, SESSION_IDS)
+    # Instruments that are read again are all that is taken of what was read.
+    assert instrument_commands(settings, engine) == commands[:1]
     assert commands == [
         DefineInstrument(3, "GOLD", "spot", "USD", 1_000_000, 100_000_000, 10_000, 58_500, 5_000),
         DefineAccount(3, "ACC0", "FIRM2"),
@@ -139,6 +142,10 @@ def test_what_orders_and_balances_are_counted_in_cannot_change(
     no_shares = Edit("accounts.toml", ', AAPL = "5"', "")
     engine = configured(load(write_config(tmp_path, no_shares)))
     settings = load(write_config(tmp_path, no_shares, Edit("instruments.toml", old, new)))
-    with pytest.raises(ConfigFaults) as caught:
-        configuration_commands(settings, engine, SESSION_IDS)
-    assert [str(fault) for fault in caught.value.faults] == [f"instruments.toml:{fault}" for fault in expected]
+    for refused in (
+        lambda: configuration_commands(settings, engine, SESSION_IDS),
+        lambda: instrument_commands(settings, engine),
+    ):
+        with pytest.raises(ConfigFaults) as caught:
+            refused()
+        assert [str(fault) for fault in caught.value.faults] == [f"instruments.toml:{fault}" for fault in expected]

@@ -22,11 +22,13 @@ from matching.commands import (
     SetKillSwitch,
 )
 from matching.events import (
+    AuctionEnded,
     CommandRefused,
     Event,
     Execution,
     InstrumentDefined,
     TradingDayEnded,
+    TradingPhaseSet,
     TransferredIn,
     TransferredOut,
 )
@@ -60,10 +62,11 @@ def restored(relay: RelayEngine) -> RelayEngine:
 def test_a_number_is_answered_by_its_shard_or_here_and_a_new_epoch_begins_anew() -> None:
     relay, _ = relay_with(batch("a", 1, answered=((7, 2, 10),)), RefuseMessage(7, 2, 13, "F", "c", "down"))
     for engine in (relay, restored(relay)):
-        assert [engine.is_answered("a", 7, 2, number) for number in (9, 10, 11, 13)] == [True, True, False, True]
-        assert not engine.is_answered("b", 7, 2, 10)
-        assert engine.is_answered("b", 7, 2, 13)
-        assert not engine.is_answered("a", 7, 3, 10)
+        assert [engine.has_answered("a", 7, 2, number) for number in (9, 10, 11)] == [True, True, False]
+        assert [engine.is_answered_here(7, 2, number) for number in (10, 13)] == [False, True]
+        assert not engine.has_answered("b", 7, 2, 10)
+        assert not engine.has_answered("a", 7, 3, 10)
+        assert not engine.is_answered_here(7, 3, 13)
 
 
 def test_a_transfer_goes_from_step_to_step_and_is_taken_up_again_after_a_restart() -> None:
@@ -95,6 +98,19 @@ def test_a_shard_keeps_its_id_and_its_instruments() -> None:
     for engine in (relay, restored(relay)):
         assert engine.shards["a"].shard_id == 1
         assert (engine.homes, engine.shards["b"].batch_seq) == ({"AAPL": "b"}, 4)
+
+
+def test_an_instrument_that_a_shard_lists_again_is_without_the_prices_of_its_earlier_life() -> None:
+    auction = AuctionEnded(1, "opening auction", 9_900, 5, 0, 7)
+    call, delisted = TradingPhaseSet(1, "opening auction", ""), TradingPhaseSet(1, "delisted", "merger")
+    relay, _ = relay_with(
+        DefineInstrument(1, "AAPL", "spot", "USD", 1, 1, 1, 1, 1),
+        batch("a", 1, InstrumentDefined(1, "AAPL"), call, auction, call, delisted),
+    )
+    instrument = relay.instruments[1]
+    assert (instrument.phase, instrument.auction_price, instrument.is_uncrossed) == ("delisted", 9_900, False)
+    relay.apply(9, 9, batch("a", 2, TradingPhaseSet(1, "closed", "off")), [])
+    assert (instrument.phase, instrument.auction_price, instrument.is_uncrossed) == ("closed", 0, True)
 
 
 def test_a_state_of_version_1_is_read_and_has_no_instructions() -> None:

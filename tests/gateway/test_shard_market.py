@@ -7,6 +7,7 @@ import pytest
 
 from gateway.shard_instructions import INSTRUCTIONS_MAX
 from gateway.shard_transfers import DONE, GIVEN_BACK
+from matching import refusals
 from matching.commands import (
     CancelOrder,
     Command,
@@ -15,9 +16,12 @@ from matching.commands import (
     ForgetNumbers,
     Instruction,
     InstructShards,
+    MassQuote,
     OverrideLimits,
+    QuoteEntry,
     RefuseMessage,
     RequestStatus,
+    SetAcceptance,
     SetKillSwitch,
     SetReferencePrice,
     SetTradingPhase,
@@ -33,8 +37,9 @@ from matching.events import (
     OrderRefused,
     ShardsInstructed,
 )
+from matching.quote_events import QuotesAnswered
 from matching.types import EXEC_CANCELED, EXEC_STATUS
-from tests.support.shard_pair import CASH, SESSION, GatewaySide, ShardSide, order, settle, shard_sides
+from tests.support.shard_pair import CASH, EPOCH, SESSION, GatewaySide, ShardSide, order, settle, shard_sides
 
 KILL = SetKillSwitch("market", 0, True, "me", "drill")
 RELEASE = SetKillSwitch("market", 0, False, "me", "drill")
@@ -143,6 +148,20 @@ def test_a_shard_that_is_new_obeys_the_kill_switch_that_is_engaged() -> None:
     gateway.close()
 
 
+def test_a_shard_that_is_new_obeys_the_kill_switch_of_every_firm_that_is_engaged() -> None:
+    first, second = (SetKillSwitch("firm", 0, True, "me", "drill", name) for name in ("FIRM1", "FIRM2"))
+    gateway = GatewaySide()
+    for instruction in (first, second):
+        gateway.apply([InstructShards(("a", "b"), instruction)])
+    gateway.apply([DefineShard("c", 3)])
+    gateway.apply([InstructShards(("a", "b", "c"), SetKillSwitch("firm", 0, False, "me", "drill", "FIRM1"))])
+    gateway = gateway.restarted()
+    gateway.apply([DefineShard("d", 4)])
+    instructions = gateway.relay.instructions
+    assert (instructions.for_shard("c")[:2], instructions.for_shard("d")) == ([first, second], [second])
+    gateway.close()
+
+
 def test_instructions_that_wait_are_bounded() -> None:
     gateway = GatewaySide()
     events = gateway.apply([InstructShards(("a",), KILL)] * (INSTRUCTIONS_MAX + 1))
@@ -170,6 +189,25 @@ def test_only_what_a_shard_may_have_waits_for_one_that_was_not_heard_of(shards: 
     events = settle(gateway, a)
     assert [event.cl_ord_id for event in events if isinstance(event, Execution)] == ["before"]
     assert gateway.market.answers.open_count == 0
+    gateway.close()
+
+
+def test_orders_and_quotes_are_refused_here_while_none_are_accepted(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    gateway.apply([SetAcceptance(False, "disk")])
+    entries = (QuoteEntry("S", "E", 1, "AAPL", 9_000, 1, 9_100, 1),)
+    unknown = refusals.QUOTE_UNKNOWN_ACCOUNT
+    refused_already = MassQuote(SESSION, EPOCH, 4, "R", 1, "1", entries, code=unknown, text="whose?")
+    events = gateway.turn(order(2, "x"), MassQuote(SESSION, EPOCH, 3, "Q", 1, "1", entries), refused_already)
+    # One that is refused for itself is its shard's to answer, as ever.
+    events += settle(gateway, *shards)
+    answers = [(event.cl_ord_id, event.code) for event in events if isinstance(event, OrderRefused)]
+    answers += [(event.quote_id, event.code) for event in events if isinstance(event, QuotesAnswered)]
+    codes = refusals.MARKET_NOT_AVAILABLE, refusals.NOT_ACCEPTING, unknown
+    assert answers == list(zip("xQR", codes, strict=True))
+    # What takes away goes to its shard.
+    gateway.turn(CancelOrder(SESSION, EPOCH, 5, "c", "x", 0, 1, "1"))
+    assert [type(event) for event in settle(gateway, *shards)] == [CancelRejected]
     gateway.close()
 
 

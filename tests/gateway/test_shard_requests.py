@@ -284,6 +284,33 @@ def test_a_long_answer_is_told_in_steps_and_goes_on_after_a_kill(shards: list[Sh
     gateway.close()
 
 
+@pytest.mark.usefixtures("nobody_waits")
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_long_answer_stays_without_a_shard_that_ends_its_part_between_two_steps(
+    shards: list[ShardSide], *, is_killed: bool
+) -> None:
+    gateway = connected(*shards)
+    count = 700
+    gateway.turn(*(order(2 + n, f"o{n}") for n in range(count)), order(2 + count, "y", instrument_id=2))
+    settle(gateway, *shards)
+    gateway.market.links["b"].drop("killed")
+    gateway.turn(status_of_all(count + 3))
+    seen = told(settle(gateway, shards[0]))
+    assert len(seen) == 500
+    if is_killed:
+        gateway = gateway.restarted()
+        gateway.connect(shards[0])
+    gateway.connect(shards[1])
+    assert told(settle(gateway, *shards)) == []
+    assert not gateway.relay.requests.open[gateway.relay.instructions.last_id].waiting
+    seen += told(gateway.apply([ContinueWork()]))
+    assert {line[3] for line in seen} == {str(count + 1)}
+    assert [line[4] for line in seen] == ["N"] * count + ["Y"]
+    assert seen[-1] == ("AF", "S", "", str(count + 1), "Y", str(refusals.MASS_NOT_CONFIRMED))
+    assert gateway.relay.requests.open == {}
+    gateway.close()
+
+
 # -- at random --------------------------------------------------------------------------------------------------------
 
 

@@ -164,6 +164,54 @@ def test_instruments_are_added_changed_and_delisted_while_shards_trade(exchange:
     exchange.verify()
 
 
+def test_a_delisted_instrument_is_listed_again_on_its_shard(exchange: ExchangeProcess) -> None:
+    file = exchange.config_dir / "instruments.toml"
+    with contextlib.closing(exchange.peer("TRADER1")) as peer:
+        peer.logon()
+        assert order(peer, "open", "MSFT", "29")[39] == "0"
+        said = outcry(exchange, "instruments", "relist", "MSFT", code=1)
+        assert said.endswith("shard msft: MSFT is not delisted, it is continuous")
+        outcry(exchange, "instruments", "delist", "MSFT", "--reason", "merger")
+        assert answer_to(peer, "open")[58] == "MSFT is delisted: merger"
+        assert "10202" in order(peer, "late", "MSFT", "29")[58]
+        shipped = file.read_text(encoding="utf-8")
+        file.write_text(shipped.replace('tick = "0.01"', 'tick = "0.02"'), encoding="utf-8")
+        assert "nothing has changed" in outcry(exchange, "instruments", "relist", "MSFT", code=1)
+        assert "10202" in order(peer, "later", "MSFT", "29")[58]
+        # Its reference price is now another, and its price band: 48 to 72.
+        at_60 = shipped.replace('"30.00"\nband_percent = "50"', '"60.00"\nband_percent = "20"')
+        file.write_text(at_60, encoding="utf-8")
+        assert outcry(exchange, "instruments", "relist", "MSFT", "--reason", "off") == "MSFT is listed again"
+        assert order(peer, "below", "MSFT", "47")[39] == "8"
+        assert traded(peer, "bought", "sold") == "F"
+        outcry(exchange, "instruments", "delist", "MSFT", "--reason", "merger")
+        file.write_text(at_60.replace('"60.00"', '"61.00"'), encoding="utf-8")
+        with away(exchange, "msft"):
+            said = outcry(exchange, "instruments", "relist", "MSFT", "--reason", "off")
+            assert said == "MSFT is listed again; not confirmed yet, told when it answers: shard msft"
+        wait_for(lambda: not any(shard["instructions_unconfirmed"] for shard in shards_of(exchange)), "it is confirmed")
+        assert order(peer, "below again", "MSFT", "48.50")[39] == "8"
+        assert traded(peer, "bought again", "sold again") == "F"
+        exchange.kill()
+        kill_shards(exchange)
+        peer.cut()
+        exchange.start()
+        peer.gap_allowed = True
+        peer.logon()
+        assert order(peer, "third", "MSFT", "60")[39] == "0"
+        assert ask(exchange, "status")["phases"] is None
+    assert exchange.terminate() == 0
+    exchange.verify()
+
+
+def traded(peer: FixPeer, bought: str, sold: str) -> str:
+    """Buy MSFT and sell it to oneself; return the ExecType(150) of what is said last."""
+    assert order(peer, bought, "MSFT", "60")[39] == "0"
+    peer.send("D", order_fields(sold, "MSFT", "60", side="2"))
+    assert answer_to(peer, sold)[39] == "0"
+    return answer_to(peer, sold)[150]
+
+
 def test_a_new_instrument_waits_for_its_shard(exchange: ExchangeProcess) -> None:
     file = exchange.config_dir / "instruments.toml"
     with file.open("a", encoding="utf-8") as end:

@@ -182,8 +182,7 @@ def test_admitting_a_peer_that_has_gone_does_nothing(exchange: Exchange) -> None
     peer.logon()
     exchange.wait(lambda: len(exchange.attempts) == 1)
     peer.close()
-    while "gone while its logon was decided" not in refused(exchange):
-        pass
+    exchange.wait(lambda: "gone while its logon was decided" in refused(exchange))
     exchange.wire.admit(exchange.attempts[0][0], True, "")
     exchange.answering = True
     exchange.logged_on()
