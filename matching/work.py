@@ -4,13 +4,13 @@ A piece of work knows its orders from its first moment on, blocks its scope unti
 `ORDERS_PER_STEP_MAX` orders a step; the others trade between the steps. `steps` does them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 from matching import refusals
 from matching.commands import CancelSessionOrders, MassCancel, RequestMassStatus, SetKillSwitch
 from matching.instrument import Instrument
-from matching.order import Account, Order, Session
+from matching.order import Account, Session
 from matching.refusals import Refusal
 
 ORDERS_PER_STEP_MAX: Final = 500
@@ -163,23 +163,3 @@ class WorkQueue:
             if isinstance(work.request, MassCancel) and (work.comp_id, work.request.cl_ord_id) == (comp_id, cl_ord_id):
                 return work
         return None
-
-
-def orders_in_scope(
-    sessions: Mapping[int, Session],
-    instruments: Mapping[int, Instrument],
-    request: MassCancel | RequestMassStatus,
-) -> list[int]:
-    """Return the ids of the member's open orders that lie in the scope, ascending, of all its sessions."""
-    member = sessions[request.session_id].member
-
-    def has(order: Order) -> bool:
-        return in_scope(request, order.account_id, instruments[order.instrument_id], order.side)
-
-    return sorted(
-        order_id
-        for session in sessions.values()
-        if session.member is member
-        for order_id, order in session.open.items()
-        if has(order)
-    )
