@@ -15,13 +15,12 @@ from matching.instrument import Instrument
 from matching.quotes import RESET_ID
 from matching.refusals import Refusal
 from matching.terms import Terms
+from matching.types import CANCEL_ALL_QUOTES as ALL
+from matching.types import CANCEL_QUOTES_OF_SYMBOLS as BY_SYMBOL
 from matching.types import CL_ORD_ID_CHARS_MAX
 
 ENTRIES_MAX: Final = 50
 """Entries of one message: a hundred sides, so that a message is never work for more than one step."""
-BY_SYMBOL: Final = "1"
-ALL: Final = "4"
-"""QuoteCancelType(298)."""
 NO_SYMBOL: Final = "[N/A]"
 """Symbol(55) of the entry that FIX.4.2 asks for in every QuoteCancel(Z), where it is about all."""
 NO_ACCOUNT: Final = 0

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from matching.commands import CancelSessionOrders, MassCancel, RequestMassStatus, SetKillSwitch
+from matching import quote_cancels
+from matching.commands import CancelQuotes, CancelSessionOrders, MassCancel, RequestMassStatus, SetKillSwitch
 from matching.corrections import Corrections
 from matching.desk import OrderDesk
 from matching.events import (
@@ -26,6 +27,7 @@ from matching.events import (
 from matching.instrument import Instrument
 from matching.order import Order
 from matching.phase_desk import PhaseDesk
+from matching.quote_entry import cancel_side
 from matching.scopes import orders_in_scope
 from matching.types import (
     AT_THE_CLOSE,
@@ -99,6 +101,8 @@ class Steps:
         """Return the ids of the orders to look at, ascending."""
         if work.kind in ("auction", "join closing auction"):
             return work.order_ids
+        if isinstance(work.request, CancelQuotes):
+            return quote_cancels.sides_in_scope(self.desk.special.quotes, work.request)
         return orders_in_scope(work, self.desk.orders, self.desk.sessions, self.instruments, self.accounts)
 
     def _step(self, work: Work, out: list[Event]) -> None:
@@ -146,6 +150,9 @@ class Steps:
         request = work.request
         if request is not None:
             work.changed += 1
+        if isinstance(request, CancelQuotes):
+            cancel_side(self.desk.special, order, request.quote_id, out)
+            return
         if not isinstance(request, MassCancel):
             self.desk.cancel_unsolicited(order, work.text, out, restatement=work.restatement())
             return
@@ -191,6 +198,8 @@ class Steps:
             out.append(ScopeCanceled(*target, work.changed, work.text))
         elif isinstance(request, MassCancel):
             self._report(work, request, out)
+        elif isinstance(request, CancelQuotes):
+            quote_cancels.finish(desk.risk, request, work.changed, out)
 
     def _report(self, work: Work, request: MassCancel, out: list[Event]) -> None:
         desk = self.desk
