@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from gateway.decimals import e8_text
+from gateway.id_fault import id_fault
 from gateway.inbound import QUOTE_ENTRY_TERMS, QUOTE_SCOPE_NOT_OFFERED, QUOTE_SET_TERMS, QUOTE_TERMS, Term
 from gateway.order_terms import VALUE_E8_MAX, Refused, self_match_of, shown
 from gateway.sessions import FIX42, GatewaySession
@@ -120,11 +121,7 @@ def _terms(session: GatewaySession, own_id: str | None, instruction: str | None)
 
 
 def _id_fault(name: str, text: str | None) -> Refusal | None:
-    if not text:
-        return refusals.QUOTE_ID_ABSENT, f"{name} is absent"
-    if len(text) > CL_ORD_ID_CHARS_MAX:
-        return refusals.QUOTE_ID_TOO_LONG, f"{name} has {len(text)} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
-    return None
+    return id_fault(name, text, absent=refusals.QUOTE_ID_ABSENT, too_long=refusals.QUOTE_ID_TOO_LONG)
 
 
 def _account_fault(session: GatewaySession, account: str | None, account_id: int | None) -> Refusal | None:
