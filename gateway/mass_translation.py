@@ -7,6 +7,7 @@ does as much harm as one that does not come. Owner: the matching thread.
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from gateway.id_fault import id_fault
 from gateway.inbound import SCOPE_NOT_OFFERED
 from gateway.sessions import GatewaySession
 from matching import refusals
@@ -90,11 +91,7 @@ def mass_status(
 
 
 def _id_fault(name: str, text: str) -> Refusal | None:
-    if not text:
-        return refusals.MASS_ID_ABSENT, f"{name} is absent"
-    if len(text) > CL_ORD_ID_CHARS_MAX:
-        return refusals.MASS_ID_TOO_LONG, f"{name} has {len(text)} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
-    return None
+    return id_fault(name, text, absent=refusals.MASS_ID_ABSENT, too_long=refusals.MASS_ID_TOO_LONG)
 
 
 def _scope(

@@ -14,14 +14,16 @@ from gateway.rejects import SOH_FREE, explanation, quote_reject_reason
 from gateway.sessions import FIX42, FIX44_EXTENDED, FIX50SP2, Version
 from matching.events import Execution
 from matching.quote_events import AnsweredEntry, QuotesAnswered, QuotesFrozen
-from matching.quote_requests import REJECTED
-from matching.types import EXEC_CANCELED, EXEC_NEW, EXEC_REPLACED
+from matching.types import (
+    EXEC_CANCELED,
+    EXEC_NEW,
+    EXEC_REPLACED,
+    QUOTES_CANCELED,
+    QUOTES_REJECTED,
+    QUOTES_REMOVED,
+)
 
 MASS_QUOTE_ACKNOWLEDGEMENT: Final = "b"
-REMOVED: Final = "6"
-"""QuoteStatus(297) "removed from market"."""
-CANCELED_FOR_SYMBOL: Final = "1"
-"""What FIX.4.2 has nearest to it."""
 NO_ID: Final = "NONE"
 TEXT_CHARS_MAX: Final = 4_000
 """Length of Text(58) from which on refused entries are counted and not explained any more."""
@@ -61,7 +63,8 @@ def acknowledgement(event: QuotesAnswered, version: Version) -> str:
 
 def frozen(event: QuotesFrozen, version: Version) -> str:
     """Return the body of the b that says, unasked, that market-maker protection has frozen quotes."""
-    status = CANCELED_FOR_SYMBOL if version == FIX42 else REMOVED
+    # What FIX.4.2 has nearest to "removed from market".
+    status = QUOTES_CANCELED if version == FIX42 else QUOTES_REMOVED
     entry = AnsweredEntry(event.set_id, event.entry_id, event.symbol, event.code, event.text)
     reason = quote_reject_reason(event.code, version)
     return (
@@ -73,7 +76,7 @@ def frozen(event: QuotesFrozen, version: Version) -> str:
 def _reason(event: QuotesAnswered, refused: list[AnsweredEntry], version: Version) -> str:
     """Return QuoteRejectReason(300): of the message, or of its first entry where all are refused."""
     code = event.code
-    if event.status == REJECTED and not code and refused:
+    if event.status == QUOTES_REJECTED and not code and refused:
         code = refused[0].code
     return f"300={quote_reject_reason(code, version)}\x01" if code else ""
 

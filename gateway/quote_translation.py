@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from gateway.decimals import e8_text
+from gateway.id_fault import id_fault
 from gateway.inbound import QUOTE_ENTRY_TERMS, QUOTE_SCOPE_NOT_OFFERED, QUOTE_SET_TERMS, QUOTE_TERMS, Term
 from gateway.order_terms import VALUE_E8_MAX, Refused, self_match_of, shown
 from gateway.sessions import FIX42, GatewaySession
@@ -15,13 +16,12 @@ from matching.instrument import Instrument
 from matching.quotes import RESET_ID
 from matching.refusals import Refusal
 from matching.terms import Terms
+from matching.types import CANCEL_ALL_QUOTES as ALL
+from matching.types import CANCEL_QUOTES_OF_SYMBOLS as BY_SYMBOL
 from matching.types import CL_ORD_ID_CHARS_MAX
 
 ENTRIES_MAX: Final = 50
 """Entries of one message: a hundred sides, so that a message is never work for more than one step."""
-BY_SYMBOL: Final = "1"
-ALL: Final = "4"
-"""QuoteCancelType(298)."""
 NO_SYMBOL: Final = "[N/A]"
 """Symbol(55) of the entry that FIX.4.2 asks for in every QuoteCancel(Z), where it is about all."""
 NO_ACCOUNT: Final = 0
@@ -121,11 +121,7 @@ def _terms(session: GatewaySession, own_id: str | None, instruction: str | None)
 
 
 def _id_fault(name: str, text: str | None) -> Refusal | None:
-    if not text:
-        return refusals.QUOTE_ID_ABSENT, f"{name} is absent"
-    if len(text) > CL_ORD_ID_CHARS_MAX:
-        return refusals.QUOTE_ID_TOO_LONG, f"{name} has {len(text)} characters, allowed: {CL_ORD_ID_CHARS_MAX}"
-    return None
+    return id_fault(name, text, absent=refusals.QUOTE_ID_ABSENT, too_long=refusals.QUOTE_ID_TOO_LONG)
 
 
 def _account_fault(session: GatewaySession, account: str | None, account_id: int | None) -> Refusal | None:

@@ -90,7 +90,7 @@ class Engine:
         self.requests = Requests(self.desk, risk)
         self.operations = Operations(self.desk, risk, self.works)
         self.mass_requests = MassRequests(self.desk, self.requests, self.operations.steps)
-        self.quote_requests = QuoteRequests(self.desk, self.requests, risk)
+        self.quote_requests = QuoteRequests(self.desk, self.requests, risk, self.operations.steps)
         self._choose_ways()
         self.instruments: Mapping[int, Instrument] = MappingProxyType(self.operations.instruments)
         self.accounts: Mapping[int, Account] = MappingProxyType(self.operations.accounts)

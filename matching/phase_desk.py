@@ -17,7 +17,7 @@ from matching.auction import Block, Clearing, clear
 from matching.book import BLOCK_LEVELS, KEY_MAX, Book, BookSide, Level
 from matching.commands import DelistInstrument, RelistInstrument, SetTradingPhase, TellIndicativePrice
 from matching.desk import OrderDesk
-from matching.events import AuctionEnded, CommandRefused, Event, Execution, IndicativePrice, TradingPhaseSet
+from matching.events import AuctionEnded, CommandRefused, Event, IndicativePrice, TradingPhaseSet
 from matching.instrument import Auction, Instrument
 from matching.order import Order
 from matching.order_states import AFTER_FILL, AFTER_PARTIAL_FILL, AFTER_RESTATE
@@ -31,7 +31,7 @@ from matching.phases import (
     follows,
     uncrosses,
 )
-from matching.types import BUY, EXEC_RESTATED, EXEC_TRADE, MARKET, TradingPhase
+from matching.types import BUY, EXEC_RESTATED, MARKET, TradingPhase
 from matching.work import RESTATED_OTHER, Work
 
 WITHOUT_QUOTES: Final[tuple[TradingPhase, ...]] = ("halted", "closed")
@@ -363,8 +363,8 @@ class PhaseDesk:
             desk.risk.settle(
                 buy.exposure, buy.price, buy.leaves_qty, sell.exposure, sell.price, sell.leaves_qty, price, qty
             )
-            self._tell(buy, qty, price, out)
-            self._tell(sell, qty, price, out)
+            special.say_fill(buy, price, qty, out, is_aggressor=False, is_auction=True)
+            special.say_fill(sell, price, qty, out, is_aggressor=False, is_auction=True)
             for each in (buy, sell):
                 self._leave_if_filled(book, each)
                 if each.extra is not None:
@@ -388,21 +388,6 @@ class PhaseDesk:
             freed = hidden - extra.hidden_qty
             level.qty += freed
             level.hidden_qty -= freed
-
-    def _tell(self, order: Order, qty: int, price: int, out: list[Event]) -> None:
-        """Say one side of the trade that was numbered last."""
-        desk = self.desk
-        if order.extra is not None:
-            fill = (price, qty, desk.last_trade_id, False)
-            desk.special.say(order, EXEC_TRADE, out, fill=fill, is_auction=True)
-            return
-        desk.last_exec_id = exec_id = desk.last_exec_id + 1
-        out.append(Execution(
-            exec_id, EXEC_TRADE, order.status, order.order_id, order.session.session_id, order.cl_ord_id, "",
-            order.account_id, order.instrument_id, order.side, order.ord_type, order.time_in_force, order.price,
-            order.qty, order.leaves_qty, order.cum_qty, order.cum_value, price, qty, desk.last_trade_id,
-            is_auction=True,
-        ))  # fmt: skip
 
     def _leave_if_filled(self, book: Book, order: Order) -> None:
         if not order.leaves_qty:

@@ -15,11 +15,11 @@ from matching.commands import MassQuote, NewOrder, QuoteEntry
 from matching.events import Event
 from matching.order import Extra, Order, Session
 from matching.order_states import AFTER_CANCEL, AFTER_REPLACE
-from matching.quotes import QuoteKey, frozen_text
+from matching.quotes import frozen_text
 from matching.refusals import Refusal
 from matching.terms import PLAIN, QuoteIds, Terms
 from matching.texts import decimal_text
-from matching.types import BUY, DAY, E8, EXEC_CANCELED, EXEC_NEW, EXEC_REPLACED, LIMIT, SELL, Side
+from matching.types import BUY, DAY, E8, EXEC_CANCELED, EXEC_NEW, EXEC_REPLACED, LIMIT, SELL, QuoteKey, Side
 
 if TYPE_CHECKING:
     from matching.special import SpecialDesk
@@ -96,7 +96,7 @@ class QuoteEntering:
             return self.special.blocked_by_triggers(book)
         session, works = self.desk.sessions[command.session_id], self.desk.works
         for each in wanted if works.pending else ():
-            blocked = works.blocks(session, command.account_id, instrument, each.side)
+            blocked = works.blocks(session, command.account_id, instrument, each.side) or works.blocks_quote(key)
             if blocked is not None:
                 return blocked
         return self.special.entry.phase_refusal(_as_order(command, entry, wanted[0]), book)

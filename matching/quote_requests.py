@@ -10,20 +10,16 @@ from matching import refusals
 from matching.commands import CancelQuotes, MassQuote, QuoteEntry, ResetQuoteProtection
 from matching.desk import OrderDesk
 from matching.events import Event
-from matching.quote_entry import QuoteEntering, cancel_side
-from matching.quote_events import AnsweredEntry, QuotesAnswered, QuotesReset
-from matching.quotes import QuoteKey
+from matching.quote_cancels import answer, reset
+from matching.quote_entry import QuoteEntering
+from matching.quote_events import AnsweredEntry, QuotesAnswered
 from matching.refusals import Refusal
 from matching.requests import Requests
 from matching.risk_seam import Risk
+from matching.steps import Steps
+from matching.types import QUOTES_ACCEPTED, QUOTES_REJECTED
+from matching.work import Work, quote_in_scope
 
-ACCEPTED: Final = "0"
-CANCELED_FOR_SYMBOL: Final = "1"
-CANCELED_ALL: Final = "4"
-REJECTED: Final = "5"
-"""QuoteStatus(297)."""
-CANCEL_ALL: Final = "4"
-"""QuoteCancelType(298)."""
 ALL_ENTRIES: Final = "2"
 SUMMARY: Final = "3"
 """QuoteResponseLevel(301)."""
@@ -32,12 +28,13 @@ SUMMARY: Final = "3"
 class QuoteRequests:
     """Keeps no state of its own; quotes stand at the special desk, what is frozen at the risk engine."""
 
-    __slots__ = ("desk", "entering", "requests", "risk")
+    __slots__ = ("desk", "entering", "requests", "risk", "steps")
 
-    def __init__(self, desk: OrderDesk, requests: Requests, risk: Risk) -> None:
+    def __init__(self, desk: OrderDesk, requests: Requests, risk: Risk, steps: Steps) -> None:
         self.desk = desk
         self.requests = requests
         self.risk = risk
+        self.steps = steps
         self.entering = QuoteEntering(desk.special)
 
     def quote(self, command: MassQuote, time_ns: int, out: list[Event]) -> None:
@@ -46,18 +43,18 @@ class QuoteRequests:
             return
         if command.code or command.poss_resend:
             code, text = (command.code, command.text) if command.code else _resent("MassQuote(i)")
-            out.append(self._answer(command, REJECTED, (), code, text))
+            out.append(self._answer(command, QUOTES_REJECTED, (), code, text))
             return
         if command.resets:
             keys = [(command.session_id, command.account_id, each.instrument_id) for each in command.entries]
-            self._reset(keys, "", "", out)
+            reset(self.risk, keys, "", "", out)
         place = len(out)
         answered = [self._entry(command, each, out) for each in command.entries]
         refused = tuple(each for each in answered if each.code)
         level = command.response_level
         if refused or level in (ALL_ENTRIES, SUMMARY):
             told = tuple(answered) if level == ALL_ENTRIES else refused
-            status = REJECTED if len(refused) == len(answered) else ACCEPTED
+            status = QUOTES_REJECTED if len(refused) == len(answered) else QUOTES_ACCEPTED
             out.insert(place, self._answer(command, status, told, 0, ""))
 
     def _is_throttled(self, command: MassQuote, time_ns: int, out: list[Event]) -> bool:
@@ -99,27 +96,16 @@ class QuoteRequests:
     # -- cancels ------------------------------------------------------------------------------------------------------
 
     def cancel(self, command: CancelQuotes, time_ns: int, out: list[Event]) -> None:
-        """Cancel quotes of the session, and say how many sides; where it asks for it, take frozen quotes again."""
+        """Cancel quotes of the session in steps; behind the last one, take frozen quotes again, and say how many."""
         if self.requests.is_cancel_throttled(command, "Z", time_ns, out):
             return
         fault = self._cancel_fault(command)
         if fault is not None:
-            out.append(self._cancel_answer(command, REJECTED, *fault))
+            out.append(answer(command, QUOTES_REJECTED, *fault))
             return
-        place = len(out)
-        keys = [key for key in sorted(self.desk.special.quotes.sides) if self._is_in_scope(command, key)]
-        canceled = 0
-        for key in keys:
-            for order in self.desk.special.quotes.orders(key):
-                cancel_side(self.desk.special, order, command.quote_id, out)
-                canceled += 1
-        text = f"{canceled} sides of quotes are canceled"
-        if command.resets:
-            frozen = [key for key in self.risk.frozen_quotes() if self._is_in_scope(command, key)]
-            self._reset(frozen, "", "", out)
-            text += f", {len(frozen)} frozen quotes are reset"
-        status = CANCELED_ALL if command.cancel_type == CANCEL_ALL else CANCELED_FOR_SYMBOL
-        out.insert(place, self._cancel_answer(command, status, 0, text))
+        self.steps.begin(
+            Work(kind="cancel quotes", target_id=command.session_id, text="", order_ids=[], request=command), out
+        )
 
     def _cancel_fault(self, command: CancelQuotes) -> Refusal | None:
         if command.code:
@@ -127,32 +113,12 @@ class QuoteRequests:
         if command.resets and command.poss_resend:
             # What protection has stopped since the first one must not be taken again by its copy.
             return _resent("QuoteCancel(Z) that resets")
-        for key in sorted(self.desk.special.quotes.sides):
-            instrument = self.desk.books[key[2]].instrument
-            if instrument.auction is not None and self._is_in_scope(command, key):
+        keys = [key for key in self.desk.special.quotes.of_session(command.session_id) if quote_in_scope(command, key)]
+        for instrument_id in sorted(dict.fromkeys(key[2] for key in keys)):
+            instrument = self.desk.books[instrument_id].instrument
+            if instrument.auction is not None:
                 return refusals.QUOTE_DURING_AUCTION, f"the auction of {instrument.symbol} is being executed"
         return None
-
-    def _is_in_scope(self, command: CancelQuotes, key: QuoteKey) -> bool:
-        session_id, account_id, instrument_id = key
-        return (
-            session_id == command.session_id
-            and command.account_id in (0, account_id)
-            and (command.cancel_type == CANCEL_ALL or instrument_id in command.instrument_ids)
-        )
-
-    def _cancel_answer(self, command: CancelQuotes, status: str, code: int, text: str) -> QuotesAnswered:
-        return QuotesAnswered(
-            command.session_id,
-            command.msg_seq_num,
-            command.quote_id,
-            command.account_id,
-            status,
-            cancel_type=command.cancel_type,
-            entries=tuple(AnsweredEntry("", "", symbol) for symbol in command.symbols),
-            code=code,
-            text=text,
-        )
 
     # -- frozen quotes ------------------------------------------------------------------------------------------------
 
@@ -166,11 +132,8 @@ class QuoteRequests:
             for key in self.risk.frozen_quotes()
             if all(wanted in (0, found) for wanted, found in zip(ids, key, strict=True))
         ]
-        self._reset(frozen, command.by, command.reason, out)
+        reset(self.risk, frozen, command.by, command.reason, out)
         return ""
-
-    def _reset(self, keys: list[QuoteKey], by: str, reason: str, out: list[Event]) -> None:
-        out.extend(QuotesReset(*key, by, reason) for key in keys if self.risk.reset_quotes(key))
 
 
 def _resent(what: str) -> Refusal:

@@ -6,20 +6,19 @@ middle of a match before it could trade once more, else after the command, in st
 nothing is pulled, as what it has determined has to trade. Owner: the matching thread.
 """
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
 from matching import refusals
 from matching.events import Event
 from matching.order import Order
 from matching.quote_events import QuotesFrozen
-from matching.types import Side
+from matching.types import QuoteKey, Side
 from matching.work import RESTATED_OTHER
 
 if TYPE_CHECKING:
     from matching.special import SpecialDesk
 
-QuoteKey: TypeAlias = tuple[int, int, int]
-"""Session, account and instrument id."""
 RESET_ID: Final = "MMP_RESET"
 """QuoteID(117) of the QuoteCancel(Z) that takes frozen quotes again."""
 
@@ -30,20 +29,23 @@ def key_of(order: Order) -> QuoteKey:
 
 
 class Quotes:
-    """`sides` are the open orders of each quote by side, `leaving` quotes that are to be pulled with the reason, oldest
-    first.
+    """`sides` are the open orders of each quote by side, `by_session` the same quotes by session, in no order that
+    counts, `leaving` quotes that are to be pulled with the reason, oldest first.
     """
 
-    __slots__ = ("leaving", "sides", "special")
+    __slots__ = ("by_session", "leaving", "sides", "special")
 
     def __init__(self, special: "SpecialDesk") -> None:
         self.special = special
         self.sides: dict[QuoteKey, dict[Side, Order]] = {}
+        self.by_session: dict[int, dict[QuoteKey, None]] = {}
         self.leaving: dict[QuoteKey, str] = {}
 
     def add(self, order: Order) -> None:
         """Get to know an open order as a side of its quote."""
-        sides = self.sides.setdefault(key_of(order), {})
+        key = key_of(order)
+        sides = self.sides.setdefault(key, {})
+        self.by_session.setdefault(key[0], {})[key] = None
         assert order.side not in sides, f"{order.order_id} is a second quote on side {order.side}"
         sides[order.side] = order
 
@@ -56,7 +58,12 @@ class Quotes:
         del sides[order.side]
         if not sides:
             del self.sides[key]
+            del self.by_session[key[0]][key]
             self.leaving.pop(key, None)
+
+    def of_session(self, session_id: int) -> Iterable[QuoteKey]:
+        """Return the quotes of a session that stand, in no order that counts."""
+        return self.by_session.get(session_id, ())
 
     def orders(self, key: QuoteKey) -> list[Order]:
         """Return the open sides of a quote, the bid first."""
@@ -109,6 +116,8 @@ class Quotes:
         for order in self.special.desk.orders.values():
             is_quote = order.is_open() and order.quote is not None
             assert is_quote == (order.order_id in known), f"{order.order_id} is known as a quote"
+        of_sessions = {key: session_id for session_id, keys in self.by_session.items() for key in keys}
+        assert of_sessions == {key: key[0] for key in self.sides}, "a session knows its quotes"
         assert set(self.leaving) <= set(self.sides), "what is pulled is there"
 
 

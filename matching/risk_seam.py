@@ -27,7 +27,7 @@ from matching.commands import (
 )
 from matching.instrument import Instrument
 from matching.refusals import Refusal
-from matching.types import Side
+from matching.types import QuoteKey, Side
 
 OpenOrder: TypeAlias = tuple[int, int, Side, int, int]
 """Account id, instrument id, side, price and held quantity of an open order."""
@@ -103,18 +103,18 @@ class Risk(Protocol):
     def set_quote_protection(self, command: SetQuoteProtection) -> None:
         """Set the bounds of a session's market-maker protection."""
 
-    def count_quote_fill(self, key: tuple[int, int, int], side: Side, qty: int, time_ns: int) -> str:
+    def count_quote_fill(self, key: QuoteKey, side: Side, qty: int, time_ns: int) -> str:
         """Count a fill of a quote, of session, account and instrument; return why its quotes are frozen from now on, or
         nothing.
         """
 
-    def quote_freeze(self, key: tuple[int, int, int]) -> str:
+    def quote_freeze(self, key: QuoteKey) -> str:
         """Return why the quotes of session, account and instrument are frozen, or nothing."""
 
-    def frozen_quotes(self) -> list[tuple[int, int, int]]:
+    def frozen_quotes(self) -> list[QuoteKey]:
         """Return session, account and instrument of all frozen quotes, ascending."""
 
-    def reset_quotes(self, key: tuple[int, int, int]) -> bool:
+    def reset_quotes(self, key: QuoteKey) -> bool:
         """Forget what was counted of these quotes and take them again; return whether they were frozen."""
 
     def overrun(self, session_id: int, time_ns: int) -> str:

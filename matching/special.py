@@ -315,18 +315,22 @@ class SpecialDesk:
             prior_price, prior_shown, ord_status_req_id, restatement, 0, extra.terms, shown, is_auction,
         ))  # fmt: skip
 
-    def say_fill(self, order: Order, price: int, qty: int, out: list[Event], *, is_aggressor: bool) -> None:
+    def say_fill(
+        self, order: Order, price: int, qty: int, out: list[Event], *, is_aggressor: bool, is_auction: bool = False
+    ) -> None:
         """Append the Execution of one side of the trade that was numbered last."""
         desk = self.desk
         trade_id = desk.last_trade_id
         if order.extra is not None:
-            self.say(order, EXEC_TRADE, out, fill=(price, qty, trade_id, is_aggressor))
+            fill = price, qty, trade_id, is_aggressor
+            self.say(order, EXEC_TRADE, out, fill=fill, is_auction=is_auction)
             return
         exec_id = desk.last_exec_id = desk.last_exec_id + 1
         out.append(Execution(
             exec_id, EXEC_TRADE, order.status, order.order_id, order.session.session_id, order.cl_ord_id, "",
             order.account_id, order.instrument_id, order.side, order.ord_type, order.time_in_force, order.price,
             order.qty, order.leaves_qty, order.cum_qty, order.cum_value, price, qty, trade_id, is_aggressor,
+            is_auction=is_auction,
         ))  # fmt: skip
 
     def check_invariants(self) -> int:

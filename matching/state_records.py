@@ -17,9 +17,8 @@ from matching.corrections import CorrectionRecord
 from matching.events import Execution, MassCancelReported, OrderRefused
 from matching.instrument import Auction, AuctionStage, Instrument
 from matching.order import Account, Member, Order
-from matching.quotes import QuoteKey
 from matching.special_records import SpecialRecord, dump_special, load_special, load_stirred
-from matching.types import BUY, InstrumentKind, OrdStatus, OrdType, Side, TimeInForce, TradingPhase
+from matching.types import BUY, InstrumentKind, OrdStatus, OrdType, QuoteKey, Side, TimeInForce, TradingPhase
 from matching.work import Work, WorkKind, WorkRequest
 
 if TYPE_CHECKING:

@@ -65,6 +65,18 @@ Response: TypeAlias = Literal["1", "2"]
 RESPONSE_TO_CANCEL: Final = "1"
 RESPONSE_TO_REPLACE: Final = "2"
 
+QuoteKey: TypeAlias = tuple[int, int, int]
+"""Session, account and instrument id: whose quote it is."""
+QUOTES_ACCEPTED: Final = "0"
+QUOTES_CANCELED: Final = "1"
+QUOTES_CANCELED_ALL: Final = "4"
+QUOTES_REJECTED: Final = "5"
+QUOTES_REMOVED: Final = "6"
+"""QuoteStatus(297)."""
+CANCEL_QUOTES_OF_SYMBOLS: Final = "1"
+CANCEL_ALL_QUOTES: Final = "4"
+"""QuoteCancelType(298)."""
+
 SeqNum = NewType("SeqNum", int)
 """Number of a command in its shard, from 1, without gap."""
 

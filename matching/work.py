@@ -4,14 +4,15 @@ A piece of work knows its orders from its first moment on, blocks its scope unti
 `ORDERS_PER_STEP_MAX` orders a step; the others trade between the steps. `steps` does them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
 from matching import refusals
-from matching.commands import CancelSessionOrders, MassCancel, RequestMassStatus, SetKillSwitch
+from matching.commands import CancelQuotes, CancelSessionOrders, MassCancel, RequestMassStatus, SetKillSwitch
 from matching.instrument import Instrument
-from matching.order import Account, Order, Session
+from matching.order import Account, Session
 from matching.refusals import Refusal
+from matching.types import CANCEL_ALL_QUOTES, QuoteKey
 
 ORDERS_PER_STEP_MAX: Final = 500
 RESTATED_CONNECTION_LOSS: Final = 12
@@ -33,8 +34,9 @@ WorkKind: TypeAlias = Literal[
     "auction",
     "cancel instrument",
     "join closing auction",
+    "cancel quotes",
 ]
-WorkRequest: TypeAlias = MassCancel | RequestMassStatus | SetKillSwitch | CancelSessionOrders
+WorkRequest: TypeAlias = MassCancel | RequestMassStatus | SetKillSwitch | CancelSessionOrders | CancelQuotes
 
 
 class Work:
@@ -98,8 +100,8 @@ class Work:
             return account.account_id in request.account_ids
         if kind == "cancel firm":
             return isinstance(request, SetKillSwitch) and request.target_name == account.firm
-        # An instrument refuses orders by its own trading phase.
-        return kind not in ("mass status", "auction", "cancel instrument", "join closing auction")
+        # An instrument refuses orders by its own trading phase; quotes that are canceled block quotes alone.
+        return kind not in ("mass status", "auction", "cancel instrument", "join closing auction", "cancel quotes")
 
 
 def in_scope(request: MassCancel | RequestMassStatus, account_id: int, instrument: Instrument, side: str) -> bool:
@@ -109,6 +111,16 @@ def in_scope(request: MassCancel | RequestMassStatus, account_id: int, instrumen
         and request.kind in ("", instrument.kind)
         and request.side in ("", side)
         and request.account_id in (0, account_id)
+    )
+
+
+def quote_in_scope(request: CancelQuotes, key: QuoteKey) -> bool:
+    """Tell whether a quote lies in the scope of a QuoteCancel(Z)."""
+    session_id, account_id, instrument_id = key
+    return (
+        session_id == request.session_id
+        and request.account_id in (0, account_id)
+        and (request.cancel_type == CANCEL_ALL_QUOTES or instrument_id in request.instrument_ids)
     )
 
 
@@ -135,18 +147,29 @@ class WorkQueue:
                 return refusals.BEING_CANCELED, f"open orders of the {scope} are being canceled, {work.left()} are left"
         return None
 
+    def blocks_quote(self, key: QuoteKey) -> Refusal | None:
+        """Return the refusal of a new quote while quotes of its scope are being canceled."""
+        for work in self.pending:
+            if isinstance(work.request, CancelQuotes) and quote_in_scope(work.request, key):
+                return (
+                    refusals.BEING_CANCELED,
+                    f"quotes of the session are being canceled, {work.left()} sides are left",
+                )
+        return None
+
     def add(self, work: Work) -> bool:
         """Take up new work and tell whether its first step is to be done at once, before older work goes on.
 
         An auction goes before all that is no auction: nothing may take orders away once its price is determined, which
-        is its first step. Work that comes meanwhile blocks its scope at once, and begins when the auction is over.
+        is its first step. Work that comes meanwhile blocks its scope at once, and begins when the auction is over;
+        but a cancel of quotes begins at once, as one in whose scope an auction is being executed is refused.
         """
         auctions = sum(1 for each in self.pending if each.kind == "auction")
         if work.kind == "auction":
             self.pending.insert(auctions, work)
             return False
         self.pending.append(work)
-        return not auctions or not work.order_ids
+        return not auctions or not work.order_ids or work.kind == "cancel quotes"
 
     @property
     def is_auctioning(self) -> bool:
@@ -163,23 +186,3 @@ class WorkQueue:
             if isinstance(work.request, MassCancel) and (work.comp_id, work.request.cl_ord_id) == (comp_id, cl_ord_id):
                 return work
         return None
-
-
-def orders_in_scope(
-    sessions: Mapping[int, Session],
-    instruments: Mapping[int, Instrument],
-    request: MassCancel | RequestMassStatus,
-) -> list[int]:
-    """Return the ids of the member's open orders that lie in the scope, ascending, of all its sessions."""
-    member = sessions[request.session_id].member
-
-    def has(order: Order) -> bool:
-        return in_scope(request, order.account_id, instruments[order.instrument_id], order.side)
-
-    return sorted(
-        order_id
-        for session in sessions.values()
-        if session.member is member
-        for order_id, order in session.open.items()
-        if has(order)
-    )

@@ -26,14 +26,14 @@ from matching.commands import (
 )
 from matching.instrument import Instrument
 from matching.refusals import Refusal
-from matching.types import BUY, SELL, Side
+from matching.types import BUY, SELL, QuoteKey, Side
 from risk import audit, records
 from risk.accounts import AMOUNT_MAX, Balance, Exposure, Ledger
 from risk.checks import Gates, check_order
 from risk.corrections import correct_trade
 from risk.firms import Firms, OpenOrder
 from risk.protection import Protection
-from risk.quote_protection import QuoteKey, QuoteProtection
+from risk.quote_protection import QuoteProtection
 from risk.shorts import close_short, open_short
 from risk.texts import amount_text
 from risk.throttle import TOKEN, Bucket, bucket_of

@@ -9,7 +9,7 @@ from collections import deque
 from typing import Final, TypeAlias
 
 from matching.commands import SetQuoteProtection
-from matching.types import BUY, Side
+from matching.types import BUY, QuoteKey, Side
 
 FILLS_MAX: Final = 1_000
 """Instants of a window that are kept apart. Fills beyond them count with the newest one, for longer than they should:
@@ -17,8 +17,6 @@ a bound may be reached too early, never too late.
 """
 MILLISECOND_NS: Final = 1_000_000
 
-QuoteKey: TypeAlias = tuple[int, int, int]
-"""Session, account and instrument id."""
 Fill: TypeAlias = tuple[int, int, int, int]
 """Time, lots, lots net (bought less sold), fills."""
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from matching.commands import OverrideLimits, SetFirmLimits, SetLimits, SetProtection, SetQuoteProtection
+from matching.types import QuoteKey
 from risk.accounts import Balance, Ledger
 from risk.firms import Firm, OpenValue
 from risk.protection import Protection, Window
-from risk.quote_protection import Fill, FillWindow, QuoteKey, QuoteProtection
+from risk.quote_protection import Fill, FillWindow, QuoteProtection
 from risk.throttle import Bucket
 from risk.transit import Transfer
 

@@ -196,11 +196,11 @@ def test_limits_of_open_orders_count_the_sides(exchange: Harness) -> None:
 def test_a_quote_cancel_says_how_many_sides_it_has_canceled(exchange: Harness) -> None:
     exchange.apply(quote(entry((1, 9_990), (1, 10_010)), entry((1, 9_990), instrument_id=2, entry_id="2")))
     events = exchange.apply(pull(2))
-    assert isinstance(events[0], QuotesAnswered)
-    assert (events[0].status, events[0].text) == ("1", "1 sides of quotes are canceled")
+    assert isinstance(events[-1], QuotesAnswered)
+    assert (events[-1].status, events[-1].text) == ("1", "1 sides of quotes are canceled")
     events = exchange.apply(pull())
-    assert isinstance(events[0], QuotesAnswered)
-    assert (events[0].status, events[0].text) == ("4", "2 sides of quotes are canceled")
+    assert isinstance(events[-1], QuotesAnswered)
+    assert (events[-1].status, events[-1].text) == ("4", "2 sides of quotes are canceled")
     assert exchange.book() == ([], [])
     assert answers(exchange.apply(pull(session_id=TRADER))) == [("4", [0])]
 
