@@ -53,8 +53,8 @@ class _Shard(msgspec.Struct, array_like=True):
 
 
 class _State(msgspec.Struct, array_like=True):
-    """`refused`: session id, epoch, numbers. `depths`: instrument id, bids, asks. `engaged`: kill switches. All
-    ascending.
+    """`refused`: session id, epoch, numbers. `depths`: instrument id, bids, asks. `engaged`: kill switches, and limits
+    that are overridden. All ascending.
     """
 
     version: int

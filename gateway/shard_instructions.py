@@ -46,6 +46,8 @@ INSTRUCTIONS: Final = (
     RequestMassStatus,
     ResetQuoteProtection,
 )
+STANDING: Final = (SetKillSwitch, OverrideLimits)
+"""Instructions that hold until another one takes them back."""
 INSTRUCTIONS_MAX: Final = 4_096
 """Instructions that may wait for shards; a shard that is down for ever must not make the gateway's state grow so."""
 REFUSALS_MAX: Final = 256
@@ -60,7 +62,8 @@ class Instructed(msgspec.Struct, array_like=True):
 
 
 class Instructions:
-    """Instructions by id, and the kill switches that are engaged: a shard that is new has to have them too.
+    """Instructions by id, and those that stand, kill switches that are engaged and limits that are overridden over all
+    instruments: a shard that is new has to have them too.
 
     `refusals`: what shards have said against an instruction, `counts`: how many orders a kill switch has canceled, for
     the answer to its operator; no part of the state.
@@ -71,7 +74,9 @@ class Instructions:
     ) -> None:
         self.last_id = last_id
         self.waiting = {each.instruction_id: each for each in waiting}
-        self._engaged = {_scope(each): each for each in engaged if isinstance(each, SetKillSwitch)}
+        self._standing: dict[tuple[str, int, str], Instruction] = {
+            _scope(each): each for each in engaged if isinstance(each, STANDING)
+        }
         self.refusals: dict[int, str] = {}
         self.counts: dict[int, int] = {}
         self._canceling: dict[tuple[str, str, int, str], list[int]] = {}
@@ -80,13 +85,21 @@ class Instructions:
         """Keep an instruction for `shards`; return its id, 0 where too many wait."""
         if len(self.waiting) >= INSTRUCTIONS_MAX:
             return 0
-        if isinstance(instruction, SetKillSwitch):
-            if instruction.engaged:
-                self._engaged[_scope(instruction)] = instruction
-            else:
-                self._engaged.pop(_scope(instruction), None)
+        if isinstance(instruction, SetKillSwitch | OverrideLimits | EndLimitOverride):
+            self._note_standing(instruction)
         self._keep(shards, instruction)
         return self.last_id
+
+    def _note_standing(self, instruction: SetKillSwitch | OverrideLimits | EndLimitOverride) -> None:
+        """Keep what holds for shards that come later; an override of one instrument is its own shard's alone."""
+        if isinstance(instruction, SetKillSwitch):
+            stands = instruction.engaged
+        else:
+            stands = isinstance(instruction, OverrideLimits) and not instruction.instrument_id
+        if stands:
+            self._standing[_scope(instruction)] = instruction
+        else:
+            self._standing.pop(_scope(instruction), None)
 
     def _keep(self, shards: Sequence[str], instruction: Instruction) -> None:
         self.last_id += 1
@@ -94,8 +107,8 @@ class Instructions:
             self.waiting[self.last_id] = Instructed(self.last_id, instruction, list(shards))
 
     def add_shard(self, shard: str) -> None:
-        """Let a shard that is new obey every kill switch that is engaged."""
-        for instruction in tuple(self._engaged.values()):
+        """Let a shard that is new obey every kill switch that is engaged, and every limit that is overridden."""
+        for instruction in tuple(self._standing.values()):
             self._keep([shard], instruction)
 
     def obeyed(self, shard: str, texts: Sequence[str]) -> None:
@@ -152,7 +165,7 @@ class Instructions:
 
     def engaged(self) -> list[Instruction]:
         """Return the kill switches that are engaged, by scope and target."""
-        return [self._engaged[scope] for scope in sorted(self._engaged)]
+        return [self._standing[scope] for scope in sorted(self._standing)]
 
 
 def is_instruction(command: Command) -> bool:
@@ -166,6 +179,9 @@ def _cancels_of(shard: str, said: SetKillSwitch | ScopeCanceled) -> tuple[str, s
     return shard, said.scope, said.target_id, said.target_name
 
 
-def _scope(instruction: SetKillSwitch) -> tuple[str, int, str]:
-    # A firm has a name alone, its target_id is 0.
-    return instruction.scope, instruction.target_id, instruction.target_name
+def _scope(instruction: SetKillSwitch | OverrideLimits | EndLimitOverride) -> tuple[str, int, str]:
+    """Return what an instruction that stands is about; another one about the same takes its place."""
+    if isinstance(instruction, SetKillSwitch):
+        # A firm has a name alone, its target_id is 0.
+        return instruction.scope, instruction.target_id, instruction.target_name
+    return f"limits {instruction.instrument_id}", instruction.account_id, instruction.firm

@@ -54,6 +54,10 @@ class OrderNames:
         """Note that a ClOrdID names no order, and is used on that shard among others."""
         self._members.setdefault(comp_id, {}).setdefault(cl_ord_id, shard_id << SHARD_ID_SHIFT)
 
+    def free(self, comp_id: str, cl_ord_id: str) -> None:
+        """Forget a ClOrdID that named nothing: its request was not looked at."""
+        self._members.get(comp_id, {}).pop(cl_ord_id, None)
+
     def end_day(self, shard_id: int) -> None:
         """Forget what a shard has forgotten at the end of its trading day: every name but those of orders that stay."""
         for names in self._members.values():

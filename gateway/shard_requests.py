@@ -234,6 +234,7 @@ class ShardRequests:
         ids = request.session_id, request.msg_seq_num, MSG_TYPES[type(request)], ref_id
         if isinstance(request, MassCancel):
             del self._cancels[asked.comp_id, request.cl_ord_id]
+            self._names.free(asked.comp_id, request.cl_ord_id)
         return MessageThrottled(*ids, asked.faults[0][2], asked.faults[0][1])
 
     def _cancel_report(

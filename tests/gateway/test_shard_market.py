@@ -13,6 +13,7 @@ from matching.commands import (
     Command,
     DefineInstrument,
     DefineShard,
+    EndLimitOverride,
     ForgetNumbers,
     Instruction,
     InstructShards,
@@ -159,6 +160,22 @@ def test_a_shard_that_is_new_obeys_the_kill_switch_of_every_firm_that_is_engaged
     gateway.apply([DefineShard("d", 4)])
     instructions = gateway.relay.instructions
     assert (instructions.for_shard("c")[:2], instructions.for_shard("d")) == ([first, second], [second])
+    gateway.close()
+
+
+def test_a_shard_that_is_new_has_the_limits_that_are_overridden_over_all_instruments() -> None:
+    nobody, ours, elsewhere, over = (
+        OverrideLimits(1, 0, -1, -1, -1, -1, -1, -1, "none", 0, "me", "drill"),
+        OverrideLimits(0, 0, -1, -1, 1, -1, -1, -1, "", 0, "me", "drill", "FIRM2"),
+        OverrideLimits(1, 1, 5, -1, -1, -1, -1, -1, "", 0, "me", "drill"),
+        OverrideLimits(2, 0, -1, -1, -1, -1, -1, -1, "sell", 0, "me", "drill"),
+    )
+    gateway = GatewaySide()
+    for instruction in (nobody, ours, elsewhere, over, EndLimitOverride(2, 0, "me", "over")):
+        gateway.apply([InstructShards(("a", "b"), instruction)])
+    gateway = gateway.restarted()
+    gateway.apply([DefineShard("c", 3)])
+    assert gateway.relay.instructions.for_shard("c") == [ours, nobody]
     gateway.close()
 
 

@@ -202,6 +202,8 @@ def test_a_throttle_of_every_shard_is_said_once(shards: list[ShardSide]) -> None
     gateway.turn(cancel_all(2), cancel_all(3, "R"))
     seen = told(settle(gateway, *shards))
     assert seen == [("r", "Q", ALL, "0", "0"), ("j", "R", "3", str(refusals.THROTTLED_CANCELS))]
+    # Nothing was looked at: the ClOrdID is not used.
+    assert gateway.relay.names.shard_id("T1", "R") == 0
     gateway.close()
 
 
