@@ -177,9 +177,7 @@ class OrderDesk:
         order_price, order_qty = order.price, order.qty
         level = opposite.best
         first = level.price  # type: ignore[union-attr]  # the caller has seen that there is something to take
-        reach = limit_key
-        if opposite.stop_key < KEY_MAX:
-            limit_key = opposite.last_key(limit_key)
+        reach, limit_key = limit_key, limit_key if opposite.stop_key == KEY_MAX else opposite.last_key(limit_key)
         while leaves and level is not None and level.key <= limit_key:
             price = level.price
             resting = level.head
