@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from matching import refusals, work
-from matching.commands import CancelQuotes, ContinueWork, SetQuoteProtection
+from matching.commands import CancelQuotes, ContinueWork, SetQuoteProtection, SetTradingPhase
 from matching.events import Event, Execution, WorkLeft
 from matching.quote_cancels import sides_in_scope
 from matching.quote_events import QuotesAnswered, QuotesReset
@@ -126,3 +126,16 @@ def test_a_cancel_looks_at_the_quotes_of_its_session_only(exchange: Harness) -> 
     quote_all(exchange, TRADER)
     quote_all(exchange, TRADER_FIX42)
     assert _looked_at(exchange, pull(1)) == alone
+
+
+def test_quotes_of_an_instrument_are_canceled_while_the_auction_of_another_one_is_executed(exchange: Harness) -> None:
+    quote_all(exchange)
+    exchange.finish(SetTradingPhase(1, "halted", "ops", ""), SetTradingPhase(1, "pre-open", "ops", ""))
+    exchange.finish(SetTradingPhase(1, "opening auction", "ops", ""))
+    for n in range(6):
+        exchange.apply(buy(f"b{n}", 1, 10_000), sell(f"s{n}", 1, 10_000))
+    exchange.apply(SetTradingPhase(1, "continuous", "ops", ""))
+    assert exchange.engine.works.is_auctioning
+    first = exchange.apply(pull(2))
+    assert len(steps(first)) == 4
+    assert answer_of(exchange.finish()).text == "6 sides of quotes are canceled"
