@@ -25,7 +25,9 @@ def shard_pids(exchange: ExchangeProcess) -> dict[str, int]:
             # It has ended between the two lines.
             continue
         if _MODULE in words and any(word.startswith(folder + b"/") for word in words):
-            found[words[words.index(b"--shard") + 1].decode()] = int(path.parent.name)
+            # A child that has not yet become what it will be has the words of its parent, and a higher id.
+            name, pid = words[words.index(b"--shard") + 1].decode(), int(path.parent.name)
+            found[name] = min(pid, found.get(name, pid))
     return found
 
 
