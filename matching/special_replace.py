@@ -76,13 +76,14 @@ class SpecialReplace:
         fault = works.blocks(asking, order.account_id, book.instrument, order.side) if works.pending else None
         if fault is not None:
             return fault
+        price = self._price(command, order, book, terms)
         return self.desk.risk.check_replace(
             command.session_id,
             order.exposure,
             order.side,
-            self._price(command, order, book, terms),
+            price,
             command.qty,
-            self._taken_price(command, order, book),
+            self._taken_price(command, order, book, price),
             command.qty - order.cum_qty if is_held else 0,
             order.price,
             order.leaves_qty if is_held else 0,
@@ -151,12 +152,13 @@ class SpecialReplace:
             return pegs.price_of(book, order.side, terms, command.price) or order.price
         return command.price
 
-    def _taken_price(self, command: ReplaceOrder, order: Order, book: Book) -> int:
+    def _taken_price(self, command: ReplaceOrder, order: Order, book: Book, price: int) -> int:
+        """Return where a post-only order would take at `price`, which of a market order is its protection price."""
         if not command.post_only or order.ord_type == PEGGED or not book.instrument.is_matching:
             return 0
         opposite = book.opposite_of(order)
         best = opposite.best
-        return best.price if best is not None and best.key <= command.price * opposite.sign else 0
+        return best.price if best is not None and best.key <= price * opposite.sign else 0
 
     def replace(self, command: ReplaceOrder, order: Order, out: list[Event]) -> None:
         """Put new terms in place of the old ones; the request has no fault."""

@@ -6,7 +6,7 @@ import pytest
 
 from matching.commands import RefuseCancel, SetAcceptance, SetTradingPhase
 from matching.events import CancelRejected, Execution, OrderRefused
-from matching.types import BUY, GOOD_TILL_CANCEL, IMMEDIATE_OR_CANCEL, MARKET, SELL
+from matching.types import AT_THE_CLOSE, BUY, GOOD_TILL_CANCEL, IMMEDIATE_OR_CANCEL, MARKET, SELL
 from tests.matching.harness import (
     ACC1,
     MAKER,
@@ -311,3 +311,10 @@ def test_a_possible_resend_of_a_replace_that_was_obeyed_replaces_nothing_again(e
 def test_a_possible_resend_of_a_request_that_never_came_is_obeyed(exchange: Harness) -> None:
     exchange.apply(buy("a", 10, 9_900))
     assert brief(exchange.apply(cancel("c", "a", poss_resend=True))) == [("c", "4", "4", 0, 0)]
+
+
+def test_a_market_order_at_the_close_is_not_replaced_to_a_post_only_one_that_would_take(special: Harness) -> None:
+    at_close: dict[str, Any] = {"ord_type": MARKET, "time_in_force": AT_THE_CLOSE}
+    special.apply(sell("s", 10, 10_000), buy("m", 10, 0, **at_close))
+    change = replace("m2", "m", 5, 0, post_only=True, **at_close)
+    assert [row[:3] for row in brief(special.apply(change))] == [("m2", "9", "0")]
