@@ -107,7 +107,7 @@ class Steps:
 
     def _step(self, work: Work, out: list[Event]) -> None:
         if work.kind == "auction":
-            if self.phases.step(work, out):
+            if self.phases.auctions.step(work, out):
                 self.works.pending.remove(work)
             return
         if work.kind == "join closing auction":

@@ -5,7 +5,7 @@ from typing import Final, TypeAlias
 
 import pytest
 
-from matching import auction, auction_links, pegs, phase_desk, work
+from matching import auction, auction_book, auction_desk, auction_links, pegs, work
 from matching.book import Book
 from matching.events import Event
 from matching.links import Link, Links
@@ -115,12 +115,13 @@ def both_legs_trade(patch: pytest.MonkeyPatch) -> None:
 
 def reference_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Of the prices that are equal the lowest is the auction's, not the one nearest to the reference."""
-    patch.setattr(phase_desk, "clear", lambda bids, asks, *, reference: auction.clear(bids, asks, reference=0))
+    patch.setattr(auction_book, "clear", lambda bids, asks, *, reference: auction.clear(bids, asks, reference=0))
 
 
 def stays_behind_the_opening(patch: pytest.MonkeyPatch) -> None:
     """An order at the opening goes on into continuous trading."""
-    patch.setattr(phase_desk, "expires_at_end", lambda phase, time_in_force: False)
+    for module in (auction_book, auction_desk):
+        patch.setattr(module, "expires_at_end", lambda phase, time_in_force: False)
 
 
 def of_terms(kinds: tuple[str, ...], lists: float = 0.0) -> Run:

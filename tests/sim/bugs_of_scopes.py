@@ -9,12 +9,12 @@ from typing import Final
 
 import pytest
 
+from matching.auction_desk import AuctionDesk
 from matching.book import Book
 from matching.events import Event
 from matching.links import Link, Links
 from matching.order import Order
 from matching.order_states import AFTER_RESTATE
-from matching.phase_desk import PhaseDesk
 from matching.special_match import RESTATED_REFILL, SpecialMatch
 from matching.steps import Steps
 from matching.types import EXEC_RESTATED
@@ -55,9 +55,9 @@ def mass_cancel_leaves_one() -> AbstractContextManager[None]:
 @contextmanager
 def auction_off_its_price() -> Iterator[None]:
     """An auction that goes on in a second step goes on a tick higher, where the best buyer would still pay that."""
-    step = PhaseDesk.step
+    step = AuctionDesk.step
 
-    def step_higher(self: PhaseDesk, work: Work, out: list[Event]) -> bool:
+    def step_higher(self: AuctionDesk, work: Work, out: list[Event]) -> bool:
         is_over = step(self, work, out)
         auction = self.instruments[work.target_id].auction
         best = self.desk.books[work.target_id].bids.first()
@@ -71,7 +71,7 @@ def auction_off_its_price() -> Iterator[None]:
         return is_over
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PhaseDesk, "step", step_higher)
+        patch.setattr(AuctionDesk, "step", step_higher)
         yield
 
 
