@@ -312,7 +312,7 @@ def _deposits(accounts: Iterable[AccountSettings], ids: Mapping[str, int], risk:
     for account in accounts:
         for asset, amount in account.opening.items():
             transfer_id = f"opening:{account.name}:{asset}"
-            if transfer_id not in risk.transfers:
+            if transfer_id not in risk.deposits.posted:
                 yield Deposit(ids[account.name], asset, amount, transfer_id)
 
 

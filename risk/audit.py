@@ -16,7 +16,7 @@ def check(risk: "RiskEngine", open_orders: Iterable[OpenOrder]) -> None:
     _check_firms(risk, open_orders)
     held = _check_exposures(risk, open_orders)
     sums: dict[str, int] = {}
-    for ledger in (risk.outside, risk.transit.ledger, *risk.ledgers.values()):
+    for ledger in (risk.deposits.outside, risk.transit.ledger, *risk.ledgers.values()):
         for asset, balance in ledger.balances.items():
             sums[asset] = sums.get(asset, 0) + balance.amount
             expected = held.pop((ledger.account_id, asset), 0)

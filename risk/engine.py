@@ -5,7 +5,6 @@ It refuses and keeps account, and matches nothing. Every posting has two sides, 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
 
 from matching import refusals
 from matching.commands import (
@@ -28,19 +27,16 @@ from matching.instrument import Instrument
 from matching.refusals import Refusal
 from matching.types import BUY, SELL, QuoteKey, Side
 from risk import audit, records
-from risk.accounts import AMOUNT_MAX, Balance, Exposure, Ledger
+from risk.accounts import Balance, Exposure, Ledger
 from risk.checks import Gates, check_order
 from risk.corrections import correct_trade
+from risk.deposits import Deposits
 from risk.firms import Firms, OpenOrder
 from risk.protection import Protection
 from risk.quote_protection import QuoteProtection
 from risk.shorts import close_short, open_short
-from risk.texts import amount_text
-from risk.throttle import TOKEN, Bucket, bucket_of
-from risk.transit import Transit, asset_fault, instrument_of
-
-OUTSIDE_ID: Final = 0
-"""Account id of the ledger `outside`, which deposits come out of; no account of a member has it."""
+from risk.throttle import TOKEN, Bucket, bucket_of, take_all
+from risk.transit import Transit
 
 
 class RiskEngine:
@@ -53,12 +49,11 @@ class RiskEngine:
         self.gates = Gates()
         self.instruments: dict[int, Instrument] = {}
         self.ledgers: dict[int, Ledger] = {}
-        self.outside = Ledger(OUTSIDE_ID, "outside")
         self.exposures: list[Exposure] = []
         self.exposure_ids: dict[tuple[int, int], int] = {}
         self.session_buckets: dict[int, Bucket] = {}
         self.cancel_buckets: dict[int, Bucket] = {}
-        self.transfers: dict[str, tuple[int, str, int]] = {}
+        self.deposits = Deposits(self.ledgers, self.instruments)
         self.transit = Transit(self.ledgers, self.instruments)
         self.protections: dict[int, Protection] = {}
         self.firms = Firms(self.ledgers, self.exposures)
@@ -202,35 +197,9 @@ class RiskEngine:
         self.gates.renew()
 
     def deposit(self, command: Deposit) -> tuple[str, int]:
-        fault = self._deposit_fault(command)
-        if fault:
-            return fault, 0
-        balance = self.ledgers[command.account_id].balance(command.asset)
-        balance.amount += command.amount
-        self.outside.balance(command.asset).amount -= command.amount
-        self.transfers[command.transfer_id] = (command.account_id, command.asset, command.amount)
+        answer = self.deposits.post(command)
         self.firms.recount_positions(command.account_id, command.asset)
-        return "", balance.amount
-
-    def _deposit_fault(self, command: Deposit) -> str:
-        """Return why a deposit cannot be posted, or nothing."""
-        posted = self.transfers.get(command.transfer_id)
-        if posted is not None:
-            same = posted == (command.account_id, command.asset, command.amount)
-            return f"transfer_id {command.transfer_id} was posted before{'' if same else ', with other content'}"
-        instrument = instrument_of(self.instruments, command.asset)
-        if instrument is None:
-            return asset_fault(command.asset)
-        if command.amount == 0:
-            return "amount is 0"
-        if abs(self.outside.balance(command.asset).amount - command.amount) > AMOUNT_MAX:
-            return f"amount {command.amount} of {command.asset} brings the sum of deposits above {AMOUNT_MAX}"
-        balance = self.ledgers[command.account_id].balance(command.asset)
-        available = balance.amount - balance.held
-        if available + command.amount < 0:
-            found, wanted = (amount_text(instrument, command.asset, each) for each in (available, -command.amount))
-            return f"withdrawal of {wanted} exceeds the {found} available to account {command.account_id}"
-        return ""
+        return answer
 
     def transfer_out(self, command: TransferOut) -> tuple[str, int]:
         answer = self.transit.post_out(command)
@@ -271,38 +240,24 @@ class RiskEngine:
         return None
 
     def admit_quotes(self, session_id: int, account_id: int, count: int, time_ns: int) -> Refusal | None:
-        """Take a token for each of `count` entries, or none."""
-        of_session = self.session_buckets.get(session_id)
-        ledger = self.ledgers.get(account_id)
+        of_session, ledger = self.session_buckets.get(session_id), self.ledgers.get(account_id)
         of_account = None if ledger is None else ledger.bucket
-        wanted = count * TOKEN
-        for bucket in (of_session, of_account):
-            if bucket is None:
-                continue
-            bucket.refill(time_ns)
-            if bucket.level < wanted:
-                bound = f"{bucket.rate} messages a second, burst {bucket.burst}"
-                left = f"{bucket.level // TOKEN} are left for {count} entries"
-                if bucket is of_session:
-                    return refusals.THROTTLED_SESSION, f"more than {bound}, from this session: {left}"
-                assert ledger is not None, "a bucket of an account has its account"
-                return refusals.THROTTLED_ACCOUNT, f"more than {bound}, for account {ledger.name}: {left}"
-        for bucket in (of_session, of_account):
-            if bucket is not None:
-                bucket.level -= wanted
-        return None
+        short = take_all([each for each in (of_session, of_account) if each is not None], count, time_ns)
+        if short is None:
+            return None
+        text = f"{short.level // TOKEN} are left for {count} entries"
+        bound = f"more than {short.rate} messages a second, burst {short.burst}"
+        if short is of_session:
+            return refusals.THROTTLED_SESSION, f"{bound}, from this session: {text}"
+        assert ledger is not None, "a bucket of an account has its account"
+        return refusals.THROTTLED_ACCOUNT, f"{bound}, for account {ledger.name}: {text}"
 
     def admit_cancel(self, session_id: int, time_ns: int) -> Refusal | None:
         bucket = self.cancel_buckets.get(session_id)
-        if bucket is None:
+        if bucket is None or take_all([bucket], 1, time_ns) is None:
             return None
-        if bucket.time_ns != time_ns:
-            bucket.refill(time_ns)
-        if bucket.level < TOKEN:
-            bound = f"{bucket.rate} cancels a second, burst {bucket.burst}"
-            return refusals.THROTTLED_CANCELS, f"more than {bound}, from this session"
-        bucket.level -= TOKEN
-        return None
+        bound = f"{bucket.rate} cancels a second, burst {bucket.burst}"
+        return refusals.THROTTLED_CANCELS, f"more than {bound}, from this session"
 
     # -- the order path -----------------------------------------------------------------------------------------------
 
@@ -469,7 +424,7 @@ class RiskEngine:
         return {
             "accounts": len(self.ledgers),
             "exposures": len(self.exposures),
-            "transfers": len(self.transfers),
+            "transfers": len(self.deposits.posted),
             "transfers_out": len(self.transit.outgoing),
             "transfers_in": len(self.transit.incoming),
             "kill_switches": bool(self.gates.market_killed)

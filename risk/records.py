@@ -160,10 +160,10 @@ def dump(risk: "RiskEngine") -> bytes:
         sorted(gates.sessions_killed.items()),
         [(key, _bucket(bucket)) for key, bucket in sorted(risk.session_buckets.items())],
         [(key, _bucket(bucket)) for key, bucket in sorted(risk.cancel_buckets.items())],
-        _balances(risk.outside),
+        _balances(risk.deposits.outside),
         [_ledger(ledger) for _, ledger in sorted(risk.ledgers.items())],
         [_exposure(risk, index) for _, _, index in exposures],
-        [(transfer_id, *risk.transfers[transfer_id]) for transfer_id in sorted(risk.transfers)],
+        [(transfer_id, *risk.deposits.posted[transfer_id]) for transfer_id in sorted(risk.deposits.posted)],
         _balances(transit.ledger),
         _transfers(transit.outgoing),
         _transfers(transit.incoming),
@@ -278,7 +278,7 @@ def load(risk: "RiskEngine", data: bytes) -> None:
     gates.accounts_killed = sum(1 for each in record.ledgers if each.killed)
     risk.session_buckets = {key: _restored(bucket) for key, bucket in record.session_buckets}
     risk.cancel_buckets = {key: _restored(bucket) for key, bucket in record.cancel_buckets}
-    _restore_balances(risk.outside, record.outside)
+    _restore_balances(risk.deposits.outside, record.outside)
     for each in record.ledgers:
         ledger = risk.ledgers[each.account_id] = Ledger(each.account_id, each.name)
         ledger.open_orders = each.open_orders
@@ -300,7 +300,7 @@ def load(risk: "RiskEngine", data: bytes) -> None:
         exposure.open_sell_qty = line.open_sell_qty
         exposure.short_lock = line.short_lock
     _restore_firms(risk, record.firms)
-    risk.transfers = {key: (account_id, asset, amount) for key, account_id, asset, amount in record.transfers}
+    risk.deposits.posted = {key: (account_id, asset, amount) for key, account_id, asset, amount in record.transfers}
     _restore_balances(risk.transit.ledger, record.transit)
     risk.transit.outgoing = _restored_transfers(record.outgoing)
     risk.transit.incoming = _restored_transfers(record.incoming)

@@ -1,5 +1,6 @@
 """Throttles: token buckets in integers. Time is the frame's; a full bucket lets its burst through at once."""
 
+from collections.abc import Sequence
 from typing import Final
 
 TOKEN: Final = 1_000_000_000
@@ -45,3 +46,14 @@ def bucket_of(present: Bucket | None, *, rate: int, burst: int) -> Bucket | None
     if present.rate != rate or present.burst != burst:
         present.change(rate, burst)
     return present
+
+
+def take_all(buckets: Sequence[Bucket], count: int, time_ns: int) -> Bucket | None:
+    """Take `count` tokens out of each bucket, or none: then return the first that has not so many."""
+    for bucket in buckets:
+        bucket.refill(time_ns)
+        if bucket.level < count * TOKEN:
+            return bucket
+    for bucket in buckets:
+        bucket.level -= count * TOKEN
+    return None

@@ -278,6 +278,6 @@ def test_the_audit_finds_what_transfers_do_not_explain(exchange: Harness) -> Non
     ledger.balance("USD").amount -= 1
     with pytest.raises(AssertionError, match="USD sums to -1 over all ledgers"):
         exchange.engine.check_invariants()
-    exchange.risk.outside.balance("USD").amount += 1
+    exchange.risk.deposits.outside.balance("USD").amount += 1
     with pytest.raises(AssertionError, match="its transfers add up to"):
         exchange.engine.check_invariants()

@@ -171,7 +171,7 @@ def check_fold(fold: MarketFold, live: Engine) -> None:
             if found[1] != expected[1]:
                 raise FindingError("holds", f"account {key} holds {found[1]}, its orders need {expected[1]}")
     for asset, amount in sums.items():
-        if amount + risk.outside.balance(asset).amount != 0 or amount + fold.money.outside.get(asset, 0) != 0:
+        if amount + risk.deposits.outside.balance(asset).amount != 0 or amount + fold.money.outside.get(asset, 0) != 0:
             raise FindingError(
                 "postings", f"{asset} sums to {amount} over all accounts, outside {fold.money.outside.get(asset)}"
             )
