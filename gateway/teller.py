@@ -27,13 +27,14 @@ from matching.events import (
     ScopeCanceled,
     SessionCut,
     ShardsInstructed,
+    TradeCorrected,
     TradingPhaseSet,
 )
 from matching.instrument import Instrument
 from matching.quote_events import QuotesFrozen
 from matching.work import REPEATED_EXECUTIONS
 
-ALERTS: Final = (KillSwitchSet, ScopeCanceled, SessionCut, LimitsOverridden, LimitOverrideEnded)
+ALERTS: Final = (KillSwitchSet, ScopeCanceled, SessionCut, LimitsOverridden, LimitOverrideEnded, TradeCorrected)
 """Events that an operator hears of at once, in the log."""
 
 log = structlog.get_logger("exchange")

@@ -138,6 +138,18 @@ def test_end_of_an_override_is_in_the_log_before_the_first_order_under_the_limit
     assert log.named() == ["LimitsOverridden", "LimitOverrideEnded"]
 
 
+def test_bust_is_in_the_log_before_the_operator_is_answered(exchange: ExchangeProcess, maker: FixPeer) -> None:
+    order(maker, "2", "31.00", symbol="MSFT")
+    taker = exchange.peer("TRADER2")
+    taker.logon()
+    order(taker, "1", "31.00", symbol="MSFT", tif="3")
+    fill = answered(taker, "8", _150="F")
+    taker.logout()
+    log = Log(exchange)
+    outcry(exchange, "bust", str(fill[17]), "--reason", "erroneous price")
+    assert log.named() == ["TradeCorrected"]
+
+
 def test_session_that_stops_itself_is_in_the_log_before_it_is_told(exchange: ExchangeProcess, maker: FixPeer) -> None:
     order(maker, "2", "585.00")
     trader = exchange.peer("TRADER1")
