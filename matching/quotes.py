@@ -30,16 +30,18 @@ def key_of(order: Order) -> QuoteKey:
 
 class Quotes:
     """`sides` are the open orders of each quote by side, `by_session` the same quotes by session, in no order that
-    counts, `leaving` quotes that are to be pulled with the reason, oldest first.
+    counts, `leaving` quotes that are to be pulled with the reason, oldest first, `busted` the ids of open orders whose
+    only trades were busted: nothing of them is filled, yet their owner has heard of them.
     """
 
-    __slots__ = ("by_session", "leaving", "sides", "special")
+    __slots__ = ("busted", "by_session", "leaving", "sides", "special")
 
     def __init__(self, special: "SpecialDesk") -> None:
         self.special = special
         self.sides: dict[QuoteKey, dict[Side, Order]] = {}
         self.by_session: dict[int, dict[QuoteKey, None]] = {}
         self.leaving: dict[QuoteKey, str] = {}
+        self.busted: dict[int, None] = {}
 
     def add(self, order: Order) -> None:
         """Get to know an open order as a side of its quote."""
@@ -55,6 +57,7 @@ class Quotes:
         sides = self.sides.get(key)
         if sides is None or sides.get(order.side) is not order:
             return
+        self.busted.pop(order.order_id, None)
         del sides[order.side]
         if not sides:
             del self.sides[key]
@@ -84,6 +87,15 @@ class Quotes:
         out.append(QuotesFrozen(*key, symbol, *names, refusals.QUOTES_FROZEN, frozen_text(symbol, why)))
         if key in self.sides:
             self.leaving[key] = f"market-maker protection: {why}"
+
+    def note_bust(self, order: Order) -> None:
+        """Remember an order of a quote of which nothing is filled any more."""
+        if order.quote is not None and order.is_open() and not order.cum_qty:
+            self.busted[order.order_id] = None
+
+    def is_reported(self, order: Order) -> bool:
+        """Tell whether the owner of an open order of a quote was told of a trade of it."""
+        return order.cum_qty > 0 or order.order_id in self.busted
 
     def leave_instrument(self, instrument_id: int, text: str) -> None:
         """Note that all quotes of an instrument have to leave."""
@@ -119,6 +131,7 @@ class Quotes:
         of_sessions = {key: session_id for session_id, keys in self.by_session.items() for key in keys}
         assert of_sessions == {key: key[0] for key in self.sides}, "a session knows its quotes"
         assert set(self.leaving) <= set(self.sides), "what is pulled is there"
+        assert set(self.busted) <= set(known), "what was busted of a quote is open"
 
 
 def frozen_text(symbol: str, why: str) -> str:
