@@ -53,6 +53,7 @@ def mass_quote(
         _id_fault("QuoteID(117)", quote_id)
         or _account_fault(session, account, account_id)
         or _term_fault(QUOTE_TERMS, values[8:-1])
+        or _reset_fault(reset)
         or _count_fault(sets)
         or fault
     )
@@ -138,6 +139,12 @@ def _term_fault(terms: Sequence[Term], given: Sequence[str | None]) -> Refusal |
             allowed = f", allowed: {term.harmless}" if term.harmless else ""
             return refusals.QUOTE_TERM_NOT_OFFERED, f"{term.name}({term.tag}) {shown(value)} is not offered{allowed}"
     return None
+
+
+def _reset_fault(reset: str | None) -> Refusal | None:
+    if reset in (None, "Y", "N"):
+        return None
+    return refusals.QUOTE_TERM_NOT_OFFERED, f"MMProtectionReset(9773) {shown(reset)} is not offered, allowed: Y, N"
 
 
 def _count_fault(sets: Sequence[tuple[Any, ...]]) -> Refusal | None:
@@ -251,7 +258,9 @@ def _currency_fault(currency: str | None, instrument: Instrument) -> Refusal | N
 
 
 def _side(side: _Side, instrument: Instrument) -> tuple[int, int]:
-    """Return price in ticks and quantity in lots of one side; (0, 0) where its size is 0. Raises `Refused`."""
+    """Return price in ticks and quantity in lots of one side; (0, 0) where its size is 0. Raises `Refused`, also of a
+    price beside a size of 0: its sender may have meant something else.
+    """
     size, price = side.size, side.price
     if size is None:
         raise Refused(refusals.QUOTE_SIZE_ABSENT, f"{side.size_name} is absent beside {side.price_name}")
@@ -261,6 +270,8 @@ def _side(side: _Side, instrument: Instrument) -> tuple[int, int]:
     if size < 0:
         raise Refused(refusals.QUOTE_SIZE_NEGATIVE, f"{name} is negative")
     if size == 0:
+        if price is not None:
+            _price(side.price_name, price, instrument)
         return 0, 0
     if size % instrument.lot_e8:
         text = f"{name} is not a multiple of the lot {e8_text(instrument.lot_e8)} of {instrument.symbol}"

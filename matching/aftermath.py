@@ -77,7 +77,7 @@ class Aftermath:
     def left(self) -> int:
         """Return how many orders of unfinished triggers and expiries can go on now."""
         due = sum(watch.due_count for watch in self.due if watch.instrument.is_matching)
-        left = due + len(self.trims) + len(self.stirred)
+        left = due + len(self.trims) + len(self.stirred) + self.special.quotes.left()
         if self.desk.works.is_auctioning:
             # What an auction executes may neither expire nor end with an order that it is linked to meanwhile.
             return left
@@ -85,7 +85,6 @@ class Aftermath:
             left
             + (self.special.expiries.count_until(self.expiring_ns) if self.expiring_ns else 0)
             + len(self.special.links.touched)
-            + len(self.special.quotes.leaving)
         )
 
     @property
@@ -126,8 +125,10 @@ class Aftermath:
         is_auctioning = self.desk.works.is_auctioning
         if self.special.links.touched and not is_auctioning:
             return self.special.links.settle_next(out)
-        if self.special.quotes.leaving and not is_auctioning:
-            return self.special.quotes.pull_next(out)
+        if self.special.quotes.leaving:
+            pulled = self.special.quotes.pull_next(out)
+            if pulled:
+                return pulled
         if self.trims:
             return self._trim(out)
         if self.stirred:

@@ -49,6 +49,7 @@ class Corrections:
         for order in (buyer, seller):
             self.desk.special.note_position(order.exposure)
             self.desk.special.links.busted(order, command.qty - command.new_qty)
+            self.desk.special.quotes.note_bust(order)
 
     def _fault(self, command: CorrectTrade) -> str:
         """Return why a trade cannot be corrected so, or nothing."""
@@ -110,3 +111,7 @@ class Corrections:
         for trade_id, buy_order_id, sell_order_id, *present in records:
             price, qty, buy_exec_id, sell_exec_id = present
             self.corrected[trade_id] = buy_order_id, sell_order_id, (price, qty, buy_exec_id, sell_exec_id)
+            for order_id in (buy_order_id, sell_order_id):
+                order = self.desk.orders.get(order_id)
+                if order is not None:
+                    self.desk.special.quotes.note_bust(order)

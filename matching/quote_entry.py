@@ -195,13 +195,14 @@ class QuoteEntering:
 def cancel_side(special: "SpecialDesk", order: Order, quote_id: str, out: list[Event]) -> None:
     """Cancel a side of a quote because its session asked for it; the answer to that says it.
 
-    Of one that was never filled nobody has heard: it is forgotten, as quotes come and go all day long.
+    Of one that has never traded nobody has heard: it is forgotten, as quotes come and go all day long.
     """
+    is_reported = special.quotes.is_reported(order)
     order.cl_ord_id = quote_id
     special.desk.leave(order)
     order.status = AFTER_CANCEL[order.status]
     special.desk.say(order, EXEC_CANCELED, out)
-    if not order.cum_qty:
+    if not is_reported:
         special.desk.forget(order)
 
 

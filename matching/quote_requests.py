@@ -45,9 +45,8 @@ class QuoteRequests:
             code, text = (command.code, command.text) if command.code else _resent("MassQuote(i)")
             out.append(self._answer(command, QUOTES_REJECTED, (), code, text))
             return
-        if command.resets:
-            keys = [(command.session_id, command.account_id, each.instrument_id) for each in command.entries]
-            reset(self.risk, keys, "", "", out)
+        if command.resets or self.desk.special.quotes.leaving:
+            self._begin_anew(command, out)
         place = len(out)
         answered = [self._entry(command, each, out) for each in command.entries]
         refused = tuple(each for each in answered if each.code)
@@ -56,6 +55,20 @@ class QuoteRequests:
             told = tuple(answered) if level == ALL_ENTRIES else refused
             status = QUOTES_REJECTED if len(refused) == len(answered) else QUOTES_ACCEPTED
             out.insert(place, self._answer(command, status, told, 0, ""))
+
+    def _begin_anew(self, command: MassQuote, out: list[Event]) -> None:
+        """Pull what still stands of quotes that are to leave, and take frozen ones again where that is asked for; but
+        none whose auction is being executed, as their entries are refused.
+        """
+        quotes = self.desk.special.quotes
+        keys = [
+            (command.session_id, command.account_id, each.instrument_id)
+            for each in command.entries
+            if each.instrument_id in self.desk.books and quotes.may_pull(each.instrument_id)
+        ]
+        quotes.pull_before(keys, out)
+        if command.resets:
+            reset(self.risk, keys, "", "", out)
 
     def _is_throttled(self, command: MassQuote, time_ns: int, out: list[Event]) -> bool:
         if not self.risk.has_throttles:

@@ -207,7 +207,7 @@ def _record(engine: "Engine") -> EngineRecord:
             if each.breaker_extended_bp or each.extension_count or _may_extend(each.auction)
         ],
         [(key, list(member.list_ids)) for key, member in sorted(desk.members.items()) if member.list_ids],
-        list(desk.special.quotes.leaving.items()) or None,
+        desk.special.quotes.records() or None,
     )
 
 
@@ -423,7 +423,7 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
         desk.members[comp_id].list_ids = dict.fromkeys(list_ids)
     for kind, target_id, text, order_ids in record.works:
         engine.works.pending.append(Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids))
-    desk.special.quotes.leaving = dict(record.quotes or ())
+    desk.special.quotes.load(record.quotes or ())
     if record.protection is not None:
         _load_protection(engine, record.protection)
     operations.corrections.load(record.corrections)

@@ -99,7 +99,8 @@ def check_order(
 
     `qty` is OrderQty(38), all of it, `leaves_qty` what would be open. `taken_price` is where a post-only order would
     take, 0 for any other. `prior_leaves` is what a replaced order has open, at `prior_price`; 0 for a new order, and
-    for one that is counted and holds nothing, which is not `is_new`.
+    for one that is counted and holds nothing, which is not `is_new`. What takes nothing more than before is not refused
+    for its position, as the larger one would stay then.
     """
     instrument = exposure.instrument
     if not gates.are_open:
@@ -128,7 +129,7 @@ def check_order(
         reached = position.amount + exposure.open_buy_qty - prior_leaves + leaves_qty
     else:
         reached = exposure.open_sell_qty - prior_leaves + leaves_qty - position.amount
-    if reached > exposure.position_max:
+    if reached > exposure.position_max and leaves_qty > prior_leaves:
         return refuse_position(exposure, side, reached)
     firm = exposure.firm
     if firm is not None:

@@ -106,6 +106,14 @@ def test_default_sizes_and_sides_that_are_not_quoted(given: Any, sizes: Any, exp
         (entry(bid="1e5"), refusals.QUOTE_PRICE_NO_NUMBER, "BidPx(132) 1e5 is not a number"),
         (entry(bid=0), refusals.QUOTE_PRICE_NOT_POSITIVE, "BidPx(132) 0 is not positive"),
         (entry(bid=58_490_500_000), refusals.QUOTE_PRICE_OFF_TICK, "BidPx(132) 584.905 is not a multiple"),
+        (entry(bid="abc", bid_size=0), refusals.QUOTE_PRICE_NO_NUMBER, "BidPx(132) abc is not a number"),
+        (entry(bid=-E8, bid_size=0), refusals.QUOTE_PRICE_NOT_POSITIVE, "BidPx(132) -1 is not positive"),
+        (entry(bid=0, bid_size=0), refusals.QUOTE_PRICE_NOT_POSITIVE, "BidPx(132) 0 is not positive"),
+        (
+            entry(offer=58_510_500_000, offer_size=0),
+            refusals.QUOTE_PRICE_OFF_TICK,
+            "OfferPx(133) 585.105 is not a multiple",
+        ),
         (entry(bid_size="x"), refusals.QUOTE_SIZE_NO_NUMBER, "BidSize(134) x is not a number"),
         (entry(bid_size=-E8), refusals.QUOTE_SIZE_NEGATIVE, "BidSize(134) -1 is negative"),
         (entry(bid_size=E8 // 2), refusals.QUOTE_SIZE_OFF_LOT, "BidSize(134) 0.5 is not a multiple of the lot 1"),
@@ -133,6 +141,8 @@ def test_an_entry_that_cannot_be_expressed_is_refused_by_itself(given: Any, code
         ((one_set(entry()),), {"quote_id": None}, refusals.QUOTE_ID_ABSENT, "QuoteID(117) is absent"),
         ((one_set(entry()),), {"account": "X"}, refusals.QUOTE_UNKNOWN_ACCOUNT, "Account(1) X is not one of TRADER1"),
         ((one_set(entry()),), {"t537": "0"}, refusals.QUOTE_TERM_NOT_OFFERED, "QuoteType(537) 0 is not offered"),
+        ((one_set(entry()),), {"reset": "y"}, refusals.QUOTE_TERM_NOT_OFFERED, "MMProtectionReset(9773) y is not"),
+        ((one_set(entry()),), {"reset": "1"}, refusals.QUOTE_TERM_NOT_OFFERED, "allowed: Y, N"),
         ((one_set(entry(), count=2),), {}, refusals.QUOTE_COUNTS_DIFFER, "(304) 2 of set S, found: 1 entries"),
         ((one_set(entry(), group=2),), {}, refusals.QUOTE_COUNTS_DIFFER, "(295) 2 of set S, found: 1 entries"),
         ((one_set(entry(), count="x"),), {}, refusals.QUOTE_COUNTS_DIFFER, "(304) x of set S"),
@@ -149,6 +159,12 @@ def test_a_fault_of_the_message_refuses_all_of_it(sets: Any, more: dict[str, Any
     command = translated(*sets, **more)
     assert (command.code, command.entries) == (code, ())
     assert text in command.text
+
+
+@pytest.mark.parametrize(("reset", "resets"), [(None, False), ("N", False), ("Y", True)])
+def test_a_reset_is_asked_for_with_yes_alone(reset: str | None, resets: bool) -> None:
+    command = translated(one_set(entry()), reset=reset)
+    assert (command.code, command.resets) == (0, resets)
 
 
 def test_a_count_that_is_absent_is_named_so() -> None:

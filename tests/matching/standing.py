@@ -29,7 +29,7 @@ def standing(engine: Engine) -> dict[str, Any]:
         "known": sorted((key, sorted(map(link_of, links))) for key, links in special.links.known.items() if links),
         "singles": sorted((key, order.order_id) for key, order in special.links.singles.items()),
         "quotes": sorted((key, [each.order_id for each in special.quotes.orders(key)]) for key in special.quotes.sides),
-        "leaving": list(special.quotes.leaving.items()),
+        "leaving": special.quotes.records(),
         "left": (special.after.is_left, special.after.left(), special.after.expiring_ns),
     }
     for key, book in sorted(desk.books.items()):

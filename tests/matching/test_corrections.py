@@ -6,11 +6,26 @@ import msgspec
 import pytest
 
 from matching.commands import CorrectTrade, Deposit, EndTradingDay, NewOrder, NewOrderList
-from matching.events import CommandRefused, Event, Execution, TradeCorrected
+from matching.events import CommandRefused, Event, Execution, OrderRefused, TradeCorrected
 from matching.instrument import PRICE_TICKS_MAX
 from matching.terms import Terms
 from matching.types import BUY, FILL_OR_KILL, GOOD_TILL_CANCEL, SELL, STOP
-from tests.matching.harness import ACC1, ACC2, ACC3, CASH, SHARES, Harness, buy, cancel, order, sell, status
+from tests.matching.harness import (
+    ACC1,
+    ACC2,
+    ACC3,
+    CASH,
+    MAKER,
+    SHARES,
+    Harness,
+    RestartingHarness,
+    buy,
+    cancel,
+    order,
+    sell,
+    status,
+)
+from tests.matching.test_quotes import entry, pull, quote
 
 UNIT, PERP_UNIT = 10_000, 500
 
@@ -265,3 +280,21 @@ def test_a_corrected_price_of_a_short_moves_its_lock_with_the_proceeds(special: 
     assert isinstance(special.apply(correction(traded, price, 10))[0], TradeCorrected)
     paid = cash + 10 * price * PERP_UNIT
     assert special.risk.balance_of(ACC2, "USD") == (paid, paid)
+
+
+@pytest.mark.parametrize("taken_away", [pull(), quote(entry())], ids=["quote cancel", "later quote"])
+@pytest.mark.parametrize("sizes", [(4,), (4, 5)], ids=["one fill", "two fills"])
+def test_an_order_of_a_quote_whose_fills_were_busted_is_still_known(sizes: tuple[int, ...], taken_away: Any) -> None:
+    exchange = RestartingHarness()
+    exchange.apply(quote(entry((10, 9_990), (10, 10_010))))
+    traded = [exchange.apply(buy(f"b{n}", qty, 10_010)) for n, qty in enumerate(sizes)]
+    for n, events in enumerate(traded):
+        exchange.apply(bust(events, trade_id=n + 1))
+    (sold,) = [each for each in traded[0] if isinstance(each, Execution) and each.side == SELL]
+    exchange.apply(taken_away)
+    (found,) = exchange.apply(status("", order_id=sold.order_id, session_id=MAKER))
+    assert isinstance(found, Execution)
+    assert (found.order_id, found.ord_status, found.cum_qty) == (sold.order_id, "4", 0)
+    # Of its bid nobody has heard.
+    (unknown,) = exchange.apply(status("", order_id=sold.order_id - 1, session_id=MAKER))
+    assert isinstance(unknown, OrderRefused)

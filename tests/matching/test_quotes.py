@@ -193,6 +193,16 @@ def test_limits_of_open_orders_count_the_sides(exchange: Harness) -> None:
     assert events[0].code == refusals.OPEN_ORDERS_MAX
 
 
+def test_a_quote_that_gets_smaller_is_taken_although_position_max_was_lowered(exchange: Harness) -> None:
+    exchange.apply(quote(entry((400, 9_990), (400, 10_010), instrument_id=2)))
+    exchange.limits(ACC2, 2, position_max=100)
+    smaller = quote(entry((300, 9_980), (400, 10_020), instrument_id=2), quote_id="Q2")
+    assert answers(exchange.apply(smaller)) == [("0", [0])]
+    assert exchange.engine.depth(2, 0) == ([(9_980, 300, 1)], [(10_020, 400, 1)])
+    larger = quote(entry((301, 9_980), (400, 10_020), instrument_id=2), quote_id="Q3")
+    assert answers(exchange.apply(larger)) == [("5", [refusals.POSITION_MAX])]
+
+
 def test_a_quote_cancel_says_how_many_sides_it_has_canceled(exchange: Harness) -> None:
     exchange.apply(quote(entry((1, 9_990), (1, 10_010)), entry((1, 9_990), instrument_id=2, entry_id="2")))
     events = exchange.apply(pull(2))

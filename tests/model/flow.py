@@ -181,7 +181,9 @@ class Flow:
             return self.transfer()
         draw = rng.randint(1, 13)
         if draw == 1:
-            return c.SetLimits(rng.choice((1, 2, 9)), rng.choice((0, 1, 9)), rng.choice((0, 30, -1)), 0, 8, 120)
+            return c.SetLimits(
+                rng.choice((1, 2, 9)), rng.choice((0, 1, 9)), rng.choice((0, 30, -1)), 0, 8, rng.choice((120, 20))
+            )
         if draw == 2:
             return c.Deposit(
                 rng.choice(ACCOUNTS),

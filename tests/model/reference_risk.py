@@ -241,7 +241,8 @@ class ReferenceRisk:
         same_side += leaves
         reached = position + same_side if order.side == "1" else same_side - position
         position_max = self.bound("position_max", account_id, instrument_id)
-        if position_max and reached > position_max:
+        takes_more = leaves > (prior.leaves if prior else 0)
+        if position_max and takes_more and reached > position_max:
             return 3
         if would_take:
             return 99

@@ -168,6 +168,17 @@ def test_position_of_a_replace_counts_the_difference() -> None:
     assert here.check(BUY, qty=450, leaves=400, prior=(10_000, 400)) is None
 
 
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_what_takes_nothing_more_is_not_refused_for_a_position_that_was_lowered(side: Side) -> None:
+    here = Situation(perpetual=True)
+    here.line.position_max, here.line.open_buy_qty, here.line.open_sell_qty = 100, 400, 400
+    assert here.check(side, qty=399, prior=(10_000, 400)) is None
+    assert here.check(side, qty=400, prior=(10_000, 400)) is None
+    refused = here.check(side, qty=401, prior=(10_000, 400))
+    assert refused is not None
+    assert refused[0] == refusals.POSITION_MAX
+
+
 def test_post_only() -> None:
     here = Situation()
     here.taken_price = 9_990
