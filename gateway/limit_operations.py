@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from gateway.admin import AdminError, Operation
 from gateway.decimals import e8_text
+from gateway.operator_values import known
 from gateway.relay import GatewayEngine
 from gateway.shard_operations import ShardOperations
 from matching.clock import Clock
@@ -134,23 +135,18 @@ class LimitOperations:
             raise AdminError(f"account {account!r} and firm {firm!r} are named, allowed: one of them")
         if firm:
             firms = sorted({each.firm for each in self._engine.accounts.values()})
-            if firm not in firms:
-                raise AdminError(f"firm {firm!r} is not known, allowed: {', '.join(firms)}")
+            known("firm", firm, dict.fromkeys(firms))
         account_id = self._account_id(account) if account else 0
         return account_id, OVER_ALL if instrument is None else instrument.instrument_id
 
     def _account_id(self, name: str) -> int:
         ids = {account.name: account_id for account_id, account in self._engine.accounts.items()}
-        if name not in ids:
-            raise AdminError(f"account {name!r} is not known, allowed: {', '.join(ids)}")
-        return ids[name]
+        return known("account", name, ids)
 
     def _instrument(self, symbol: str) -> Instrument | None:
         """Return the instrument of a symbol; None for "": over all."""
         by_symbol = {instrument.symbol: instrument for instrument in self._engine.instruments.values()}
-        if symbol and symbol not in by_symbol:
-            raise AdminError(f"symbol {symbol!r} is not known, allowed: {', '.join(by_symbol)}")
-        return by_symbol[symbol] if symbol else None
+        return known("symbol", symbol, by_symbol) if symbol else None
 
 
 def _counts(values: dict[str, str], instrument: Instrument | None) -> dict[str, int]:
@@ -166,8 +162,7 @@ def _counts(values: dict[str, str], instrument: Instrument | None) -> dict[str, 
         "burst": Decimal(1),
     }
     for name in values:
-        if name not in units:
-            raise AdminError(f"limit {name!r} is not known, allowed: {', '.join(units)}")
+        known("limit", name, units)
     return {name: _count(name, values.get(name, ""), unit) for name, unit in units.items()}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from gateway.inbound import LIST_TERMS, TERM_TAGS
+from gateway.order_terms import shown
 from gateway.sessions import GatewaySession
 from gateway.translation import Translator, refuse_order
 from matching import refusals
@@ -24,7 +25,6 @@ ORDERS_MAX: Final = 16
 """No list has more than three; of a longer one only so many are read and answered, as it counts as one message. The
 wire converts one more (`orders_max` of its schema.cpp), which tells that there are too many.
 """
-ECHO_CHARS_MAX: Final = 64
 
 
 class _Read(NamedTuple):
@@ -57,7 +57,7 @@ def new_order_list(
         return NewOrderList(*ids, read.list_id, read.kind, tuple(orders), poss_resend, has_own_id=True)
     assert fault is not None, "a list without a kind has a fault"
     code, text = fault
-    whole = refusals.LIST_REFUSED, f"refused with its list {read.list_id[:ECHO_CHARS_MAX]}: {text}"
+    whole = refusals.LIST_REFUSED, f"refused with its list {shown(read.list_id)}: {text}"
     refused = tuple(
         refuse_order(session, msg_seq_num, poss_resend, each, own or whole)
         for each, own in zip(read.values, faults, strict=True)
@@ -89,10 +89,10 @@ def _read(values: tuple[Any, ...]) -> _Read:
 def _link(exec_inst: str | None, contingency: str | None) -> tuple[str, Refusal | None]:
     """Return how the orders are linked; ListExecInst(69) and ContingencyType(1385) agree where both are there."""
     if contingency is not None and contingency not in LINK_OF_CONTINGENCY:
-        text = f"ContingencyType(1385) {contingency[:ECHO_CHARS_MAX]} is not offered, allowed: 1, 2"
+        text = f"ContingencyType(1385) {shown(contingency)} is not offered, allowed: 1, 2"
         return "", (refusals.CONTINGENCY_NOT_OFFERED, text)
     if exec_inst is not None and exec_inst not in LINKS:
-        text = f"ListExecInst(69) {exec_inst[:ECHO_CHARS_MAX]} is not offered, allowed: {', '.join(LINKS)}"
+        text = f"ListExecInst(69) {shown(exec_inst)} is not offered, allowed: {', '.join(LINKS)}"
         return "", (refusals.CONTINGENCY_NOT_OFFERED, text)
     said = [exec_inst] if exec_inst is not None else []
     if contingency is not None:
@@ -119,7 +119,7 @@ def _term_fault(given: tuple[str | None, ...]) -> Refusal | None:
     for term, value in zip(LIST_TERMS, given, strict=True):
         if value is not None and value != term.harmless:
             allowed = f", allowed: {term.harmless}" if term.harmless else ""
-            text = f"{term.name}({term.tag}) {value[:ECHO_CHARS_MAX]} is not offered on a list{allowed}"
+            text = f"{term.name}({term.tag}) {shown(value)} is not offered on a list{allowed}"
             return refusals.TERM_NOT_OFFERED, text
     return None
 
@@ -131,12 +131,12 @@ def _places(total: str | None, numbers: Sequence[str | None]) -> tuple[Sequence[
     if not count:
         return as_they_come, (refusals.LIST_NOT_EXPRESSIBLE, "NoOrders(73) is absent or 0")
     if total != str(count):
-        text = f"TotNoOrders(68) {(total or 'absent')[:ECHO_CHARS_MAX]}, found {count} orders"
+        text = f"TotNoOrders(68) {shown(total or 'absent')}, found {count} orders"
         return as_they_come, (refusals.LIST_COUNTS_DIFFER, text)
     place_of = {number: place for place, number in enumerate(numbers)}
     wanted = [str(number) for number in range(1, count + 1)]
     if place_of.keys() != set(wanted):
-        found = ", ".join(number or "absent" for number in numbers)[:ECHO_CHARS_MAX]
+        found = shown(", ".join(number or "absent" for number in numbers))
         return as_they_come, (refusals.LIST_COUNTS_DIFFER, f"ListSeqNo(67) {found}, expected each of 1 to {count}")
     return [place_of[number] for number in wanted], None
 

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.id_fault import id_fault
 from gateway.inbound import SCOPE_NOT_OFFERED
+from gateway.order_terms import shown
 from gateway.sessions import GatewaySession
 from matching import refusals
 from matching.commands import MassCancel, RequestMassStatus
@@ -23,7 +24,6 @@ KIND_OF_CFI_CATEGORY: Final = {"E": "spot", "F": "perpetual"}
 """A product is a kind of instruments: the first letter of CFICode(461), ..."""
 KIND_OF_SECURITY_TYPE: Final = {"CS": "spot", "PERP": "perpetual", "FUT": "perpetual"}
 """... or SecurityType(167)."""
-ECHO_CHARS_MAX: Final = 64
 
 
 class Scope(NamedTuple):
@@ -62,7 +62,7 @@ def mass_cancel(
         scope.side,
         scope.account_id,
         poss_resend,
-        _echo(values[2]),
+        shown(values[2]),
         *scope.fault,
     )
 
@@ -85,7 +85,7 @@ def mass_status(
         scope.kind,
         scope.side,
         scope.account_id,
-        _echo(values[2]),
+        shown(values[2]),
         *scope.fault,
     )
 
@@ -110,19 +110,19 @@ def _scope(
     if request_type == BY_SYMBOL:
         instrument = instruments.get(symbol or "")
         if instrument is None:
-            text = f"Symbol(55) {_echo(symbol) or 'absent'} is not traded here"
+            text = f"Symbol(55) {shown(symbol) or 'absent'} is not traded here"
             return Scope(fault=(refusals.MASS_UNKNOWN_SYMBOL, text))
         instrument_id = instrument.instrument_id
     elif request_type == BY_PRODUCT:
         kind = _kind(cfi_code, security_type)
         if not kind:
-            found = f"CFICode(461) {_echo(cfi_code) or 'absent'}, SecurityType(167) {_echo(security_type) or 'absent'}"
+            found = f"CFICode(461) {shown(cfi_code) or 'absent'}, SecurityType(167) {shown(security_type) or 'absent'}"
             return Scope(fault=(refusals.MASS_UNKNOWN_PRODUCT, f"{found}: not one product that is traded here"))
     if side not in (None, BUY, SELL):
         return Scope(fault=(refusals.MASS_SIDE, f"Side(54) {side} is not offered, allowed: 1, 2, or none"))
     account_id = session.accounts.get(account) if account is not None else 0
     if account_id is None:
-        text = f"Account(1) {_echo(account)} is not one of {session.target_comp_id}"
+        text = f"Account(1) {shown(account)} is not one of {session.target_comp_id}"
         return Scope(fault=(refusals.MASS_UNKNOWN_ACCOUNT, text))
     return Scope(instrument_id, kind, side or "", account_id)
 
@@ -140,7 +140,7 @@ def _type_fault(type_name: str, request_type: str, values: tuple[Any, ...]) -> R
     }
     for name, value in narrowing.items():
         if value is not None:
-            text = f"{name} {_echo(value)} contradicts {type_name} {request_type}"
+            text = f"{name} {shown(value)} contradicts {type_name} {request_type}"
             return refusals.MASS_SCOPE_CONTRADICTS, text
     return None
 
@@ -148,7 +148,7 @@ def _type_fault(type_name: str, request_type: str, values: tuple[Any, ...]) -> R
 def _unoffered(extras: tuple[str | None, ...]) -> Refusal | None:
     for name, value in zip(SCOPE_NOT_OFFERED.values(), extras, strict=True):
         if value is not None:
-            return refusals.MASS_TERM_NOT_OFFERED, f"{name} {_echo(value)} is not offered"
+            return refusals.MASS_TERM_NOT_OFFERED, f"{name} {shown(value)} is not offered"
     return None
 
 
@@ -160,7 +160,3 @@ def _kind(cfi_code: str | None, security_type: str | None) -> str:
     if security_type is not None:
         kinds.append(KIND_OF_SECURITY_TYPE.get(security_type, ""))
     return kinds[0] if kinds and all(kind == kinds[0] for kind in kinds) else ""
-
-
-def _echo(text: str | None) -> str:
-    return (text or "")[:ECHO_CHARS_MAX]

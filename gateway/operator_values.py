@@ -1,7 +1,8 @@
-"""Numbers that operators give in words: prices and quantities as exact decimals."""
+"""What operators give in words: names of what is known, and prices and quantities as exact decimals."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeVar
 
 from gateway.admin import AdminError
 from gateway.decimals import e8_text
@@ -10,6 +11,15 @@ from matching.types import E8
 DECIMALS: Final = 8
 ECHO_CHARS_MAX: Final = 64
 _NUMBER: Final = re.compile(r"(?P<whole>[0-9]{1,10})(\.(?P<more>[0-9]{1,8}))?")
+
+Meant = TypeVar("Meant")
+
+
+def known(what: str, name: str, by_name: Mapping[str, Meant]) -> Meant:
+    """Return what a name stands for; where it stands for nothing, the complaint lists the names that do."""
+    if name not in by_name:
+        raise AdminError(f"{what} {name!r} is not known, allowed: {', '.join(by_name)}")
+    return by_name[name]
 
 
 def e8_of(name: str, text: str) -> int:

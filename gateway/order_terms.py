@@ -66,6 +66,7 @@ WITH_PRICE: Final = (LIMIT, STOP_LIMIT)
 RESTING_TYPES: Final = (LIMIT, STOP_LIMIT, PEGGED)
 POST_ONLY_TYPES: Final = (LIMIT, PEGGED)
 VALUE_E8_MAX: Final = (1 << 62) - 1
+ECHO_CHARS_MAX: Final = 64
 
 _DISPLAY: Final = (inbound.MAX_FLOOR, inbound.DISPLAY_QTY)
 _STOP_PRICES: Final = (inbound.STOP_PX, inbound.TRIGGER_PRICE)
@@ -399,4 +400,4 @@ def shown(value: int | str | None) -> str:
     """Return a value as the peer wrote it, as far as it is known; a long text is cut."""
     if value is None:
         return ""
-    return value[:64] if isinstance(value, str) else e8_text(value)
+    return value[:ECHO_CHARS_MAX] if isinstance(value, str) else e8_text(value)

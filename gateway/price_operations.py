@@ -6,8 +6,8 @@ Owner: the main thread's event loop; what changes the market is a journaled comm
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gateway.admin import AdminError, Operation
-from gateway.operator_values import e8_of, multiple_of
+from gateway.admin import Operation
+from gateway.operator_values import e8_of, known, multiple_of
 from gateway.relay import GatewayEngine
 from matching.commands import Command, SetMarkPrice
 
@@ -25,9 +25,6 @@ class PriceOperations:
 
     async def mark(self, symbol: str, price: str, reason: str, by: str = "operator") -> dict[str, Any]:
         """Set the mark price of an instrument: orders that wait for it are triggered."""
-        instrument = next((each for each in self._engine.instruments.values() if each.symbol == symbol), None)
-        if instrument is None:
-            known = ", ".join(each.symbol for each in self._engine.instruments.values())
-            raise AdminError(f"symbol {symbol!r} is not known, allowed: {known}")
+        instrument = known("symbol", symbol, {each.symbol: each for each in self._engine.instruments.values()})
         ticks = multiple_of(e8_of("price", price), instrument.tick_e8, "price", "tick", symbol)
         return await self._command(SetMarkPrice(instrument.instrument_id, ticks, by, reason))

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway.admin import AdminError, Operation
+from gateway.operator_values import known
 from gateway.relay import GatewayEngine, RelayEngine
 from gateway.sessions import SessionBook
 from matching.commands import Command, ResetQuoteProtection
@@ -44,13 +45,12 @@ class QuoteOperations:
         self, session: str, reason: str, account: str = "", symbol: str = "", by: str = "operator"
     ) -> dict[str, Any]:
         """Take frozen quotes of a session again, of one account or instrument where they are named."""
-        session_ids = {each.name: each.session_id for each in self._sessions}
         account_ids = {each.name: key for key, each in self._engine.accounts.items()}
         instrument_ids = {each.symbol: key for key, each in self._engine.instruments.items()}
         ids = (
-            _id("session", session, session_ids),
-            _id("account", account, account_ids) if account else OVER_ALL,
-            _id("symbol", symbol, instrument_ids) if symbol else OVER_ALL,
+            known("session", session, self._sessions.ids_by_name()),
+            known("account", account, account_ids) if account else OVER_ALL,
+            known("symbol", symbol, instrument_ids) if symbol else OVER_ALL,
         )
         events = await self._events(ResetQuoteProtection(*ids, by, reason))
         reset = sum(1 for event in events if isinstance(event, QuotesReset))
@@ -74,9 +74,3 @@ class QuoteOperations:
             }
             for session_id, account_id, instrument_id in risk.frozen_quotes()
         ]
-
-
-def _id(what: str, name: str, ids: dict[str, int]) -> int:
-    if name not in ids:
-        raise AdminError(f"{what} {name!r} is not known, allowed: {', '.join(ids)}")
-    return ids[name]

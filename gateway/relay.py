@@ -68,29 +68,30 @@ from matching.order import Account, Session
 from matching.risk_seam import Risk
 from matching.types import EXEC_TRADE
 
-NUMBERED: Final = (
-    RefuseOrder,
-    RefuseOrderList,
-    RefuseCancel,
-    CancelOrder,
-    ReplaceOrder,
-    RequestStatus,
-    MassCancel,
-    RequestMassStatus,
-    MassQuote,
-    CancelQuotes,
+Numbered: TypeAlias = (
+    RefuseOrder
+    | RefuseOrderList
+    | RefuseCancel
+    | CancelOrder
+    | ReplaceOrder
+    | RequestStatus
+    | MassCancel
+    | RequestMassStatus
+    | MassQuote
+    | CancelQuotes
 )
 """Commands of a peer that the gateway answers itself."""
-OWN: Final = (
-    DefineShard,
-    RequestTransfer,
-    RefuseMessage,
-    InstructShards,
-    ForgetNumbers,
-    AskShards,
-    AnswerRequest,
-    ContinueWork,
+Own: TypeAlias = (
+    DefineShard
+    | RequestTransfer
+    | RefuseMessage
+    | InstructShards
+    | ForgetNumbers
+    | AskShards
+    | AnswerRequest
+    | ContinueWork
 )
+"""Commands that no engine but this one knows."""
 ANSWERS: Final = (MassCancelReported, MassStatusReported, MessageThrottled)
 """How shards end their part of a request that was asked of several."""
 
@@ -121,26 +122,15 @@ class RelayEngine:
             # The definitions' engine counts every command.
             self.local.seq, self.local.time_ns = seq, time_ns
             return
-        if isinstance(command, OWN):
+        if isinstance(command, Own):
             self._apply_own(command, out)
             self.local.seq, self.local.time_ns = seq, time_ns
             return
-        if isinstance(command, NUMBERED):
+        if isinstance(command, Numbered):
             self._answered_here(command)
         self.local.apply(seq, time_ns, command, out)
 
-    def _apply_own(
-        self,
-        command: DefineShard
-        | RequestTransfer
-        | RefuseMessage
-        | InstructShards
-        | ForgetNumbers
-        | AskShards
-        | AnswerRequest
-        | ContinueWork,
-        out: list[Event],
-    ) -> None:
+    def _apply_own(self, command: Own, out: list[Event]) -> None:
         if isinstance(command, AskShards):
             self._answered_here(command.request)
             shard_ids = {name: cursor.shard_id for name, cursor in self.shards.items()}
@@ -183,20 +173,7 @@ class RelayEngine:
         self.local.operations.define_instrument(command, said)
         return [event for event in said if isinstance(event, CommandRefused)]
 
-    def _answered_here(
-        self,
-        command: RefuseOrder
-        | RefuseOrderList
-        | RefuseCancel
-        | RefuseMessage
-        | CancelOrder
-        | ReplaceOrder
-        | RequestStatus
-        | MassCancel
-        | RequestMassStatus
-        | MassQuote
-        | CancelQuotes,
-    ) -> None:
+    def _answered_here(self, command: Numbered | RefuseMessage) -> None:
         refused = self.refused.get(command.session_id)
         if refused is None or refused.epoch != command.epoch:
             refused = self.refused[command.session_id] = Refused(command.epoch)

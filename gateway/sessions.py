@@ -130,6 +130,10 @@ class SessionBook:
                 return session
         return None
 
+    def ids_by_name(self) -> dict[str, int]:
+        """Return the id of every session by its name."""
+        return {session.name: session_id for session_id, session in self.by_id.items()}
+
     def drop_copy_sessions(self) -> list[GatewaySession]:
         """Return every drop copy session, in the order of ids."""
         return [session for session in self.by_id.values() if session.role == "drop_copy"]

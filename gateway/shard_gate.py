@@ -5,10 +5,14 @@ Owner: the matching thread.
 """
 
 from collections.abc import Container
+from typing import TypeAlias
 
 from gateway.answers import Answers
-from gateway.shard_refusals import ROUTED
+from gateway.shard_commands import Routed
 from matching.commands import CancelSessionOrders, Command
+
+Ordered: TypeAlias = Routed | CancelSessionOrders
+"""What must keep its place behind a request of its session."""
 
 
 class RequestGate:
@@ -24,12 +28,12 @@ class RequestGate:
 
     def holds(self, command: Command) -> bool:
         """Keep a command that has to wait; return whether it was kept."""
-        if not isinstance(command, (*ROUTED, CancelSessionOrders)):
+        if not isinstance(command, Ordered):
             return False
         waiting = self.waiting.get(command.session_id)
         if waiting is None:
             return False
-        if isinstance(command, ROUTED):
+        if isinstance(command, Routed):
             self._answers.sent(command.session_id, command.epoch, command.msg_seq_num)
         waiting.append(command)
         return True
@@ -41,6 +45,6 @@ class RequestGate:
             if session_id not in asking:
                 released += self.waiting.pop(session_id)
         for command in released:
-            if isinstance(command, ROUTED):
+            if isinstance(command, Routed):
                 self._answers.answered(command.session_id, command.epoch, command.msg_seq_num)
         return released

@@ -15,13 +15,14 @@ from gateway.fault_points import SHARDS_SENT
 from gateway.relay import RelayEngine
 from gateway.session_setup import NOT_CONFIGURED, canceled_at_start
 from gateway.sessions import SessionBook
+from gateway.shard_commands import ROUTED_TYPES, Routed
 from gateway.shard_dispatch import Dispatch
 from gateway.shard_frames import Hello
 from gateway.shard_gate import RequestGate
 from gateway.shard_instructions import is_instruction
 from gateway.shard_link import Connection, ShardLink
 from gateway.shard_numbers import EpochGate, Repeats
-from gateway.shard_refusals import ROUTED, ROUTED_TYPES, Routed, over_shards, refused_entry, refused_quotes, unavailable
+from gateway.shard_refusals import over_shards, refused_entry, refused_quotes, unavailable
 from gateway.shard_routes import Routes
 from gateway.shard_watch import ShardWatch
 from matching import refusals
@@ -332,7 +333,7 @@ class ShardMarket:
             if self.links[name].is_up:
                 self._unheard.remove(name)
                 for command in self._held.pop(name):
-                    if isinstance(command, ROUTED) and not is_instruction(command):
+                    if isinstance(command, Routed) and not is_instruction(command):
                         self.answers.answered(command.session_id, command.epoch, command.msg_seq_num)
                         self._route(command, own)
                     else:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway.answers import Answers
 from gateway.sessions import SessionBook
-from gateway.shard_refusals import ROUTED, ROUTED_TYPES, Routed
+from gateway.shard_commands import ROUTED_TYPES, Routed
 from matching.commands import CancelSessionOrders, Command
 
 
@@ -42,14 +42,14 @@ class EpochGate:
             for session_id in [each for each in self._waiting if self._is_open(each)]:
                 released += self._waiting.pop(session_id)
             for command in released:
-                if isinstance(command, ROUTED):
+                if isinstance(command, Routed):
                     self._answers.answered(command.session_id, command.epoch, command.msg_seq_num)
             commands = [*released, *commands]
         return [command for command in commands if not self._holds(command)]
 
     def _holds(self, command: Command) -> bool:
         """Keep a command whose time has not come; return whether it was kept."""
-        if isinstance(command, ROUTED):
+        if isinstance(command, Routed):
             if command.session_id not in self._waiting and self._is_begun(command.session_id, command.epoch):
                 return False
             self._answers.sent(command.session_id, command.epoch, command.msg_seq_num)
@@ -61,7 +61,7 @@ class EpochGate:
     def _is_open(self, session_id: int) -> bool:
         """Whether what waits first may be let through."""
         first = self._waiting[session_id][0]
-        assert isinstance(first, ROUTED), "only what has an epoch begins to wait"
+        assert isinstance(first, Routed), "only what has an epoch begins to wait"
         return self._is_begun(session_id, first.epoch)
 
     def _is_begun(self, session_id: int, epoch: int) -> bool:

@@ -5,11 +5,10 @@ have not answered by then. Owner: the main thread's event loop.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -18,6 +17,8 @@ from config.settings import Settings
 from config.shards import leave_settings, refuse_moves
 from gateway.admin import AdminError
 from gateway.exchange import Exchange
+from gateway.operator_values import known
+from gateway.operator_waits import SHARDS_WAIT_S, TRANSFER_WAIT_S, look_until
 from gateway.relay import RelayEngine
 from gateway.shard_keeper import SETTINGS_NAME, SHARDS_FOLDER
 from gateway.shard_market import ShardMarket
@@ -25,10 +26,6 @@ from gateway.shard_transfers import FAILED_STATES, OPEN_STATES, STUCK
 from matching.commands import DefineInstrument, OverrideLimits, RequestTransfer
 from matching.events import Event
 from matching.types import MICRO
-
-SHARDS_WAIT_S: Final = 2.0
-TRANSFER_WAIT_S: Final = 5.0
-LOOK_S: Final = 0.01
 
 
 class ShardOperations:
@@ -62,12 +59,9 @@ class ShardOperations:
         answered.
         """
         number = await self._read(self._market.ask_limits)
-        until = time.monotonic() + SHARDS_WAIT_S
-        while True:
-            answers, missing = await self._read(lambda: self._market.limits(number))
-            if not missing or time.monotonic() > until:
-                break
-            await asyncio.sleep(LOOK_S)
+        answers, missing = await look_until(
+            lambda: self._read(lambda: self._market.limits(number)), lambda found: not found[1], SHARDS_WAIT_S
+        )
         found: dict[OverrideLimits, list[str]] = {}
         for shard, overrides in answers.items():
             for each in overrides:
@@ -81,14 +75,12 @@ class ShardOperations:
         shards that go on.
         """
         instructions = self._relay.instructions
-        until = time.monotonic() + SHARDS_WAIT_S
-        while True:
-            count, canceling = await self._read(
-                lambda: (instructions.counts.get(instruction_id, 0), instructions.canceling(instruction_id))
-            )
-            if not canceling or time.monotonic() > until:
-                return {"canceled": count, "canceling": canceling}
-            await asyncio.sleep(LOOK_S)
+
+        def so_far() -> dict[str, Any]:
+            count = instructions.counts.get(instruction_id, 0)
+            return {"canceled": count, "canceling": instructions.canceling(instruction_id)}
+
+        return await look_until(lambda: self._read(so_far), lambda found: not found["canceling"], SHARDS_WAIT_S)
 
     # -- instruments --------------------------------------------------------------------------------------------------
 
@@ -147,29 +139,26 @@ class ShardOperations:
         """Move cash of an account from one shard to another; asked again with the same id, say how far it is."""
         engine = self._relay
         ids = {record.name: account_id for account_id, record in engine.accounts.items()}
-        if account not in ids:
-            raise AdminError(f"account {account!r} is not known, allowed: {', '.join(ids)}")
+        account_id = known("account", account, ids)
         for shard in (from_shard, to_shard):
-            if shard not in engine.shards:
-                raise AdminError(f"shard {shard!r} is not known, allowed: {', '.join(engine.shards)}")
+            known("shard", shard, engine.shards)
             currencies = sorted({each.currency for each in running.instruments if each.shard == shard})
             if asset not in currencies:
                 raise AdminError(f"asset {asset!r} is not settled on shard {shard}, allowed: {', '.join(currencies)}")
         if from_shard == to_shard:
             raise AdminError(f"both shards are {from_shard}")
-        request = RequestTransfer(ids[account], asset, _micro(amount), transfer_id, from_shard, to_shard, by, reason)
+        request = RequestTransfer(account_id, asset, _micro(amount), transfer_id, from_shard, to_shard, by, reason)
         await self._answer(await self._events(lambda: self._exchange.command_in_batch(request)))
         return await self._transfer_state(transfer_id)
 
     async def _transfer_state(self, transfer_id: str) -> dict[str, Any]:
         """Wait a moment for the end of a transfer and say where it stands."""
         by_id = self._relay.transfers.by_id
-        until = time.monotonic() + TRANSFER_WAIT_S
-        while True:
-            state, text = await self._read(lambda: (by_id[transfer_id].state, by_id[transfer_id].text))
-            if state not in OPEN_STATES or time.monotonic() > until:
-                break
-            await asyncio.sleep(LOOK_S)
+        state, text = await look_until(
+            lambda: self._read(lambda: (by_id[transfer_id].state, by_id[transfer_id].text)),
+            lambda found: found[0] not in OPEN_STATES,
+            TRANSFER_WAIT_S,
+        )
         if state in FAILED_STATES:
             raise AdminError(f"transfer {transfer_id} is {state}: {text}")
         return {"transfer_id": transfer_id, "state": state}

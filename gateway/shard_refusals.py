@@ -1,29 +1,23 @@
 """What a member is told of a message that no shard can be given: an answer in the gateway's own words."""
 
 from collections.abc import Sequence
-from typing import Final, TypeAlias
 
 import msgspec
 
 from gateway.decimals import e8_text
 from gateway.inbound import (
-    MASS_QUOTE,
     NEW_ORDER_LIST,
     NEW_ORDER_SINGLE,
     ORDER_CANCEL_REPLACE_REQUEST,
     ORDER_CANCEL_REQUEST,
-    ORDER_MASS_CANCEL_REQUEST,
-    ORDER_MASS_STATUS_REQUEST,
-    ORDER_STATUS_REQUEST,
-    QUOTE_CANCEL,
 )
 from gateway.relay import RelayEngine
+from gateway.shard_commands import MSG_TYPES, OverMany, Routed
 from matching import refusals
 from matching.commands import (
     CancelOrder,
     CancelQuotes,
     Command,
-    MassCancel,
     MassQuote,
     NewOrder,
     NewOrderList,
@@ -36,50 +30,6 @@ from matching.commands import (
     RequestStatus,
 )
 from matching.types import RESPONSE_TO_CANCEL
-
-Routed: TypeAlias = (
-    NewOrder
-    | NewOrderList
-    | CancelOrder
-    | ReplaceOrder
-    | RequestStatus
-    | RefuseOrder
-    | RefuseOrderList
-    | RefuseCancel
-    | MassCancel
-    | RequestMassStatus
-    | MassQuote
-    | CancelQuotes
-)
-"""What a member's message becomes, and what a shard answers."""
-OverMany: TypeAlias = MassCancel | RequestMassStatus | MassQuote | CancelQuotes
-ROUTED: Final = (
-    NewOrder,
-    NewOrderList,
-    CancelOrder,
-    ReplaceOrder,
-    RequestStatus,
-    RefuseOrder,
-    RefuseOrderList,
-    RefuseCancel,
-    MassCancel,
-    RequestMassStatus,
-    MassQuote,
-    CancelQuotes,
-)
-ROUTED_TYPES: Final = frozenset(ROUTED)
-"""The same, to be looked up: every message passes here more than once."""
-NAMING: Final = (NewOrder, NewOrderList, CancelOrder, ReplaceOrder, RefuseOrder, RefuseOrderList)
-"""Those whose ClOrdIDs name orders that the shard knows from then on."""
-MSG_TYPES: Final = {
-    CancelOrder: ORDER_CANCEL_REQUEST,
-    ReplaceOrder: ORDER_CANCEL_REPLACE_REQUEST,
-    RequestStatus: ORDER_STATUS_REQUEST,
-    MassCancel: ORDER_MASS_CANCEL_REQUEST,
-    RequestMassStatus: ORDER_MASS_STATUS_REQUEST,
-    MassQuote: MASS_QUOTE,
-    CancelQuotes: QUOTE_CANCEL,
-}
 
 
 def cl_ord_ids(command: Command) -> Sequence[str]:

@@ -11,6 +11,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from gateway.mass_translation import BY_SYMBOL
+from gateway.shard_commands import MSG_TYPES
 from gateway.shard_instructions import Instructions
 from gateway.shard_names import OrderNames
 from matching import refusals
@@ -34,10 +36,8 @@ OPEN_MAX: Final = 2_048
 """Requests that are not done; more are refused. Half of what instructions may be: operators always have room."""
 OWN_ID: Final = "\x01"
 """How a shard's answer to a mass status is known again: no id of a member begins so, since it ends fields in FIX."""
-MSG_TYPES: Final = {MassCancel: "q", RequestMassStatus: "AF"}
 REFUSED: Final = "0"
 """MassCancelResponse(531) of a request that was refused."""
-BY_SYMBOL: Final = "1"
 NOTHING_MISSING: Final[Refusal] = (0, "")
 
 Answer: TypeAlias = MassCancelReported | MassStatusReported | MessageThrottled

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gateway.relay import RelayEngine
+from gateway.shard_commands import NAMING, Routed
 from gateway.shard_link import ShardLink
-from gateway.shard_refusals import NAMING, Routed, cl_ord_ids, instruments_of
+from gateway.shard_refusals import cl_ord_ids, instruments_of
 from matching.commands import (
     CancelOrder,
     CancelQuotes,

@@ -15,13 +15,12 @@ import msgspec
 
 from gateway.admin import AdminError, Operation
 from gateway.decimals import e8_text
-from gateway.operator_values import e8_of, multiple_of
+from gateway.operator_values import ECHO_CHARS_MAX, e8_of, multiple_of
 from gateway.relay import GatewayEngine
 from gateway.trade_lookup import Trade
 from matching.commands import Command, CorrectTrade
 
 LOOKUP_SECONDS: Final = 60.0
-ECHO_CHARS_MAX: Final = 64
 _NAME: Final = re.compile(r"[TE][1-9][0-9]{0,18}")
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 import typer
 
-from gateway.cli import journal, limits, live, quotes, setup, trades
+from gateway.cli import instruments, journal, limits, live, prices, quotes, sessions, setup, trades
 from gateway.cli.demo import demo
 from gateway.cli.kill_report import kill_report
 
@@ -22,10 +22,10 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ),
     ("demo", demo, ("outcry demo", "outcry demo --json")),
     ("status", live.status, ("outcry status", "outcry status --watch 1", "outcry status --json")),
-    ("halt", live.halt, ('outcry halt AAPL --reason "news pending"',)),
-    ("resume", live.resume, ("outcry resume AAPL", "outcry resume AAPL --auction 300")),
-    ("phase", live.phase, ("outcry phase AAPL 'opening auction'", "outcry phase AAPL continuous")),
-    ("mark", live.mark, ('outcry mark BTC-PERP 60100.5 --reason "index of 10:00"',)),
+    ("halt", instruments.halt, ('outcry halt AAPL --reason "news pending"',)),
+    ("resume", instruments.resume, ("outcry resume AAPL", "outcry resume AAPL --auction 300")),
+    ("phase", instruments.phase, ("outcry phase AAPL 'opening auction'", "outcry phase AAPL continuous")),
+    ("mark", prices.mark, ('outcry mark BTC-PERP 60100.5 --reason "index of 10:00"',)),
     (
         "bust",
         trades.bust,
@@ -81,21 +81,21 @@ QUOTES: Final[tuple[Command, ...]] = (
     ("list", quotes.list_frozen, ("outcry quotes list", "outcry quotes list --json")),
 )
 SESSIONS: Final[tuple[Command, ...]] = (
-    ("list", live.list_sessions, ("outcry sessions list", "outcry sessions list --json")),
-    ("logout", live.logout, ("outcry sessions logout 'FIX.4.4:OUTCRY->TRADER1'",)),
-    ("enable", live.enable, ("outcry sessions enable 'FIX.4.4:OUTCRY->TRADER1'",)),
-    ("disable", live.disable, ("outcry sessions disable 'FIX.4.4:OUTCRY->TRADER1'",)),
-    ("reset", live.reset, ("outcry sessions reset 'FIX.4.4:OUTCRY->TRADER1'",)),
+    ("list", sessions.list_sessions, ("outcry sessions list", "outcry sessions list --json")),
+    ("logout", sessions.logout, ("outcry sessions logout 'FIX.4.4:OUTCRY->TRADER1'",)),
+    ("enable", sessions.enable, ("outcry sessions enable 'FIX.4.4:OUTCRY->TRADER1'",)),
+    ("disable", sessions.disable, ("outcry sessions disable 'FIX.4.4:OUTCRY->TRADER1'",)),
+    ("reset", sessions.reset, ("outcry sessions reset 'FIX.4.4:OUTCRY->TRADER1'",)),
     (
         "renumber",
-        live.renumber,
+        sessions.renumber,
         ("outcry sessions renumber 'FIX.4.4:OUTCRY->TRADER1' --next-sender 120 --next-target 88",),
     ),
 )
 INSTRUMENTS: Final[tuple[Command, ...]] = (
-    ("reload", live.reload_instruments, ("outcry instruments reload", "outcry instruments reload --json")),
-    ("delist", live.delist, ('outcry instruments delist AAPL --reason "merger"',)),
-    ("relist", live.relist, ('outcry instruments relist AAPL --reason "the merger is off"',)),
+    ("reload", instruments.reload_instruments, ("outcry instruments reload", "outcry instruments reload --json")),
+    ("delist", instruments.delist, ('outcry instruments delist AAPL --reason "merger"',)),
+    ("relist", instruments.relist, ('outcry instruments relist AAPL --reason "the merger is off"',)),
 )
 HELP_WIDTH: Final = 110
 _VERBATIM: Final = "\b\n"

@@ -1,4 +1,6 @@
-"""Commands to a running exchange by its operator's socket: status, kill switch, sessions, phases, logs, stop."""
+"""Commands to a running exchange by its operator's socket: how each is given, and status, kill switch, transfer, logs,
+stop.
+"""
 
 import getpass
 import time
@@ -33,16 +35,21 @@ def call_exchange(data: Path, socket: Path | None, command: str, arguments: dict
         fail(str(error), as_json=as_json)
 
 
-def _steer(
+def steer(
     data: Path, socket: Path | None, command: str, arguments: dict[str, Any], *, as_json: bool, done: str
 ) -> None:
-    """Have something done and say so."""
+    """Have the running exchange do something and say so."""
     result = call_exchange(data, socket, command, arguments, as_json=as_json)
     if as_json:
         print_json({"ok": True, "result": result})
     else:
         waiting = waiting_for(result)
         print(f"{done}; {waiting}" if waiting else done)
+
+
+def because(reason: str, **arguments: Any) -> dict[str, Any]:
+    """Return arguments of a command together with why it is given and who gives it."""
+    return {"reason": reason or "no reason given", "by": getpass.getuser(), **arguments}
 
 
 def waiting_for(result: dict[str, Any]) -> str:
@@ -86,7 +93,7 @@ def engage(
     as_json: JsonOption = False,
 ) -> None:
     """Refuse new orders and replaces, let cancels pass, cancel what is open."""
-    arguments = _kill_scope(session, account, firm, market, as_json=as_json) | _because(reason, engaged=True)
+    arguments = _kill_scope(session, account, firm, market, as_json=as_json) | because(reason, engaged=True)
     result = call_exchange(data, socket, "kill_switch", arguments, as_json=as_json)
     if as_json:
         print_json({"ok": True, "result": result})
@@ -112,8 +119,8 @@ def release(
     as_json: JsonOption = False,
 ) -> None:
     """Accept orders again."""
-    arguments = _kill_scope(session, account, firm, market, as_json=as_json) | _because(reason, engaged=False)
-    _steer(data, socket, "kill_switch", arguments, as_json=as_json, done="the kill switch is released")
+    arguments = _kill_scope(session, account, firm, market, as_json=as_json) | because(reason, engaged=False)
+    steer(data, socket, "kill_switch", arguments, as_json=as_json, done="the kill switch is released")
 
 
 def _kill_scope(session: str, account: str, firm: str, market: bool, *, as_json: bool) -> dict[str, Any]:
@@ -125,10 +132,6 @@ def _kill_scope(session: str, account: str, firm: str, market: bool, *, as_json:
     if len(named) != 1:
         fail("name exactly one of --session, --account, --firm and --market", as_json=as_json, code=ExitCode.USAGE)
     return {"scope": named[0][0], "target": named[0][1]}
-
-
-def _because(reason: str, **arguments: Any) -> dict[str, Any]:
-    return {"reason": reason or "no reason given", "by": getpass.getuser(), **arguments}
 
 
 def transfer(
@@ -150,189 +153,13 @@ def transfer(
     Two steps, each done once whatever is killed meanwhile. Without an answer ask again with the same --id.
     """
     transfer_id = transfer_id or f"{getpass.getuser()}-{time.time_ns()}"
-    arguments = _because(reason, account=account, amount=amount, asset=asset, transfer_id=transfer_id)
+    arguments = because(reason, account=account, amount=amount, asset=asset, transfer_id=transfer_id)
     arguments |= {"from_shard": from_shard, "to_shard": to_shard}
     result = call_exchange(data, socket, "transfer", arguments, as_json=as_json)
     if as_json:
         print_json({"ok": True, "result": result})
     else:
         print(f"transfer {result['transfer_id']}: {result['state']}")
-
-
-def list_sessions(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
-    """Every session with its state and numbers."""
-    result = call_exchange(data, socket, "status", {}, as_json=as_json)
-    if as_json:
-        print_json(result["sessions"])
-    else:
-        print_status({"sessions": result["sessions"]}, console())
-
-
-NameArgument = Annotated[
-    str, typer.Argument(help="Name of the session, as `outcry sessions list` shows it; quote it for the shell.")
-]
-
-
-def logout(
-    name: NameArgument, data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False
-) -> None:
-    """Log a session out; it may log on again."""
-    _steer(data, socket, "session_logout", {"name": name}, as_json=as_json, done=f"{name} is being logged out")
-
-
-def enable(
-    name: NameArgument, data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False
-) -> None:
-    """Let a session log on again."""
-    arguments = {"name": name, "enabled": True}
-    _steer(data, socket, "session_enable", arguments, as_json=as_json, done=f"{name} may log on")
-
-
-def disable(
-    name: NameArgument, data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False
-) -> None:
-    """Log a session out and refuse its logons until it is enabled."""
-    arguments = {"name": name, "enabled": False}
-    _steer(data, socket, "session_enable", arguments, as_json=as_json, done=f"{name} may no longer log on")
-
-
-def reset(
-    name: NameArgument, data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False
-) -> None:
-    """Begin both sequence numbers of a session anew at 1; agree on it with the other side first."""
-    _steer(data, socket, "session_reset", {"name": name}, as_json=as_json, done=f"{name} begins at 1")
-
-
-def renumber(
-    name: NameArgument,
-    next_sender: Annotated[int, typer.Option(min=1, help="MsgSeqNum(34) of our next message.")],
-    next_target: Annotated[int, typer.Option(min=1, help="MsgSeqNum(34) expected from the other side.")],
-    data: DataOption = DEFAULT_DATA,
-    socket: SocketOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Set both sequence numbers of a session."""
-    arguments = {"name": name, "next_sender": next_sender, "next_target": next_target}
-    done = f"{name} sends {next_sender} next and expects {next_target}"
-    _steer(data, socket, "session_renumber", arguments, as_json=as_json, done=done)
-
-
-SymbolArgument = Annotated[str, typer.Argument(help="Symbol of an instrument.")]
-AuctionOption = Annotated[
-    int, typer.Option("--auction", min=0, metavar="SECONDS", help="Call for an auction for so long before.")
-]
-
-
-def halt(
-    symbol: SymbolArgument,
-    reason: ReasonOption = "",
-    data: DataOption = DEFAULT_DATA,
-    socket: SocketOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Halt trading in an instrument.
-
-    New orders and replaces are refused, cancels pass. No calendar ends it, only `outcry resume`.
-    """
-    arguments = _because(reason, symbol=symbol, phase="halted")
-    _steer(data, socket, "trading_phase", arguments, as_json=as_json, done=f"{symbol} is halted")
-
-
-def resume(
-    symbol: SymbolArgument,
-    reason: ReasonOption = "",
-    auction: AuctionOption = 0,
-    data: DataOption = DEFAULT_DATA,
-    socket: SocketOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Resume trading in an instrument.
-
-    It goes on with the phase that its calendar says for now, without one with continuous trading; with --auction it
-    calls for an auction first.
-    """
-    arguments = _because(reason, symbol=symbol, seconds=auction)
-    _steer(data, socket, "resume", arguments, as_json=as_json, done=f"{symbol} goes on")
-
-
-def phase(
-    symbol: SymbolArgument,
-    wanted: Annotated[str, typer.Argument(metavar="PHASE", help="The phase; quote it for the shell.")],
-    reason: ReasonOption = "",
-    data: DataOption = DEFAULT_DATA,
-    socket: SocketOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Move an instrument to a trading phase: pre-open, opening auction, continuous, closing auction, closed.
-
-    An instrument with a calendar goes back to the calendar's phase within a second: halt it instead.
-    """
-    arguments = _because(reason, symbol=symbol, phase=wanted)
-    _steer(data, socket, "trading_phase", arguments, as_json=as_json, done=f"{symbol}: {wanted}")
-
-
-def mark(
-    symbol: SymbolArgument,
-    price: Annotated[str, typer.Argument(metavar="PRICE", help="The mark price, as 584.50.")],
-    reason: ReasonOption = "",
-    data: DataOption = DEFAULT_DATA,
-    socket: SocketOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Set the mark price of an instrument.
-
-    Orders that wait for the mark price are triggered by it; no order is refused or repriced for it.
-    """
-    arguments = _because(reason, symbol=symbol, price=price)
-    _steer(data, socket, "mark", arguments, as_json=as_json, done=f"the mark price of {symbol} is {price}")
-
-
-def delist(
-    symbol: SymbolArgument,
-    reason: ReasonOption = "",
-    data: DataOption = DEFAULT_DATA,
-    socket: SocketOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """End the trading of an instrument until `outcry instruments relist`.
-
-    Its open orders are canceled, positions and balances stay.
-    """
-    _steer(data, socket, "delist", _because(reason, symbol=symbol), as_json=as_json, done=f"{symbol} is delisted")
-
-
-def relist(
-    symbol: SymbolArgument,
-    reason: ReasonOption = "",
-    data: DataOption = DEFAULT_DATA,
-    socket: SocketOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List a delisted instrument again, as instruments.toml has it now.
-
-    Its book is empty, its earlier trades count for no price; positions and balances are what they were. A restart
-    or a reload lists nothing again by itself. A shard that has not confirmed lists it again when it is back.
-    """
-    _steer(data, socket, "relist", _because(reason, symbol=symbol), as_json=as_json, done=f"{symbol} is listed again")
-
-
-def reload_instruments(
-    data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False
-) -> None:
-    """Read instruments.toml again.
-
-    New instruments are added, changed ones changed. A file with one fault changes nothing. What is no longer in the
-    file goes on: see `outcry instruments delist`.
-    """
-    result = call_exchange(data, socket, "reload_instruments", {}, as_json=as_json)
-    if as_json:
-        print_json({"ok": True, "result": result})
-        return
-    changed = f"changed: {', '.join(result['changed']) or 'nothing'}"
-    waiting = waiting_for(result)
-    print(f"{changed}; {waiting}" if waiting else changed)
-    if result["not in the file"]:
-        print(f"not in the file, and going on: {', '.join(result['not in the file'])}")
 
 
 def fix_log(
@@ -348,14 +175,14 @@ def fix_log(
     if switch not in ("on", "off"):
         fail(f"found {switch!r}, allowed: on, off", as_json=as_json, code=ExitCode.USAGE)
     arguments = {"on": switch == "on"}
-    _steer(data, socket, "fix_log", arguments, as_json=as_json, done=f"the log of FIX messages is {switch}")
+    steer(data, socket, "fix_log", arguments, as_json=as_json, done=f"the log of FIX messages is {switch}")
 
 
 def snapshot(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
     """Have a snapshot written now."""
-    _steer(data, socket, "snapshot", {}, as_json=as_json, done="a snapshot was asked for")
+    steer(data, socket, "snapshot", {}, as_json=as_json, done="a snapshot was asked for")
 
 
 def stop(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
     """Stop the exchange in order, as SIGTERM does."""
-    _steer(data, socket, "stop", {}, as_json=as_json, done="the exchange stops")
+    steer(data, socket, "stop", {}, as_json=as_json, done="the exchange stops")
