@@ -104,7 +104,7 @@ soak: setup $(MADE)/trace ## long runs: kills under load, an hour at half load, 
 	OUTCRY_SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/python -m pytest -m soak -v --durations=0 -o faulthandler_timeout=0
 
 sanitize: setup ## the wire's tests under the thread, the address and the undefined-behaviour sanitizer
-	@for kind in thread address undefined; do $(BIN)/python tests/wire/run_sanitized.py $$kind; done
+	@for kind in thread address,undefined; do $(BIN)/python tests/wire/run_sanitized.py $$kind; done
 
 FUZZ_SECONDS := 60
 FUZZ_TARGETS :=

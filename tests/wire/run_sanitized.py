@@ -1,4 +1,4 @@
-"""Runs the wire's tests under a sanitizer: `run_sanitized.py thread|address|undefined [pytest arguments]`.
+"""Runs the wire's tests under sanitizers: `run_sanitized.py thread|address,undefined [pytest arguments]`.
 
 Builds the extension with `-DOUTCRY_SANITIZE`, preloads the sanitizer's library (the interpreter itself is not built
 with it) and tells the tests' conftest which extension to load. A report of the sanitizer ends the run with 66.
@@ -14,20 +14,19 @@ SUPPRESSIONS = ROOT / "tests" / "wire" / "undefined.supp"
 # The address sanitizer looks for the C++ library's throw when it starts.
 LIBRARIES = {
     "thread": ("libtsan.so",),
-    "address": ("libasan.so", "libstdc++.so"),
-    "undefined": ("libubsan.so", "libstdc++.so"),
+    "address,undefined": ("libasan.so", "libubsan.so", "libstdc++.so"),
 }
 # OpenSSL and Python are not built for the thread sanitizer; what they do among themselves is not looked at.
 OPTIONS = {
-    "thread": ("TSAN_OPTIONS", "exitcode=66 halt_on_error=0 ignore_noninstrumented_modules=1 history_size=4"),
-    "address": ("ASAN_OPTIONS", "exitcode=66 detect_leaks=0 detect_stack_use_after_return=1"),
-    "undefined": ("UBSAN_OPTIONS", f"exitcode=66 print_stacktrace=1 suppressions={SUPPRESSIONS}"),
+    "TSAN_OPTIONS": "exitcode=66 halt_on_error=0 ignore_noninstrumented_modules=1 history_size=4",
+    "ASAN_OPTIONS": "exitcode=66 detect_leaks=0 detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": f"exitcode=66 print_stacktrace=1 suppressions={SUPPRESSIONS}",
 }
 
 
 def build(kind: str) -> Path:
     """Returns the extension built for the sanitizer."""
-    folder = ROOT / "build" / kind
+    folder = ROOT / "build" / kind.replace(",", "-")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path}
     configure = ["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja"]
@@ -56,11 +55,10 @@ def main() -> int:
     reports = extension.parent / "report"
     for old in reports.parent.glob("report.*"):
         old.unlink()
-    variable, options = OPTIONS[kind]
     environment = {
         **os.environ,
         # pytest keeps what tests write to standard error.
-        variable: f"{options} log_path={reports}",
+        **{variable: f"{options} log_path={reports}" for variable, options in OPTIONS.items()},
         "LD_PRELOAD": libraries(kind),
         "OUTCRY_WIRE_EXTENSION": str(extension),
         "PYTHONMALLOC": "malloc",
