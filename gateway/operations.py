@@ -92,6 +92,7 @@ class Operations:
             events=self._events,
             answer=self._answer,
             read=self._on_matching_thread,
+            shards=self._shards,
         )
 
     def table(self) -> dict[str, Operation]:

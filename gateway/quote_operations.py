@@ -6,12 +6,13 @@ Owner: the main thread's event loop; what changes the market is a journaled comm
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gateway.admin import AdminError, Operation
+from gateway.admin import Operation
 from gateway.operator_values import known
-from gateway.relay import GatewayEngine, RelayEngine
+from gateway.relay import GatewayEngine
 from gateway.sessions import SessionBook
+from gateway.shard_operations import ShardOperations
 from matching.commands import Command, ResetQuoteProtection
-from matching.events import Event
+from matching.events import Event, ShardsInstructed
 from matching.quote_events import QuotesReset
 
 OVER_ALL = 0
@@ -30,12 +31,14 @@ class QuoteOperations:
         events: Callable[[Command], Awaitable[list[Event]]],
         answer: Callable[[list[Event]], Awaitable[dict[str, Any]]],
         read: Callable[[Callable[[], Any]], Awaitable[Any]],
+        shards: ShardOperations | None,
     ) -> None:
         self._engine = engine
         self._sessions = sessions
         self._events = events
         self._answer = answer
         self._read = read
+        self._shards = shards
 
     def table(self) -> dict[str, Operation]:
         """Return the operations by command name."""
@@ -53,24 +56,29 @@ class QuoteOperations:
             known("symbol", symbol, instrument_ids) if symbol else OVER_ALL,
         )
         events = await self._events(ResetQuoteProtection(*ids, by, reason))
+        answer = await self._answer(events)
         reset = sum(1 for event in events if isinstance(event, QuotesReset))
-        return {**await self._answer(events), "reset": reset}
+        for event in events:
+            if isinstance(event, ShardsInstructed) and self._shards is not None:
+                reset += await self._shards.quotes_reset(event.instruction_id)
+        return {**answer, "reset": reset}
 
-    async def frozen(self) -> list[dict[str, str]]:
-        """Return the quotes that are frozen, by session, account and symbol."""
-        if isinstance(self._engine, RelayEngine):
-            raise AdminError("frozen quotes are the shards' own: read them with `outcry replay --shard NAME`")
-        found: list[dict[str, str]] = await self._read(self._frozen)
-        return found
+    async def frozen(self) -> dict[str, Any]:
+        """Return the quotes that are frozen, by session, account and symbol, and the shards that have not answered."""
+        if self._shards is None:
+            return {"frozen": await self._read(self._frozen), "unanswered": []}
+        found, unanswered = await self._shards.frozen_quotes()
+        return {"frozen": [self._told(*each) for each in found], "unanswered": unanswered}
 
     def _frozen(self) -> list[dict[str, str]]:
-        engine, risk = self._engine, self._engine.risk
-        return [
-            {
-                "session": engine.sessions[session_id].name,
-                "account": engine.accounts[account_id].name,
-                "symbol": engine.instruments[instrument_id].symbol,
-                "reason": risk.quote_freeze((session_id, account_id, instrument_id)),
-            }
-            for session_id, account_id, instrument_id in risk.frozen_quotes()
-        ]
+        risk = self._engine.risk
+        return [self._told(*key, risk.quote_freeze(key)) for key in risk.frozen_quotes()]
+
+    def _told(self, session_id: int, account_id: int, instrument_id: int, reason: str) -> dict[str, str]:
+        engine = self._engine
+        return {
+            "session": engine.sessions[session_id].name,
+            "account": engine.accounts[account_id].name,
+            "symbol": engine.instruments[instrument_id].symbol,
+            "reason": reason,
+        }

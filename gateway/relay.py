@@ -65,6 +65,7 @@ from matching.events import (
 )
 from matching.instrument import Instrument
 from matching.order import Account, Session
+from matching.quote_events import QuotesAnswered, QuotesReset
 from matching.risk_seam import Risk
 from matching.types import EXEC_TRADE
 
@@ -92,7 +93,7 @@ Own: TypeAlias = (
     | ContinueWork
 )
 """Commands that no engine but this one knows."""
-ANSWERS: Final = (MassCancelReported, MassStatusReported, MessageThrottled)
+ANSWERS: Final = (MassCancelReported, MassStatusReported, MessageThrottled, QuotesAnswered)
 """How shards end their part of a request that was asked of several."""
 
 
@@ -123,20 +124,19 @@ class RelayEngine:
             self.local.seq, self.local.time_ns = seq, time_ns
             return
         if isinstance(command, Own):
-            self._apply_own(command, out)
+            self._apply_own(command, time_ns, out)
             self.local.seq, self.local.time_ns = seq, time_ns
             return
         if isinstance(command, Numbered):
             self._answered_here(command)
         self.local.apply(seq, time_ns, command, out)
 
-    def _apply_own(self, command: Own, out: list[Event]) -> None:
+    def _apply_own(self, command: Own, time_ns: int, out: list[Event]) -> None:
         if isinstance(command, AskShards):
             self._answered_here(command.request)
-            shard_ids = {name: cursor.shard_id for name, cursor in self.shards.items()}
-            self.requests.ask(command, self.instructions, shard_ids, out)
+            self.requests.ask(command, self, time_ns, out)
         elif isinstance(command, AnswerRequest):
-            self.requests.close(command.request_id, out)
+            self.requests.close(command.request_id, self, out)
         elif isinstance(command, ContinueWork):
             self.requests.tell_more(out)
         elif isinstance(command, DefineShard):
@@ -207,7 +207,7 @@ class RelayEngine:
         depths = self.depths
         sessions, names = self.local.sessions, self.names
         touched: dict[int, DepthView] = {}
-        kept: dict[int, None] = {}
+        kept: dict[int, list[Event]] = {}
         answers: list[Event] = []
         for at, event in enumerate(events):
             if type(event) is Execution and event.instrument_id:
@@ -225,16 +225,25 @@ class RelayEngine:
                     names.filled(event.order_id)
             elif isinstance(event, TradingPhaseSet | IndicativePrice | AuctionEnded):
                 self.local.operations.phases.follow(event)
-            elif isinstance(event, ANSWERS) and self.requests.take(command.shard, event, answers):
-                kept[at] = None
+            elif isinstance(event, ANSWERS):
+                # The answer to a mass quote stands before the fills that the last shard's part has brought about.
+                place: list[Event] = [] if isinstance(event, QuotesAnswered) else answers
+                if self.requests.take(command.shard, event, place):
+                    kept[at] = place
             else:
                 self._note(command.shard, event)
         for transfer_id, text in command.refused_transfers:
             self.transfers.refused(command.shard, transfer_id, text)
+        if self.instructions.has_resets:
+            self.instructions.quotes_reset([event for event in events if isinstance(event, QuotesReset)])
         for view in touched.values():
             view.take_changes()
-        out += [event for at, event in enumerate(events) if at not in kept] if kept else events
-        out += answers
+        for at, event in enumerate(events) if kept else ():
+            if at not in kept:
+                out.append(event)
+            elif kept[at] is not answers:
+                out += kept[at]
+        out += answers if kept else events
 
     def _note(self, shard: str, event: Event) -> None:
         """Take what a shard has said beside the steps of orders."""

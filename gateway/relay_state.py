@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from gateway.depth_view import DepthView
+from gateway.shard_asked import Asked
 from gateway.shard_instructions import Instructed, Instructions
 from gateway.shard_names import NamesRecord
-from gateway.shard_requests import Asked
 from gateway.shard_transfers import Transfer, Transfers
 from matching.commands import Instruction
 
 if TYPE_CHECKING:
     from gateway.relay import RelayEngine
 
-RELAY_STATE_VERSION: Final = 3
-"""Version that this program writes. Version 1 has no instructions and no names, 2 no requests; both are read."""
+RELAY_STATE_VERSION: Final = 4
+"""Version that this program writes. Version 1 has no instructions and no names, 2 no requests, 3 no quotes over several
+shards; all are read.
+"""
 REFUSED_NUMBERS_LOOK: Final = 4_096
 """From so many numbers of a session on it is looked at which of them cannot come again."""
 
@@ -54,7 +56,7 @@ class _Shard(msgspec.Struct, array_like=True):
 
 class _State(msgspec.Struct, array_like=True):
     """`refused`: session id, epoch, numbers. `depths`: instrument id, bids, asks. `engaged`: kill switches, and limits
-    that are overridden. All ascending.
+    that are overridden. `quoted`: session id, epoch, number. All ascending.
     """
 
     version: int
@@ -70,6 +72,7 @@ class _State(msgspec.Struct, array_like=True):
     names: list[NamesRecord] = []
     staying_orders: list[int] = []
     requests: list[Asked] = []
+    quoted: list[tuple[int, int, int]] = []
 
 
 _decoder: Final = msgspec.msgpack.Decoder(_State)
@@ -99,6 +102,7 @@ def dump(relay: "RelayEngine") -> bytes:
         relay.instructions.engaged(),
         *relay.names.records(),
         relay.requests.records(),
+        [(session_id, *number) for session_id, number in sorted(relay.requests.quoted.items())],
     )
     return _encoder.encode(state)
 
@@ -124,3 +128,4 @@ def load(relay: "RelayEngine", data: bytes) -> None:
     relay.names.load(state.names, state.staying_orders)
     relay.depths = {instrument_id: DepthView(0, bids, asks) for instrument_id, bids, asks in state.depths}
     relay.requests.load(state.requests)
+    relay.requests.quoted = {session_id: (epoch, number) for session_id, epoch, number in state.quoted}

@@ -228,6 +228,7 @@ class Server:
             shard_of_symbol,
             self._watch,
             logon_numbers=self._logon_numbers,
+            clock=self._clock,
             fault_point=self._passes,
         )
 

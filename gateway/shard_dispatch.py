@@ -8,7 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway.relay import RelayEngine
 from gateway.shard_link import ShardLink
-from matching.commands import Command, Instruction, MassCancel, RequestMassStatus
+from matching.commands import (
+    CancelQuotes,
+    Command,
+    Instruction,
+    MassCancel,
+    MassQuote,
+    PullQuotes,
+    RequestMassStatus,
+)
+
+OF_SESSIONS = (MassCancel, RequestMassStatus, MassQuote, CancelQuotes, PullQuotes)
+"""Instructions that keep their place among what their session sends."""
 
 
 class Dispatch:
@@ -50,9 +61,9 @@ class Dispatch:
         return all(each[1] != instruction_id for each in self._instructed)
 
     def asking(self) -> set[int]:
-        """Return the sessions of which a request is not under way yet."""
+        """Return the sessions of which something that shards are told is not under way yet."""
         requests = (instruction for _, _, instruction, _ in self._instructed)
-        return {each.session_id for each in requests if isinstance(each, MassCancel | RequestMassStatus)}
+        return {each.session_id for each in requests if isinstance(each, OF_SESSIONS)}
 
     def send_instructions(self, committed: int) -> None:
         """Send the instructions whose batch is in the journal."""

@@ -19,7 +19,8 @@ import structlog
 
 from gateway.overrides import ended_overrides
 from gateway.pipeline import PendingBatch
-from gateway.shard_frames import PROTOCOL_VERSION, Hello, Welcome, batch_frame, decode_status, json_frame
+from gateway.shard_frames import PROTOCOL_VERSION, Hello, Welcome, batch_frame, decode_question, json_frame
+from gateway.shard_questions import FROZEN_QUOTES, LIMITS
 from gateway.shard_visitors import Visitor, Visitors
 from gateway.statistics import LoopStatistics
 from gateway.storage import Storage
@@ -77,7 +78,7 @@ class ShardExchange:
         self._commands: list[Command] = []
         self._pending: list[PendingBatch] = []
         self._status_at = 0.0
-        self._limits_asked: int | None = None
+        self._asked: list[tuple[str, int]] = []
         self._stopping = False
         self._retained_from = 0
         self._refused: tuple[list[Command], str] = [], ""
@@ -243,7 +244,7 @@ class ShardExchange:
         kind = frame.header.kind
         if kind == frames.STATUS:
             # Answered when the commands that came before are done.
-            self._limits_asked = decode_status(frame).get("limits")
+            self._asked.append(decode_question(frame))
             return
         if kind != frames.COMMANDS:
             raise FrameError(f"a shard takes no frame of kind {kind} after the hello")
@@ -316,10 +317,10 @@ class ShardExchange:
             self._send(b"")
         if self._next_to_send and self._next_to_send <= self._journal.last.batch_seq:
             self._catch_up()
-        if self._limits_asked is not None:
-            limits = self._limits_asked, self._overrides()
-            self._limits_asked = None
-            self._send(json_frame(frames.STATUS, {**self._status(), "limits": limits}))
+        asked, self._asked = self._asked, []
+        for what, number in asked:
+            answer = what, number, self._answer(what)
+            self._send(json_frame(frames.STATUS, {**self._status(), "answer": answer}))
         self._send_status()
 
     def _send_status(self) -> None:
@@ -334,10 +335,13 @@ class ShardExchange:
         affinity = sorted(os.sched_getaffinity(0))
         return {"affinity": affinity, "engine": self._engine.statistics(), **self.statistics.report()}
 
-    def _overrides(self) -> list[Any]:
+    def _answer(self, what: str) -> list[Any]:
+        """Return what there is of the state that a gateway asks for; nothing where it asks for what is not known."""
         risk = self._engine.risk
         assert isinstance(risk, RiskEngine), "the engine runs with the risk engine that holds limits"
-        return [msgspec.to_builtins(each) for each in risk.overrides()]
+        if what == LIMITS:
+            return [msgspec.to_builtins(each) for each in risk.overrides()]
+        return [(*key, risk.quote_freeze(key)) for key in risk.frozen_quotes()] if what == FROZEN_QUOTES else []
 
     def _catch_up(self) -> None:
         if len(self._unsent) >= UNSENT_BYTES_MAX // 2:

@@ -10,9 +10,9 @@ from matching import frames
 from matching.frames import Frame, FrameError
 
 ContentT = TypeVar("ContentT")
-PROTOCOL_VERSION: Final = 3
+PROTOCOL_VERSION: Final = 4
 """What gateway and shard have to agree on. A shard may outlive its gateway, and the next may be of another release.
-Version 1 said no version, version 2 asked for no limits.
+Version 1 said no version, 2 asked for no limits, 3 not for frozen quotes, nor quoted over several shards.
 """
 
 
@@ -42,6 +42,13 @@ class Welcome(msgspec.Struct):
     last_batch_seq: int
     protocol: int = 1
     refused: str = ""
+
+
+class _Question(msgspec.Struct):
+    """What a gateway wants to know of a shard's state."""
+
+    ask: str
+    number: int
 
 
 class _Batch(Protocol):
@@ -119,6 +126,12 @@ def decode_welcome(frame: Frame) -> Welcome:
 def decode_status(frame: Frame) -> dict[str, Any]:
     """Raises FrameError where it is none."""
     return _decoded(frame, dict[str, Any])
+
+
+def decode_question(frame: Frame) -> tuple[str, int]:
+    """Return what a gateway asks, and the number of the question. Raises FrameError where it is none."""
+    said = _decoded(frame, _Question)
+    return said.ask, said.number
 
 
 def _decoded(frame: Frame, kind: type[ContentT]) -> ContentT:

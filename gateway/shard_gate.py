@@ -23,8 +23,8 @@ class RequestGate:
         self.waiting: dict[int, list[Command]] = {}
 
     def begin(self, session_id: int) -> None:
-        """Let what the session sends next wait."""
-        self.waiting[session_id] = []
+        """Let what the session sends next wait, behind what waits already."""
+        self.waiting.setdefault(session_id, [])
 
     def holds(self, command: Command) -> bool:
         """Keep a command that has to wait; return whether it was kept."""

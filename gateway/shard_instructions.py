@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from matching.commands import (
+    CancelQuotes,
     Command,
     CorrectTrade,
     DefineInstrument,
@@ -19,7 +20,9 @@ from matching.commands import (
     EndTradingDay,
     Instruction,
     MassCancel,
+    MassQuote,
     OverrideLimits,
+    PullQuotes,
     RelistInstrument,
     RequestMassStatus,
     ResetQuoteProtection,
@@ -29,6 +32,7 @@ from matching.commands import (
     SetTradingPhase,
 )
 from matching.events import ScopeCanceled
+from matching.quote_events import QuotesReset
 
 INSTRUCTIONS: Final = (
     SetKillSwitch,
@@ -45,6 +49,9 @@ INSTRUCTIONS: Final = (
     MassCancel,
     RequestMassStatus,
     ResetQuoteProtection,
+    MassQuote,
+    CancelQuotes,
+    PullQuotes,
 )
 STANDING: Final = (SetKillSwitch, OverrideLimits)
 """Instructions that hold until another one takes them back."""
@@ -65,8 +72,8 @@ class Instructions:
     """Instructions by id, and those that stand, kill switches that are engaged and limits that are overridden over all
     instruments: a shard that is new has to have them too.
 
-    `refusals`: what shards have said against an instruction, `counts`: how many orders a kill switch has canceled, for
-    the answer to its operator; no part of the state.
+    `refusals`: what shards have said against an instruction, `counts`: how many orders a kill switch has canceled or
+    quotes a reset has taken again, for the answer to its operator; no part of the state.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class Instructions:
         self.refusals: dict[int, str] = {}
         self.counts: dict[int, int] = {}
         self._canceling: dict[tuple[str, str, int, str], list[int]] = {}
+        self._resets: list[tuple[int, ResetQuoteProtection]] = []
 
     def instruct(self, shards: Sequence[str], instruction: Instruction) -> int:
         """Keep an instruction for `shards`; return its id, 0 where too many wait."""
@@ -87,8 +95,16 @@ class Instructions:
             return 0
         if isinstance(instruction, SetKillSwitch | OverrideLimits | EndLimitOverride):
             self._note_standing(instruction)
-        self._keep(shards, instruction)
-        return self.last_id
+        return self.keep(shards, instruction)
+
+    @property
+    def has_resets(self) -> bool:
+        """Whether the batch that was confirmed last holds resets of frozen quotes."""
+        return bool(self._resets)
+
+    def has_room(self, count: int) -> bool:
+        """Whether members' requests may have so many more instructions: operators have the other half."""
+        return len(self.waiting) + count <= INSTRUCTIONS_MAX // 2
 
     def _note_standing(self, instruction: SetKillSwitch | OverrideLimits | EndLimitOverride) -> None:
         """Keep what holds for shards that come later; an override of one instrument is its own shard's alone."""
@@ -101,15 +117,17 @@ class Instructions:
         else:
             self._standing.pop(_scope(instruction), None)
 
-    def _keep(self, shards: Sequence[str], instruction: Instruction) -> None:
+    def keep(self, shards: Sequence[str], instruction: Instruction) -> int:
+        """Keep an instruction that is within the bounds, or belongs to one that was; return its id."""
         self.last_id += 1
         if shards:
             self.waiting[self.last_id] = Instructed(self.last_id, instruction, list(shards))
+        return self.last_id
 
     def add_shard(self, shard: str) -> None:
         """Let a shard that is new obey every kill switch that is engaged, and every limit that is overridden."""
         for instruction in tuple(self._standing.values()):
-            self._keep([shard], instruction)
+            self.keep([shard], instruction)
 
     def obeyed(self, shard: str, texts: Sequence[str]) -> None:
         """Note that a shard has confirmed as many of its instructions as there are texts, the oldest first.
@@ -123,6 +141,8 @@ class Instructions:
                 del self.waiting[each.instruction_id]
             if text:
                 self._refuse(each.instruction_id, f"shard {shard}: {text}")
+            elif isinstance(each.instruction, ResetQuoteProtection):
+                self._resets.append((each.instruction_id, each.instruction))
             elif isinstance(each.instruction, SetKillSwitch) and each.instruction.engaged:
                 self._canceling.setdefault(_cancels_of(shard, each.instruction), []).append(each.instruction_id)
 
@@ -138,9 +158,24 @@ class Instructions:
         if not ids:
             return
         instruction_id = ids.pop(0)
-        self.counts[instruction_id] = self.counts.pop(instruction_id, 0) + event.canceled
+        self._count(instruction_id, event.canceled)
+
+    def _count(self, instruction_id: int, more: int) -> None:
+        self.counts[instruction_id] = self.counts.pop(instruction_id, 0) + more
         while len(self.counts) > REFUSALS_MAX:
             del self.counts[next(iter(self.counts))]
+
+    def quotes_reset(self, events: Sequence[QuotesReset]) -> None:
+        """Count the quotes that operators' resets have taken again, all in the batch in which a shard obeyed them."""
+        resets, self._resets = self._resets, []
+        for event in events:
+            ids = event.session_id, event.account_id, event.instrument_id
+            for instruction_id, said in resets:
+                scope = said.session_id, said.account_id, said.instrument_id
+                in_scope = all(wanted in (0, found) for wanted, found in zip(scope, ids, strict=True))
+                if in_scope and (said.by, said.reason) == (event.by, event.reason):
+                    self._count(instruction_id, 1)
+                    break
 
     def canceling(self, instruction_id: int) -> list[str]:
         """Return the shards that have confirmed a kill switch and have not canceled everything yet."""

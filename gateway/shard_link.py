@@ -19,7 +19,7 @@ from gateway.shard_frames import PROTOCOL_VERSION, Hello, command_frame, decode_
 from gateway.shard_instructions import INSTRUCTIONS, is_instruction
 from matching import frames
 from matching.codec import decode_commands, decode_event_counts, decode_events, encode_commands, list_header_bytes
-from matching.commands import Command, OverrideLimits, RelayBatch, TransferIn, TransferOut
+from matching.commands import Command, RelayBatch, TransferIn, TransferOut
 from matching.events import CommandRefused
 from matching.frames import Frame, FrameDecoder, FrameError
 
@@ -67,8 +67,8 @@ class ShardLink:
         self.is_silent = False
         self.pid = 0
         self.status: dict[str, Any] = {}
-        self.limits: tuple[int, list[OverrideLimits]] = 0, []
-        """The last answer to `ask_limits`: the number of the question, and the overrides in force."""
+        self.answers: dict[str, tuple[int, list[Any]]] = {}
+        """The last answer to each kind of question that was asked: its number, and what there is."""
         self.down_cause = "it has not been started yet"
         self.unanswered: deque[Command] = deque()
         self._outgoing: list[Command] = []
@@ -108,9 +108,9 @@ class ShardLink:
         if self.is_up:
             self._outgoing.append(command)
 
-    def ask_limits(self, number: int) -> None:
-        """Ask which limits are overridden; the answer has the number of the question."""
-        self._send(json_frame(frames.STATUS, {"limits": number}))
+    def ask(self, what: str, number: int) -> None:
+        """Ask something of the shard's state; the answer has the number of the question."""
+        self._send(json_frame(frames.STATUS, {"ask": what, "number": number}))
 
     def flush(self, stored_through: int) -> bool:
         """Send what was submitted, if anything; return whether something was.
@@ -187,9 +187,10 @@ class ShardLink:
             log.info("shard connected", shard=self.name, pid=self.pid, last=welcome.last_batch_seq)
         elif kind == frames.STATUS:
             self.status = decode_status(frame)
-            asked = self.status.pop("limits", None)
+            asked = self.status.pop("answer", None)
             if asked is not None:
-                self.limits = msgspec.convert(asked, tuple[int, list[OverrideLimits]])
+                what, number, rows = msgspec.convert(asked, tuple[str, int, list[Any]])
+                self.answers[what] = number, rows
         else:
             raise FrameError(f"a gateway takes no frame of kind {kind}")
         if self._caught_up_at is not None and not self.is_up and self._received >= self._caught_up_at:

@@ -8,8 +8,11 @@ operators say, when it is in the journal.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+import msgspec
+
+from gateway import shard_quotes
 from gateway.answers import Answers
 from gateway.fault_points import SHARDS_SENT
 from gateway.relay import RelayEngine
@@ -22,20 +25,24 @@ from gateway.shard_gate import RequestGate
 from gateway.shard_instructions import is_instruction
 from gateway.shard_link import Connection, ShardLink
 from gateway.shard_numbers import EpochGate, Repeats
-from gateway.shard_refusals import over_shards, refused_entry, refused_quotes, unavailable
+from gateway.shard_questions import Questions
+from gateway.shard_quotes import VALID_NS
+from gateway.shard_refusals import refused_entry, refused_quotes, unavailable
 from gateway.shard_routes import Routes
 from gateway.shard_watch import ShardWatch
 from matching import refusals
+from matching.clock import Clock
 from matching.commands import (
     AnswerRequest,
     AskShards,
+    CancelQuotes,
     CancelSessionOrders,
     Command,
     MassCancel,
     MassQuote,
+    MassRequest,
     NewOrder,
     NewOrderList,
-    OverrideLimits,
     RefuseMessage,
     RequestMassStatus,
     SetTradingPhase,
@@ -45,11 +52,13 @@ from matching.events import InstrumentDefined
 
 UNANSWERED_MAX: Final = 65_536
 """Messages that may wait for one shard; more are refused, as if it were down."""
-MASS_REQUESTS: Final = frozenset((MassCancel, RequestMassStatus))
+MASS_REQUESTS: Final = frozenset(get_args(MassRequest))
 ENTERING: Final = frozenset((NewOrder, NewOrderList))
 """Types of commands that enter orders."""
 OFFERING: Final = ENTERING | {MassQuote}
 """Types of commands that are only taken while new orders are accepted."""
+QUOTES_UNDER_WAY_MAX: Final = 8
+"""Quote messages of one session over several shards that may have no answer yet."""
 NOT_ACCEPTED: Final = "new orders are not accepted at the moment"
 
 
@@ -66,11 +75,13 @@ class ShardMarket:
         watch: ShardWatch,
         *,
         logon_numbers: Mapping[int, int],
+        clock: Clock,
         fault_point: Callable[[str], None],
     ) -> None:
         self._relay = relay
         self._sessions = sessions
         self._watch = watch
+        self._clock = clock
         self._fault_point = fault_point
         # An instrument that is configured no longer stays where its orders are.
         homes = {**relay.homes, **shard_of_symbol}
@@ -88,7 +99,7 @@ class ShardMarket:
         self.answers = Answers()
         self._gate = EpochGate(sessions, self.answers)
         self._requests = RequestGate(self.answers)
-        self._questions = 0
+        self.questions = Questions(self.links)
         self._repeats = Repeats(sessions, logon_numbers)
         self._orphans = self._without_owner()
         self._received: dict[str, deque[tuple[int, int]]] = {name: deque() for name in names}
@@ -160,7 +171,7 @@ class ShardMarket:
         self._route_held(own)
         self.dispatch.send_instructions(committed)
         if self._requests.waiting:
-            self._take(self._requests.released(self.dispatch.asking()), own)
+            self._take(self._requests.released(self.dispatch.asking() | self._sessions_with_many()), own)
         self._take(self._gate.let_through(commands), own)
         for session_id, (epoch, next_target) in targets.items():
             self.answers.taken(session_id, epoch, next_target)
@@ -191,11 +202,17 @@ class ShardMarket:
 
     def _answer_requests(self, own: list[Command]) -> None:
         """Answer the requests over several shards that wait only for shards that are not to be waited for."""
-        own += [
-            AnswerRequest(asked.asked_id)
-            for asked in self._relay.requests.unanswered()
-            if self.dispatch.is_sent(asked.asked_id) and all(self.links[name].is_away for name in asked.waiting)
-        ]
+        for asked in self._relay.requests.unanswered():
+            if self.dispatch.is_sent(asked.asked_id) and all(self.links[name].is_away for name in asked.waiting):
+                own.append(AnswerRequest(asked.asked_id))
+                if isinstance(asked.request, MassQuote):
+                    # What is pulled of its quotes must not be newer than it.
+                    self._requests.begin(asked.request.session_id)
+
+    def _sessions_with_many(self) -> set[int]:
+        """Return the sessions whose next message waits until more of their quotes over several shards are answered."""
+        counts = self._relay.requests.quotes_under_way()
+        return {session_id for session_id, count in counts.items() if count >= QUOTES_UNDER_WAY_MAX}
 
     def _is_answered_here(self, command: Routed | RefuseMessage) -> bool:
         return self._relay.is_answered_here(command.session_id, command.epoch, command.msg_seq_num)
@@ -224,7 +241,9 @@ class ShardMarket:
 
     def has_work(self) -> bool:
         """Whether something waits for nothing but a commit or the next turn."""
-        return self.dispatch.has_work() or self._gate.has_work() or bool(self._requests.waiting)
+        if self.dispatch.has_work() or self._gate.has_work():
+            return True
+        return bool(self._requests.waiting) and not self._requests.waiting.keys() <= self._sessions_with_many()
 
     def hung(self) -> list[str]:
         """Return the shards that have said nothing, since they were connected, for longer than any shard may."""
@@ -262,14 +281,14 @@ class ShardMarket:
         if relay.is_answered_here(session_id, epoch, number):
             return
         # Orders, most of all, are told by their type alone.
-        if kind in MASS_REQUESTS and isinstance(command, MassCancel | RequestMassStatus) and self._asks_shards(command):
-            own.append(AskShards(self.routes.of_scope(command), command))
+        if kind in MASS_REQUESTS and (asked := self._asked(command)):  # type: ignore[arg-type]  # `kind` has narrowed it
+            own.append(asked)
             self._requests.begin(session_id)
             return
         link = self.routes.link(command)
         if link is None:
             # Nobody knows the order, or it cannot be told what is asked: the gateway's own engine says so.
-            own.append(over_shards(command))
+            own.append(command)
         elif relay.has_answered(link.name, session_id, epoch, number):
             # Its reports are in the journal, and reach the peer by resend.
             return
@@ -283,6 +302,8 @@ class ShardMarket:
         elif kind in ENTERING and (late := relay.requests.overtaken_by(command)):  # type: ignore[arg-type]  # `kind` has narrowed it
             text = f"mass cancel {late} came after it, and is done"
             own.append(refused_entry(relay, command, text, refusals.BEING_CANCELED))  # type: ignore[arg-type]  # as above
+        elif isinstance(command, MassQuote):
+            self._quote(command, link, own)
         else:
             self.answers.sent(session_id, epoch, number)
             self.routes.ask(command, link)
@@ -295,12 +316,37 @@ class ShardMarket:
         assert isinstance(command, MassQuote), "nothing else is offered"
         return None if command.code else refused_quotes(command, NOT_ACCEPTED)
 
-    def _asks_shards(self, request: MassCancel | RequestMassStatus) -> bool:
-        """Whether a request is one over several shards, or repeats the ClOrdID(11) of one."""
-        if request.code:
-            return False
-        is_known = isinstance(request, MassCancel) and self._relay.requests.knows(request)
-        return not request.instrument_id or is_known
+    def _quote(self, command: MassQuote, link: ShardLink, own: list[Command]) -> None:
+        """Give a shard a mass quote of its own, which it takes as long as its prices are not old."""
+        if self._relay.requests.has_overtaken(command):
+            text = "what was sent behind it is done, and it had not come to its market: send what is wanted now"
+            own.append(refused_quotes(command, text, refusals.QUOTE_TOO_LATE))
+            return
+        if not command.code:
+            command = msgspec.structs.replace(command, valid_until_ns=self._clock.now_ns() + VALID_NS)
+        self._ask(link, command)
+        link.submit(command)
+
+    def _asked(self, request: MassRequest) -> Command | None:
+        """Return what is journaled of a request over several shards, or one that repeats the ClOrdID(11) of such; None
+        where it is for one shard, or for none.
+        """
+        if isinstance(request, MassCancel | RequestMassStatus):
+            is_known = isinstance(request, MassCancel) and self._relay.requests.knows(request)
+            if request.code or not (is_known or not request.instrument_id):
+                return None
+            return AskShards(self.routes.of_scope(request), request)
+        if request.code or (request.poss_resend and (request.resets or isinstance(request, MassQuote))):
+            # Of these nothing is taken, wherever it is for.
+            return None
+        shards = self.routes.of_quotes(request)
+        if len(shards) < 2 and not shard_quotes.has_stray(request, self.routes.by_instrument):
+            return None
+        if isinstance(request, CancelQuotes):
+            return AskShards(shards, request)
+        if not self._relay.accepting:
+            return refused_quotes(request, NOT_ACCEPTED)
+        return shard_quotes.asked_of(request, self.routes.by_instrument, self._fault)
 
     def _ask(self, link: ShardLink, command: Routed) -> None:
         """Note that a message is the shard's to answer."""
@@ -338,21 +384,6 @@ class ShardMarket:
                         self._route(command, own)
                     else:
                         self.links[name].submit(command)
-
-    # -- limits -------------------------------------------------------------------------------------------------------
-
-    def ask_limits(self) -> int:
-        """Ask every shard that is up which limits are overridden; return the number of the question."""
-        self._questions += 1
-        for link in self.links.values():
-            if link.is_up:
-                link.ask_limits(self._questions)
-        return self._questions
-
-    def limits(self, number: int) -> tuple[dict[str, list[OverrideLimits]], list[str]]:
-        """Return what shards have answered to a question, by shard, and the shards that have not answered."""
-        answers = {name: link.limits[1] for name, link in self.links.items() if link.limits[0] >= number}
-        return answers, [name for name in self.links if name not in answers]
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

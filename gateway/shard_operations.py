@@ -22,6 +22,7 @@ from gateway.operator_waits import SHARDS_WAIT_S, TRANSFER_WAIT_S, look_until
 from gateway.relay import RelayEngine
 from gateway.shard_keeper import SETTINGS_NAME, SHARDS_FOLDER
 from gateway.shard_market import ShardMarket
+from gateway.shard_questions import FROZEN_QUOTES, LIMITS
 from gateway.shard_transfers import FAILED_STATES, OPEN_STATES, STUCK
 from matching.commands import DefineInstrument, OverrideLimits, RequestTransfer
 from matching.events import Event
@@ -58,15 +59,36 @@ class ShardOperations:
         """Return the overrides in force, by account and instrument, each with its shards; and the shards that have not
         answered.
         """
-        number = await self._read(self._market.ask_limits)
-        answers, missing = await look_until(
-            lambda: self._read(lambda: self._market.limits(number)), lambda found: not found[1], SHARDS_WAIT_S
-        )
+        answers, missing = await self._ask(LIMITS)
         found: dict[OverrideLimits, list[str]] = {}
         for shard, overrides in answers.items():
-            for each in overrides:
+            for each in msgspec.convert(overrides, list[OverrideLimits]):
                 found.setdefault(each, []).append(shard)
         return sorted(found.items(), key=lambda row: (row[0].firm, row[0].account_id, row[0].instrument_id)), missing
+
+    # -- quotes -------------------------------------------------------------------------------------------------------
+
+    async def frozen_quotes(self) -> tuple[list[tuple[int, int, int, str]], list[str]]:
+        """Return the quotes that are frozen, by session, account and instrument, with the reason; and the shards that
+        have not answered.
+        """
+        answers, missing = await self._ask(FROZEN_QUOTES)
+        found = [msgspec.convert(each, tuple[int, int, int, str]) for rows in answers.values() for each in rows]
+        return sorted(found), missing
+
+    async def quotes_reset(self, instruction_id: int) -> int:
+        """Return how many quotes the shards that have confirmed a reset took again."""
+        count: int = await self._read(lambda: self._relay.instructions.counts.get(instruction_id, 0))
+        return count
+
+    async def _ask(self, what: str) -> tuple[dict[str, list[Any]], list[str]]:
+        """Ask every shard, and wait a moment for the answers; return them, and the shards that have not answered."""
+        questions = self._market.questions
+        number = await self._read(lambda: questions.ask(what))
+        found: tuple[dict[str, list[Any]], list[str]] = await look_until(
+            lambda: self._read(lambda: questions.answers(what, number)), lambda found: not found[1], SHARDS_WAIT_S
+        )
+        return found
 
     # -- kill switches ------------------------------------------------------------------------------------------------
 

@@ -121,21 +121,9 @@ def refused_list(
     )
 
 
-def refused_quotes(command: MassQuote, text: str) -> MassQuote:
+def refused_quotes(command: MassQuote, text: str, code: int = refusals.NOT_ACCEPTING) -> MassQuote:
     """Return the refusal of a mass quote: what stands of its quotes stays."""
-    return msgspec.structs.replace(command, entries=(), code=refusals.NOT_ACCEPTING, text=text)
-
-
-def over_shards(command: Routed) -> Command:
-    """Return what the gateway's own engine answers where no shard is the one: quotes in instruments of several are
-    refused, as they would have to be answered once for all of them; anything else as nobody knows what it is about.
-    """
-    if not isinstance(command, MassQuote | CancelQuotes) or command.code:
-        return command
-    if isinstance(command, MassQuote) and not instruments_of(command):
-        return command
-    text = "instruments are in shards, send one message for those of each, by Symbol(55)"
-    return msgspec.structs.replace(command, code=refusals.QUOTES_OVER_SHARDS, text=text)
+    return msgspec.structs.replace(command, entries=(), code=code, text=text)
 
 
 def instruments_of(command: MassQuote | CancelQuotes) -> list[int]:

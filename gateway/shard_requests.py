@@ -1,4 +1,4 @@
-"""Requests over instruments of several shards: mass cancel and mass status, asked of each and answered once.
+"""Requests over instruments of several shards: mass cancel, mass status and quotes, asked of each and answered once.
 
 Each shard is told of a request as it is of an instruction, once, whatever is killed meanwhile. Its cancels are told as
 they come; its report of the whole is kept here, and one report with the sum of all goes to whoever asked. A shard that
@@ -6,17 +6,27 @@ is down is not waited for, and the report says so: it does its part when it is b
 Part of the gateway's state. Owner: the matching thread.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gateway import shard_quotes
 from gateway.mass_translation import BY_SYMBOL
+from gateway.shard_asked import NOTHING_MISSING, OWN_ID, Answer, Asked, own_id, ref_id
 from gateway.shard_commands import MSG_TYPES
-from gateway.shard_instructions import Instructions
 from gateway.shard_names import OrderNames
 from matching import refusals
-from matching.commands import AskShards, MassCancel, NewOrder, NewOrderList, RequestMassStatus
+from matching.commands import (
+    AskShards,
+    CancelQuotes,
+    MassCancel,
+    MassQuote,
+    MassRequest,
+    NewOrder,
+    NewOrderList,
+    RequestMassStatus,
+)
 from matching.desk import used_before
 from matching.engine import Engine
 from matching.events import (
@@ -28,44 +38,18 @@ from matching.events import (
     ShardsInstructed,
 )
 from matching.mass_requests import NOTHING_OPEN
+from matching.quote_events import QuotesAnswered
 from matching.refusals import Refusal
 from matching.work import ORDERS_PER_STEP_MAX, in_scope
+
+if TYPE_CHECKING:
+    from gateway.relay import RelayEngine
 
 OPEN_MAX_OF_SESSION: Final = 16
 OPEN_MAX: Final = 2_048
 """Requests that are not done; more are refused. Half of what instructions may be: operators always have room."""
-OWN_ID: Final = "\x01"
-"""How a shard's answer to a mass status is known again: no id of a member begins so, since it ends fields in FIX."""
 REFUSED: Final = "0"
 """MassCancelResponse(531) of a request that was refused."""
-NOTHING_MISSING: Final[Refusal] = (0, "")
-
-Answer: TypeAlias = MassCancelReported | MassStatusReported | MessageThrottled
-"""How a shard ends its part, or refuses it."""
-
-
-class Asked(msgspec.Struct, array_like=True):
-    """A request, and how far it is. `waiting`: the shards that have not ended their part.
-
-    `total` orders were canceled; `faults` has by shard why it refused. `answers` are those of a mass status, of which
-    `told` were told; `missing` is what was not done when it was answered, so that all steps of the answer say the same.
-    `askers` are further sessions that wait for the report of a mass cancel. `home` is the id of the shard with whose
-    trading day its ClOrdID(11) is forgotten.
-    """
-
-    asked_id: int
-    request: MassCancel | RequestMassStatus
-    comp_id: str
-    home: int
-    shards: list[str]
-    waiting: list[str]
-    total: int = 0
-    faults: list[tuple[str, int, str]] = []
-    is_answered: bool = False
-    askers: list[int] = []
-    answers: list[MassStatusReported] = []
-    told: int = 0
-    missing: Refusal = NOTHING_MISSING
 
 
 class ShardRequests:
@@ -79,12 +63,12 @@ class ShardRequests:
         self._telling: dict[int, None] = {}
         # The epoch and highest number of each session's mass cancels: every order is compared with it.
         self._last: dict[int, tuple[int, int]] = {}
+        self.quoted: dict[int, tuple[int, int]] = {}
+        """The same of each session's quote messages over several shards."""
 
     # -- asked --------------------------------------------------------------------------------------------------------
 
-    def ask(
-        self, command: AskShards, instructions: Instructions, shard_ids: Mapping[str, int], out: list[Event]
-    ) -> None:
+    def ask(self, command: AskShards, relay: "RelayEngine", time_ns: int, out: list[Event]) -> None:
         """Take up a request, answer it, or answer it again where a possible resend repeats one that was obeyed."""
         request = command.request
         comp_id = self._local.sessions[request.session_id].comp_id
@@ -94,30 +78,49 @@ class ShardRequests:
                 self._ask_again(known, request.session_id, out)
                 return
         fault = self._fault(request, comp_id)
+        if fault is None and not relay.instructions.has_room(len(command.shards)):
+            fault = refusals.MASS_TOO_MANY, "too much waits for shards that are down"
         if fault is not None:
             self._refuse(request, fault, out)
             return
-        asked_id = instructions.instruct(command.shards, _for_shards(request, instructions.last_id + 1))
-        if not asked_id:
-            self._refuse(request, (refusals.MASS_TOO_MANY, "too much waits for shards that are down"), out)
-            return
-        home = shard_ids[command.shards[0]] if command.shards else 0
-        asked = Asked(asked_id, request, comp_id, home, list(command.shards), list(command.shards))
+        self._begin(command, comp_id, relay, time_ns, out)
+
+    def _begin(self, command: AskShards, comp_id: str, relay: "RelayEngine", time_ns: int, out: list[Event]) -> None:
+        """Have every shard told of its part."""
+        request, shards = command.request, command.shards
+        asked_id = relay.instructions.last_id + 1
+        home = relay.shards[shards[0]].shard_id if shards else 0
+        asked = Asked(asked_id, request, comp_id, home, list(shards), list(shards))
         self.open[asked_id] = asked
         if isinstance(request, MassCancel):
             self._note_cancel(asked, request)
             self._names.use(comp_id, request.cl_ord_id, home)
-        if command.shards:
-            out.append(ShardsInstructed(asked_id, command.shards))
-        else:
+        elif isinstance(request, MassQuote | CancelQuotes):
+            self._note_quotes(request)
+        parts: list[tuple[tuple[str, ...], MassRequest]] = [(shards, _for_shards(request, asked_id))]
+        if isinstance(request, MassQuote):
+            asked.places = shard_quotes.places_of(command, self._local.instruments, relay.homes)
+            parts = [
+                ((shard,), shard_quotes.part_of(request, places, asked_id, time_ns))
+                for shard, places in asked.places.items()
+            ]
+        for told, part in parts:
+            instruction_id = relay.instructions.keep(told, part)
+            if told:
+                out.append(ShardsInstructed(instruction_id, told))
+        if not shards:
             self._answer(asked, out)
+
+    def _note_quotes(self, request: MassQuote | CancelQuotes) -> None:
+        number = request.epoch, request.msg_seq_num
+        self.quoted[request.session_id] = max(number, self.quoted.get(request.session_id, number))
 
     def _note_cancel(self, asked: Asked, request: MassCancel) -> None:
         self._cancels[asked.comp_id, request.cl_ord_id] = asked
         number = request.epoch, request.msg_seq_num
         self._last[request.session_id] = max(number, self._last.get(request.session_id, number))
 
-    def _fault(self, request: MassCancel | RequestMassStatus, comp_id: str) -> Refusal | None:
+    def _fault(self, request: MassRequest, comp_id: str) -> Refusal | None:
         if isinstance(request, MassCancel):
             cl_ord_id = request.cl_ord_id
             if (comp_id, cl_ord_id) in self._cancels or self._names.shard_id(comp_id, cl_ord_id):
@@ -128,11 +131,13 @@ class ShardRequests:
             return refusals.MASS_TOO_MANY, text
         return None
 
-    def _refuse(self, request: MassCancel | RequestMassStatus, fault: Refusal, out: list[Event]) -> None:
+    def _refuse(self, request: MassRequest, fault: Refusal, out: list[Event]) -> None:
         if isinstance(request, MassCancel):
             out.append(self._cancel_report(request, request.session_id, REFUSED, 0, fault))
-        else:
+        elif isinstance(request, RequestMassStatus):
             out.append(self._no_order(request, 0, fault))
+        else:
+            out.append(shard_quotes.refusal(request, fault))
 
     def _ask_again(self, asked: Asked, session_id: int, out: list[Event]) -> None:
         """Answer a request that was obeyed before; one that still goes on is answered when it is done."""
@@ -148,7 +153,7 @@ class ShardRequests:
         asked = self._asked_with(event)
         if asked is None:
             # What is said to an id of ours is nobody else's, also where nobody waits for it.
-            return isinstance(event, MassStatusReported) and event.request_id.startswith(OWN_ID)
+            return _ref_id(event).startswith(OWN_ID)
         if shard not in asked.waiting:
             return False
         if isinstance(event, MassStatusReported) and event.total:
@@ -158,6 +163,8 @@ class ShardRequests:
                 return True
         elif isinstance(event, MassCancelReported) and event.response != REFUSED:
             asked.total += event.total_affected
+        elif isinstance(event, QuotesAnswered):
+            shard_quotes.take(asked, shard, event)
         elif event.code:
             asked.faults.append((shard, event.code, event.text))
         asked.waiting.remove(shard)
@@ -170,23 +177,25 @@ class ShardRequests:
             if event.request_type == BY_SYMBOL:
                 return None
             return self._cancel_of(event.session_id, event.cl_ord_id)
-        ref_id = event.request_id if isinstance(event, MassStatusReported) else event.ref_id
-        if ref_id.startswith(OWN_ID):
-            return self.open.get(int(ref_id[len(OWN_ID) :]))
+        name = _ref_id(event)
+        if name.startswith(OWN_ID):
+            return self.open.get(int(name[len(OWN_ID) :]))
         is_ours = isinstance(event, MessageThrottled) and event.ref_msg_type == "q" and not event.msg_seq_num
-        return self._cancel_of(event.session_id, ref_id) if is_ours else None
+        return self._cancel_of(event.session_id, name) if is_ours else None
 
     def _cancel_of(self, session_id: int, cl_ord_id: str) -> Asked | None:
         asked = self._cancels.get((self._local.sessions[session_id].comp_id, cl_ord_id))
         return asked if asked is not None and asked.request.session_id == session_id else None
 
-    def close(self, asked_id: int, out: list[Event]) -> None:
-        """Answer a request whose last shards are not waited for any longer."""
+    def close(self, asked_id: int, relay: "RelayEngine", out: list[Event]) -> None:
+        """Answer a request whose last shards are not waited for any longer; of their quotes nothing stays there."""
         asked = self.open.get(asked_id)
         if asked is None or asked.is_answered:
             out.append(CommandRefused("AnswerRequest", f"request {asked_id} is answered"))
-        else:
-            self._answer(asked, out)
+            return
+        for shard, pull in shard_quotes.pulls(asked):
+            out.append(ShardsInstructed(relay.instructions.keep((shard,), pull), (shard,)))
+        self._answer(asked, out)
 
     def end_day(self, shard_id: int) -> None:
         """Forget the mass cancels of a day whose ClOrdIDs are free again."""
@@ -207,6 +216,9 @@ class ShardRequests:
                 self._telling[asked.asked_id] = None
                 asked.missing = _missing(asked)
                 self.tell_more(out)
+            elif isinstance(asked.request, MassQuote | CancelQuotes):
+                answered = shard_quotes.answer(asked, _missing(asked))
+                out += [answered] if answered is not None else []
             else:
                 for session_id in (asked.request.session_id, *asked.askers):
                     self._report(asked, session_id, out)
@@ -230,8 +242,7 @@ class ShardRequests:
         if len(asked.faults) < len(asked.shards):
             return None
         request = asked.request
-        ref_id = request.cl_ord_id if isinstance(request, MassCancel) else request.request_id
-        ids = request.session_id, request.msg_seq_num, MSG_TYPES[type(request)], ref_id
+        ids = request.session_id, request.msg_seq_num, MSG_TYPES[type(request)], ref_id(request)
         if isinstance(request, MassCancel):
             del self._cancels[asked.comp_id, request.cl_ord_id]
             self._names.free(asked.comp_id, request.cl_ord_id)
@@ -295,6 +306,23 @@ class ShardRequests:
     def _cancel_named(self, request: MassCancel) -> Asked | None:
         return self._cancels.get((self._local.sessions[request.session_id].comp_id, request.cl_ord_id))
 
+    def quotes_under_way(self) -> dict[int, int]:
+        """Return by session how many of its quote messages have no answer yet."""
+        counts: dict[int, int] = {}
+        for asked in self.open.values():
+            if not asked.is_answered and isinstance(asked.request, MassQuote | CancelQuotes):
+                counts[asked.request.session_id] = counts.get(asked.request.session_id, 0) + 1
+        return counts
+
+    def has_overtaken(self, quote: MassQuote) -> bool:
+        """Tell whether a later message over several shards, which cancels or quotes, was taken before this one.
+
+        Gateway and shard were killed before the shard had it, and the member sends it again.
+        """
+        number = quote.epoch, quote.msg_seq_num
+        later = (each.get(quote.session_id, number) for each in (self._last, self.quoted))
+        return any(epoch == quote.epoch and msg_seq_num > quote.msg_seq_num for epoch, msg_seq_num in later)
+
     def overtaken_by(self, order: NewOrder | NewOrderList) -> str:
         """Return the ClOrdID(11) of a mass cancel that came after an order which is only given now, or nothing.
 
@@ -307,6 +335,7 @@ class ShardRequests:
         instruments = self._local.instruments
         for (_, asked_cl_ord_id), asked in self._cancels.items():
             request = asked.request
+            assert isinstance(request, MassCancel), "mass cancels have a ClOrdID"
             if (request.session_id, request.epoch) != (order.session_id, order.epoch):
                 continue
             if request.msg_seq_num > order.msg_seq_num and any(
@@ -334,18 +363,29 @@ class ShardRequests:
                 self._telling[asked.asked_id] = None
 
 
-def _for_shards(request: MassCancel | RequestMassStatus, asked_id: int) -> MassCancel | RequestMassStatus:
+def _for_shards(request: MassRequest, asked_id: int) -> MassRequest:
     """Return a request as shards are told of it: without a number, which the gateway has answered for itself."""
     if isinstance(request, MassCancel):
         return msgspec.structs.replace(request, msg_seq_num=0)
-    return msgspec.structs.replace(request, msg_seq_num=0, request_id=f"{OWN_ID}{asked_id}")
+    if isinstance(request, RequestMassStatus):
+        return msgspec.structs.replace(request, msg_seq_num=0, request_id=own_id(asked_id))
+    return msgspec.structs.replace(request, msg_seq_num=0, answer_id=own_id(asked_id))
+
+
+def _ref_id(event: Answer) -> str:
+    """Return what names the request that a shard has answered."""
+    if isinstance(event, MassStatusReported):
+        return event.request_id
+    if isinstance(event, QuotesAnswered):
+        return event.quote_id
+    return event.cl_ord_id if isinstance(event, MassCancelReported) else event.ref_id
 
 
 def _missing(asked: Asked) -> Refusal:
     """Return code and text of what is not done of a request; code 0: nothing."""
     parts = []
     if asked.waiting:
-        does = "cancels when it is back" if isinstance(asked.request, MassCancel) else "is not told of"
+        does = "is not told of" if isinstance(asked.request, RequestMassStatus) else "cancels when it is back"
         parts.append(f"shard {', shard '.join(asked.waiting)} has not answered and {does}")
     parts += [f"shard {shard} refuses: {text}" for shard, _, text in asked.faults]
     return (refusals.MASS_NOT_CONFIRMED, "; ".join(parts)) if parts else NOTHING_MISSING

@@ -34,6 +34,7 @@ from matching.commands import (
     SetTradingPhase,
 )
 from matching.engine import SHARD_ID_SHIFT
+from matching.types import CANCEL_ALL_QUOTES
 
 OF_ONE_INSTRUMENT: Final = (
     SetTradingPhase,
@@ -96,6 +97,13 @@ class Routes:
             link = self.by_instrument.get(instruction.instrument_id)
             return (link.name,) if link is not None else ()
         return tuple(self._links)
+
+    def of_quotes(self, command: MassQuote | CancelQuotes) -> tuple[str, ...]:
+        """Return the names of the shards that have instruments of a quote message."""
+        if isinstance(command, CancelQuotes) and command.cancel_type == CANCEL_ALL_QUOTES:
+            return tuple(self._links)
+        links = (self.by_instrument.get(each) for each in instruments_of(command))
+        return tuple(dict.fromkeys(link.name for link in links if link is not None))
 
     def of_scope(self, request: MassCancel | RequestMassStatus) -> tuple[str, ...]:
         """Return the names of the shards that have instruments of the scope of a request over more than one."""

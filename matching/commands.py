@@ -50,6 +50,7 @@ from matching.operator_commands import (
 from matching.quote_commands import (
     CancelQuotes,
     MassQuote,
+    PullQuotes,
     QuoteEntry,
     ResetQuoteProtection,
     SetQuoteProtection,
@@ -61,6 +62,7 @@ from matching.relay_commands import (
     ForgetNumbers,
     Instruction,
     InstructShards,
+    MassRequest,
     RefuseMessage,
     RelayBatch,
     RequestTransfer,
@@ -89,10 +91,12 @@ __all__ = [
     "Instruction",
     "MassCancel",
     "MassQuote",
+    "MassRequest",
     "NewOrder",
     "NewOrderList",
     "NoteConnection",
     "OverrideLimits",
+    "PullQuotes",
     "QuoteEntry",
     "RefuseCancel",
     "RefuseMessage",
@@ -169,4 +173,5 @@ Command: TypeAlias = (
     | CancelQuotes
     | SetQuoteProtection
     | ResetQuoteProtection
+    | PullQuotes
 )

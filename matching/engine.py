@@ -34,6 +34,7 @@ from matching.commands import (
     NewOrderList,
     NoteConnection,
     OverrideLimits,
+    PullQuotes,
     RefuseCancel,
     RefuseOrder,
     RefuseOrderList,
@@ -230,6 +231,8 @@ class Engine:
             fault = self.quote_requests.reset(command, out)
             if fault:
                 out.append(CommandRefused("ResetQuoteProtection", fault))
+        elif isinstance(command, PullQuotes):
+            self.quote_requests.pull(command, out)
         elif isinstance(command, NoteConnection):
             self.operations.note_connection(command, out)
         else:

@@ -4,6 +4,8 @@ A scope of many quotes is canceled in journaled steps, like that of a mass cance
 until its answer is said. Owner: the matching thread.
 """
 
+import msgspec
+
 from matching.commands import CancelQuotes
 from matching.events import Event
 from matching.quote_events import AnsweredEntry, QuotesAnswered, QuotesReset
@@ -21,13 +23,20 @@ def sides_in_scope(quotes: Quotes, command: CancelQuotes) -> list[int]:
 
 def finish(risk: Risk, command: CancelQuotes, canceled: int, out: list[Event]) -> None:
     """Take frozen quotes again where that was asked for, and say how many sides are canceled."""
-    text = f"{canceled} sides of quotes are canceled"
+    frozen: list[QuoteKey] = []
     if command.resets:
         frozen = [key for key in risk.frozen_quotes() if quote_in_scope(command, key)]
         reset(risk, frozen, "", "", out)
-        text += f", {len(frozen)} frozen quotes are reset"
+    out.append(done(command, canceled, len(frozen)))
+
+
+def done(command: CancelQuotes, canceled: int, reset_count: int) -> QuotesAnswered:
+    """Return the answer to a QuoteCancel(Z) that was obeyed."""
+    text = f"{canceled} sides of quotes are canceled"
+    if command.resets:
+        text += f", {reset_count} frozen quotes are reset"
     status = QUOTES_CANCELED_ALL if command.cancel_type == CANCEL_ALL_QUOTES else QUOTES_CANCELED
-    out.append(answer(command, status, 0, text))
+    return msgspec.structs.replace(answer(command, status, 0, text), canceled=canceled, reset=reset_count)
 
 
 def reset(risk: Risk, keys: list[QuoteKey], by: str, reason: str, out: list[Event]) -> None:
@@ -40,7 +49,7 @@ def answer(command: CancelQuotes, status: str, code: int, text: str) -> QuotesAn
     return QuotesAnswered(
         command.session_id,
         command.msg_seq_num,
-        command.quote_id,
+        command.answer_id or command.quote_id,
         command.account_id,
         status,
         cancel_type=command.cancel_type,

@@ -31,6 +31,8 @@ class MassQuote(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=70):
 
     `response_level` is QuoteResponseLevel(301); `resets`: frozen quotes of its instruments are taken again, before it
     is looked at. `terms` are what protects against self-matches. `code` other than 0: the whole message is refused.
+    `answer_id` names the answer where QuoteID(117) does not: a gateway asks several shards, and puts their answers
+    together. After `valid_until_ns` nothing is taken; 0: at any time.
     """
 
     session_id: int
@@ -45,12 +47,15 @@ class MassQuote(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=70):
     terms: Terms | None = None
     code: int = 0
     text: str = ""
+    answer_id: str = ""
+    valid_until_ns: int = 0
 
 
 class CancelQuotes(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=71):
     """QuoteCancel(Z): cancel the session's quotes in `instrument_ids`, or all where `cancel_type`,
     QuoteCancelType(298), is 4; of one account, where that is not 0. `resets`: frozen quotes of that scope are taken
-    again. `symbols` as the peer wrote them; `code` other than 0: refused with that and `text`.
+    again. `symbols` as the peer wrote them; `code` other than 0: refused with that and `text`. `answer_id`: see
+    MassQuote.
     """
 
     session_id: int
@@ -65,11 +70,12 @@ class CancelQuotes(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=7
     poss_resend: bool = False
     code: int = 0
     text: str = ""
+    answer_id: str = ""
 
     @property
     def cl_ord_id(self) -> str:
         """What names the message where it is refused before it is looked at."""
-        return self.quote_id
+        return self.answer_id or self.quote_id
 
 
 class SetQuoteProtection(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=72):
@@ -94,3 +100,14 @@ class ResetQuoteProtection(msgspec.Struct, frozen=True, array_like=True, gc=Fals
     instrument_id: int
     by: str
     reason: str
+
+
+class PullQuotes(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=81):
+    """A gateway's own, for a shard: what stands of a session's quotes of one account in these instruments leaves, for
+    `text`. Its member was told that they are not there, as the shard had not answered.
+    """
+
+    session_id: int
+    account_id: int
+    instrument_ids: tuple[int, ...]
+    text: str

@@ -19,7 +19,7 @@ class QuotesAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
     """MassQuoteAcknowledgement(b). `status` is QuoteStatus(297): 0 taken, 1 and 4 canceled, 5 refused, 6 frozen by
     market-maker protection. `code` and `text` are of the whole message, `entries` those that are told: all, or the
     refused ones, as `response_level`, QuoteResponseLevel(301), asks for. `cancel_type` is that of a QuoteCancel(Z).
-    `counts` are entries by set: (set, entries).
+    `counts` are entries by set: (set, entries). `canceled` sides and `reset` quotes are those of a QuoteCancel(Z).
     """
 
     session_id: int
@@ -33,6 +33,8 @@ class QuotesAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
     cancel_type: str = ""
     code: int = 0
     text: str = ""
+    canceled: int = 0
+    reset: int = 0
 
 
 class QuotesFrozen(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=71):

@@ -4,10 +4,11 @@ Every entry of a MassQuote is taken or refused by itself, in the order of the me
 refuses all of it. Refusals are answered always, the rest as QuoteResponseLevel(301) asks. Owner: the matching thread.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from matching import refusals
-from matching.commands import CancelQuotes, MassQuote, QuoteEntry, ResetQuoteProtection
+from matching.commands import CancelQuotes, MassQuote, PullQuotes, QuoteEntry, ResetQuoteProtection
 from matching.desk import OrderDesk
 from matching.events import Event
 from matching.quote_cancels import answer, reset
@@ -23,6 +24,7 @@ from matching.work import Work, quote_in_scope
 ALL_ENTRIES: Final = "2"
 SUMMARY: Final = "3"
 """QuoteResponseLevel(301)."""
+MILLISECOND_NS: Final = 1_000_000
 
 
 class QuoteRequests:
@@ -39,22 +41,22 @@ class QuoteRequests:
 
     def quote(self, command: MassQuote, time_ns: int, out: list[Event]) -> None:
         """Take the entries of a mass quote; the answer to it stands before what they bring about."""
-        if self._is_throttled(command, time_ns, out):
+        fault = _too_late(command, time_ns)
+        if fault is None and self._is_throttled(command, time_ns, out):
             return
-        if command.code or command.poss_resend:
-            code, text = (command.code, command.text) if command.code else _resent("MassQuote(i)")
-            out.append(self._answer(command, QUOTES_REJECTED, (), code, text))
+        if fault is None and command.poss_resend:
+            fault = _resent("MassQuote(i)")
+        if command.code:
+            fault = command.code, command.text
+        if fault is not None:
+            out.append(mass_quote_answer(command, QUOTES_REJECTED, (), *fault))
             return
         if command.resets or self.desk.special.quotes.leaving:
             self._begin_anew(command, out)
         place = len(out)
-        answered = [self._entry(command, each, out) for each in command.entries]
-        refused = tuple(each for each in answered if each.code)
-        level = command.response_level
-        if refused or level in (ALL_ENTRIES, SUMMARY):
-            told = tuple(answered) if level == ALL_ENTRIES else refused
-            status = QUOTES_REJECTED if len(refused) == len(answered) else QUOTES_ACCEPTED
-            out.insert(place, self._answer(command, status, told, 0, ""))
+        answered = answer_of_entries(command, [self._entry(command, each, out) for each in command.entries])
+        if answered is not None:
+            out.insert(place, answered)
 
     def _begin_anew(self, command: MassQuote, out: list[Event]) -> None:
         """Pull what still stands of quotes that are to leave, and take frozen ones again where that is asked for; but
@@ -76,7 +78,7 @@ class QuoteRequests:
         count = max(len(command.entries), 1)
         throttled = self.risk.admit_quotes(command.session_id, command.account_id, count, time_ns)
         if throttled is not None:
-            ids = command.session_id, command.msg_seq_num, "i", command.quote_id
+            ids = command.session_id, command.msg_seq_num, "i", command.answer_id or command.quote_id
             self.desk.refuse_throttled(*ids, throttled, time_ns, out)
         return throttled is not None
 
@@ -86,25 +88,6 @@ class QuoteRequests:
             refusal = self.entering.enter(command, entry, out)
         code, text = refusal or (0, "")
         return AnsweredEntry(entry.set_id, entry.entry_id, entry.symbol, code, text)
-
-    def _answer(
-        self, command: MassQuote, status: str, told: tuple[AnsweredEntry, ...], code: int, text: str
-    ) -> QuotesAnswered:
-        counts: dict[str, int] = {}
-        for entry in command.entries:
-            counts[entry.set_id] = counts.get(entry.set_id, 0) + 1
-        return QuotesAnswered(
-            command.session_id,
-            command.msg_seq_num,
-            command.quote_id,
-            command.account_id,
-            status,
-            command.response_level,
-            told,
-            tuple(counts.items()),
-            code=code,
-            text=text,
-        )
 
     # -- cancels ------------------------------------------------------------------------------------------------------
 
@@ -133,6 +116,13 @@ class QuoteRequests:
                 return refusals.QUOTE_DURING_AUCTION, f"the auction of {instrument.symbol} is being executed"
         return None
 
+    def pull(self, command: PullQuotes, out: list[Event]) -> None:
+        """Let quotes leave, unasked; those whose auction is being executed when that is over."""
+        quotes = self.desk.special.quotes
+        for instrument_id in command.instrument_ids:
+            quotes.leave((command.session_id, command.account_id, instrument_id), command.text)
+        self.desk.special.after.run(out)
+
     # -- frozen quotes ------------------------------------------------------------------------------------------------
 
     def reset(self, command: ResetQuoteProtection, out: list[Event]) -> str:
@@ -147,6 +137,48 @@ class QuoteRequests:
         ]
         reset(self.risk, frozen, command.by, command.reason, out)
         return ""
+
+
+def answer_of_entries(command: MassQuote, answered: Sequence[AnsweredEntry]) -> QuotesAnswered | None:
+    """Return the answer to a MassQuote(i) whose entries were looked at, None where QuoteResponseLevel(301) asks for
+    none.
+    """
+    refused = tuple(each for each in answered if each.code)
+    level = command.response_level
+    if not refused and level not in (ALL_ENTRIES, SUMMARY):
+        return None
+    told = tuple(answered) if level == ALL_ENTRIES else refused
+    status = QUOTES_REJECTED if len(refused) == len(answered) else QUOTES_ACCEPTED
+    return mass_quote_answer(command, status, told, 0, "")
+
+
+def mass_quote_answer(
+    command: MassQuote, status: str, told: tuple[AnsweredEntry, ...], code: int, text: str
+) -> QuotesAnswered:
+    """Return the answer to a MassQuote(i)."""
+    counts: dict[str, int] = {}
+    for entry in command.entries:
+        counts[entry.set_id] = counts.get(entry.set_id, 0) + 1
+    return QuotesAnswered(
+        command.session_id,
+        command.msg_seq_num,
+        command.answer_id or command.quote_id,
+        command.account_id,
+        status,
+        command.response_level,
+        told,
+        tuple(counts.items()),
+        code=code,
+        text=text,
+    )
+
+
+def _too_late(command: MassQuote, time_ns: int) -> Refusal | None:
+    if not command.valid_until_ns or time_ns <= command.valid_until_ns:
+        return None
+    late_ms = (time_ns - command.valid_until_ns) // MILLISECOND_NS
+    text = f"the market was given the quotes {late_ms} ms after they were to be taken: what is quoted stays as it was"
+    return refusals.QUOTE_TOO_LATE, text
 
 
 def _resent(what: str) -> Refusal:

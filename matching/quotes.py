@@ -112,6 +112,11 @@ class Quotes:
             for key in keys:
                 leaving.setdefault(key, text)
 
+    def leave(self, key: QuoteKey, text: str) -> None:
+        """Note that a quote has to leave, if it stands."""
+        if key in self.sides:
+            self.leaving.setdefault(key[2], {}).setdefault(key, text)
+
     def is_leaving(self, order: Order) -> bool:
         """Tell whether an order is a side of a quote that is to be pulled."""
         return order.quote is not None and key_of(order) in self.leaving.get(order.instrument_id, ())

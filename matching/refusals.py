@@ -148,6 +148,7 @@ MASS_TOO_MANY: Final = 49908
 QUOTE_UNKNOWN_SYMBOL: Final = 50101
 QUOTE_ENTRIES_MAX: Final = 50301
 QUOTE_DURING_AUCTION: Final = 50401
+QUOTE_TOO_LATE: Final = 50402
 QUOTE_DUPLICATE_ENTRY: Final = 50601
 QUOTE_CROSSED: Final = 50701
 QUOTE_PRICE_NO_NUMBER: Final = 50801
@@ -328,6 +329,7 @@ TABLE: Final[dict[int, Row]] = {
     QUOTE_UNKNOWN_SYMBOL: Row("Symbol(55) is absent or not traded here", "use a symbol of the instrument list"),
     QUOTE_ENTRIES_MAX: Row("more entries than one message may have", "send several messages"),
     QUOTE_DURING_AUCTION: Row("the auction that the quote is in is being executed", "send it again in a second"),
+    QUOTE_TOO_LATE: Row("the market was given the quotes too late", "send the prices that are wanted now"),
     QUOTE_DUPLICATE_ENTRY: Row("an instrument or QuoteEntryID(299) twice in a message", "send one entry of each"),
     QUOTE_CROSSED: Row("BidPx(132) is not below OfferPx(133)", "send a bid below the offer"),
     QUOTE_PRICE_NO_NUMBER: Row("BidPx(132) or OfferPx(133) is no number", "send a plain decimal"),
@@ -339,7 +341,7 @@ TABLE: Final[dict[int, Row]] = {
     QUOTE_COUNTS_DIFFER: Row("entries or sets are not as many as the message says", "send all of them at once"),
     QUOTE_TERM_NOT_OFFERED: Row("a field that would change the quote's meaning is not offered", "leave it out"),
     QUOTE_CANCEL_NOT_SUPPORTED: Row("QuoteCancelType(298) is not offered", "use 1 (symbols) or 4 (all)"),
-    QUOTES_OVER_SHARDS: Row("quotes in instruments of several shards", "send one message for each shard's instruments"),
+    QUOTES_OVER_SHARDS: Row("not used any more: quotes over several shards", "send one message for each Symbol(55)"),
     QUOTE_ID_ABSENT: Row("QuoteID(117) or QuoteEntryID(299) is absent", "send one"),
     QUOTE_ID_TOO_LONG: Row("an id of the quote is too long", "use at most 64 characters"),
     QUOTE_SIZE_NO_NUMBER: Row("BidSize(134) or OfferSize(135) is no number", "send a plain decimal"),
@@ -373,7 +375,7 @@ def business_reject_reason(code: int) -> int:
     return code // 100 % 100
 
 
-RETIRED: Final = (MASS_CANCEL_OVER_SHARDS,)
+RETIRED: Final = (MASS_CANCEL_OVER_SHARDS, QUOTES_OVER_SHARDS)
 """Codes that nothing says any more; older journals hold them."""
 
 
@@ -393,7 +395,9 @@ def quote_reject_reason(code: int) -> int:
     it.
     """
     group, reason = code // 10_000, code // 100 % 100
-    return reason if group == 5 else QUOTE_REASON_OF_ORDER.get(reason, QUOTE_REJ_OTHER)
+    if group == 5:
+        return reason
+    return QUOTE_REASON_OF_ORDER.get(reason, QUOTE_REJ_OTHER) if group == 1 else QUOTE_REJ_OTHER
 
 
 def as_markdown() -> str:

@@ -20,7 +20,7 @@ from matching.operator_commands import (
     SetReferencePrice,
     SetTradingPhase,
 )
-from matching.quote_commands import ResetQuoteProtection
+from matching.quote_commands import CancelQuotes, MassQuote, PullQuotes, ResetQuoteProtection
 
 
 class RelayBatch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=30):
@@ -92,8 +92,13 @@ Instruction: TypeAlias = (
     | MassCancel
     | RequestMassStatus
     | ResetQuoteProtection
+    | MassQuote
+    | CancelQuotes
+    | PullQuotes
 )
 """What an operator, or the clock, tells shards; and a member's request over several of them, without its number."""
+MassRequest: TypeAlias = MassCancel | RequestMassStatus | MassQuote | CancelQuotes
+"""A member's request over instruments of several shards."""
 
 
 class InstructShards(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=34):
@@ -119,7 +124,7 @@ class AskShards(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=36):
     """
 
     shards: tuple[str, ...]
-    request: MassCancel | RequestMassStatus
+    request: MassRequest
 
 
 class AnswerRequest(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=37):

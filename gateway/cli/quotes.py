@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.live import ReasonOption, SocketOption, call_exchange, waiting_for
-from gateway.cli.output import JsonOption, print_json
+from gateway.cli.output import JsonOption, fail, print_json
 from gateway.cli.setup import DEFAULT_DATA, DataOption
 
 
@@ -25,19 +25,24 @@ def reset(
     if as_json:
         print_json({"ok": True, "result": result})
         return
-    print(waiting_for(result) or f"{result['reset']} frozen quotes of {session} are taken again")
+    done, waiting = f"{result['reset']} frozen quotes of {session} are taken again", waiting_for(result)
+    print(f"{done}; {waiting}" if waiting else done)
 
 
 def list_frozen(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
-    """Every quote that market-maker protection has frozen, and why.
-
-    With more than one shard it is refused: frozen quotes are the shards' own, `outcry replay --shard NAME` shows them.
-    """
+    """Every quote that market-maker protection has frozen, and why."""
     result = call_exchange(data, socket, "quotes", {}, as_json=as_json)
+    rows, unanswered = result["frozen"], ", ".join(f"shard {name}" for name in result["unanswered"])
     if as_json:
-        print_json(result)
-        return
-    for row in result:
+        print_json(rows)
+    else:
+        _print_frozen(rows)
+    if unanswered:
+        fail(f"no answer, what it has frozen is not listed: {unanswered}")
+
+
+def _print_frozen(rows: list[dict[str, str]]) -> None:
+    for row in rows:
         print(" ".join(f"{name}={value}" for name, value in row.items()))
-    if not result:
+    if not rows:
         print("no quotes are frozen")

@@ -58,22 +58,22 @@ def operations(exchange: Harness) -> QuoteOperations:
         for key, name in NAMES.items()
     ]
     return QuoteOperations(
-        engine=exchange.engine, sessions=SessionBook(sessions), events=events, answer=answer, read=read
+        engine=exchange.engine, sessions=SessionBook(sessions), events=events, answer=answer, read=read, shards=None
     )
 
 
 def test_frozen_quotes_are_listed_until_they_are_reset(operations: QuoteOperations) -> None:
-    assert asyncio.run(operations.frozen()) == [FROZEN]
+    assert asyncio.run(operations.frozen()) == {"frozen": [FROZEN], "unanswered": []}
     result = asyncio.run(operations.reset(NAMES[MAKER], "checked", account="ACC2", symbol="AAPL"))
     assert result == {"events": 1, "reset": 1}
-    assert asyncio.run(operations.frozen()) == []
+    assert asyncio.run(operations.frozen()) == {"frozen": [], "unanswered": []}
 
 
 def test_a_reset_of_others_finds_nothing(operations: QuoteOperations) -> None:
     for scope in ({"account": "ACC1"}, {"symbol": "BTC-PERP"}):
         assert asyncio.run(operations.reset(NAMES[MAKER], "checked", **scope))["reset"] == 0
     assert asyncio.run(operations.reset(NAMES[TRADER], "checked"))["reset"] == 0
-    assert asyncio.run(operations.frozen()) == [FROZEN]
+    assert asyncio.run(operations.frozen()) == {"frozen": [FROZEN], "unanswered": []}
 
 
 @pytest.mark.parametrize(

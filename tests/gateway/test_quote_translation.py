@@ -7,7 +7,7 @@ import pytest
 from gateway.inbound import MASS_QUOTE, QUOTE_CANCEL, QUOTE_ENTRY_TERMS, QUOTE_TERMS, SCHEMA
 from gateway.quote_translation import ENTRIES_MAX, mass_quote, quote_cancel
 from gateway.sessions import GatewaySession
-from gateway.shard_refusals import instruments_of, over_shards
+from gateway.shard_refusals import instruments_of
 from matching import refusals
 from matching.codec import SessionState
 from matching.commands import CancelQuotes, MassQuote, QuoteEntry
@@ -228,14 +228,9 @@ def test_a_scope_that_cannot_be_told_is_refused(command: CancelQuotes, code: int
     assert (command.code, command.instrument_ids) == (code, ())
 
 
-def test_what_no_shard_alone_can_answer_is_refused() -> None:
+def test_the_instruments_that_are_known_say_which_shards_are_asked() -> None:
     both = translated(one_set(entry(), entry("2", "BTC-PERP", bid=6_000_000_000_000)))
     assert instruments_of(both) == [AAPL.instrument_id, PERPETUAL.instrument_id]
-    for command in (both, canceled("4"), canceled("1", "AAPL", "BTC-PERP")):
-        answered = over_shards(command)
-        assert isinstance(answered, MassQuote | CancelQuotes)
-        assert answered.code == refusals.QUOTES_OVER_SHARDS
-    nowhere = translated(one_set(entry(symbol="X")))
-    assert over_shards(nowhere) == nowhere
-    refused = canceled("2")
-    assert over_shards(refused) == refused
+    assert instruments_of(canceled("1", "AAPL", "BTC-PERP")) == instruments_of(both)
+    for nothing in (canceled("4"), canceled("2"), translated(one_set(entry(symbol="X")))):
+        assert instruments_of(nothing) == []

@@ -119,8 +119,8 @@ def test_a_state_of_version_1_is_read_and_has_no_instructions() -> None:
     other = new_relay()
     other.load(msgspec.msgpack.encode([1, *fields[1:7]]))
     assert other.snapshot() == relay.snapshot()
-    with pytest.raises(ValueError, match="version 1 to 3, found 4"):
-        other.load(msgspec.msgpack.encode([4, *fields[1:]]))
+    with pytest.raises(ValueError, match="version 1 to 4, found 5"):
+        other.load(msgspec.msgpack.encode([5, *fields[1:]]))
 
 
 def test_instructions_and_names_are_part_of_a_snapshot() -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.shard_instructions import INSTRUCTIONS_MAX
+from gateway.shard_questions import LIMITS
 from gateway.shard_transfers import DONE, GIVEN_BACK
 from matching import refusals
 from matching.commands import (
@@ -442,16 +444,17 @@ def test_the_gateway_follows_the_reference_prices_of_shards(shards: list[ShardSi
 def test_overridden_limits_are_asked_of_the_shards_that_are_up(shards: list[ShardSide]) -> None:
     gateway = connected(*shards)
     override = OverrideLimits(1, 0, -1, 7, -1, -1, -1, -1, "", 0, "me", "news")
+    told = msgspec.to_builtins(override)
     instruct(gateway, override, "a", "b")
     settle(gateway, *shards)
-    number = gateway.market.ask_limits()
-    assert gateway.market.limits(number) == ({}, ["a", "b"])
+    number = gateway.market.questions.ask(LIMITS)
+    assert gateway.market.questions.answers(LIMITS, number) == ({}, ["a", "b"])
     settle(gateway, *shards)
-    assert gateway.market.limits(number) == ({"a": [override], "b": [override]}, [])
+    assert gateway.market.questions.answers(LIMITS, number) == ({"a": [told], "b": [told]}, [])
     gateway.market.links["b"].drop("killed")
-    number = gateway.market.ask_limits()
+    number = gateway.market.questions.ask(LIMITS)
     settle(gateway, shards[0])
-    assert gateway.market.limits(number) == ({"a": [override]}, ["b"])
+    assert gateway.market.questions.answers(LIMITS, number) == ({"a": [told]}, ["b"])
     gateway.close()
 
 

@@ -91,7 +91,7 @@ COMMANDS = frames.encode_command_frame(
     [
         (b"GET / HTTP/1.1\r\n" + b" " * 200, b"OCFR"),
         (COMMANDS, b"came before a hello"),
-        (hello(protocol=1), b"speaks version 1 of the protocol, the shard version 3"),
+        (hello(protocol=1), b"speaks version 1 of the protocol, the shard version 4"),
         (hello(received_through=1_000), b"the gateway has stored batch 1000"),
         (json_frame(frames.HELLO, {"protocol": PROTOCOL_VERSION}), b"cannot be read"),
     ],

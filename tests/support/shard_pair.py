@@ -116,8 +116,8 @@ class GatewaySide:
     def __init__(self, relay: RelayEngine | None = None, *, logon_number: int = 1) -> None:
         self.relay = relay if relay is not None else new_relay()
         self.events: list[Event] = []
-        # The number of a batch is its time, which never goes back.
-        self.begun = self.committed = self.relay.local.time_ns
+        # The number of a batch is its time, which never goes back, and which shards compare with their own.
+        self.begun = self.committed = max(self.relay.local.time_ns, SystemClock().now_ns())
         self.commits = True
         if relay is None:
             definitions = (*INSTRUMENTS.values(), *SHARED)
@@ -129,7 +129,13 @@ class GatewaySide:
         homes = {instrument.symbol: name for name, instrument in INSTRUMENTS.items()}
         numbers = {SESSION: logon_number}
         self.market = ShardMarket(
-            self.relay, self.sessions, homes, self.watch, logon_numbers=numbers, fault_point=no_fault
+            self.relay,
+            self.sessions,
+            homes,
+            self.watch,
+            logon_numbers=numbers,
+            clock=SystemClock(),
+            fault_point=no_fault,
         )
         self.market.logged_on(SESSION)
 
