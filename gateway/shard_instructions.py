@@ -14,6 +14,7 @@ from matching.commands import (
     Command,
     CorrectTrade,
     DefineInstrument,
+    DefineSession,
     DelistInstrument,
     EndLimitOverride,
     EndTradingDay,
@@ -25,6 +26,8 @@ from matching.commands import (
     ResetQuoteProtection,
     SetKillSwitch,
     SetMarkPrice,
+    SetProtection,
+    SetQuoteProtection,
     SetReferencePrice,
     SetTradingPhase,
 )
@@ -45,6 +48,9 @@ INSTRUCTIONS: Final = (
     MassCancel,
     RequestMassStatus,
     ResetQuoteProtection,
+    DefineSession,
+    SetProtection,
+    SetQuoteProtection,
 )
 STANDING: Final = (SetKillSwitch, OverrideLimits)
 """Instructions that hold until another one takes them back."""
@@ -89,6 +95,10 @@ class Instructions:
             self._note_standing(instruction)
         self._keep(shards, instruction)
         return self.last_id
+
+    def has_room(self, count: int) -> bool:
+        """Tell whether so many more may wait."""
+        return len(self.waiting) + count < INSTRUCTIONS_MAX
 
     def _note_standing(self, instruction: SetKillSwitch | OverrideLimits | EndLimitOverride) -> None:
         """Keep what holds for shards that come later; an override of one instrument is its own shard's alone."""

@@ -21,6 +21,7 @@ from matching.member_commands import (
 )
 from matching.operator_commands import (
     CancelSessionOrders,
+    ChangeSessions,
     ContinueWork,
     CorrectTrade,
     DefineAccount,
@@ -72,6 +73,7 @@ __all__ = [
     "CancelOrder",
     "CancelQuotes",
     "CancelSessionOrders",
+    "ChangeSessions",
     "Command",
     "ContinueWork",
     "CorrectTrade",
@@ -169,4 +171,5 @@ Command: TypeAlias = (
     | CancelQuotes
     | SetQuoteProtection
     | ResetQuoteProtection
+    | ChangeSessions
 )
