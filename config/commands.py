@@ -110,28 +110,75 @@ def configuration_commands(settings: Settings, engine: EngineView, session_ids: 
         ConfigFaults: a file gives an id that the engine has under another name, or another id to a name it has, or
             changes what orders and balances of an instrument are counted in.
     """
-    risk = engine.risk
-    assert isinstance(risk, RiskEngine), "the engine runs with the risk engine that holds limits and transfers"
     log = FaultLog()
     instrument_ids = _instrument_ids(settings.instruments, engine, log)
-    account_ids = _ids(
-        ACCOUNTS,
-        {record.name: key for key, record in engine.accounts.items()},
-        [(account.name, account.account_id, account.line) for account in settings.accounts],
-        log,
-    )
+    account_ids = _account_ids(settings.accounts, engine, log)
     if log.faults:
         raise ConfigFaults(log.faults)
     return [
         *_instruments(settings.instruments, instrument_ids, engine),
+        *_of_accounts(settings, account_ids, instrument_ids, engine),
+        *session_commands(settings, engine, session_ids),
+    ]
+
+
+def session_commands(settings: Settings, engine: EngineView, session_ids: Mapping[str, int]) -> list[Command]:
+    """Return what defines the sessions of the settings that are new or have changed; all else is left alone."""
+    return [
+        *_sessions(settings, session_ids, engine),
+        *_protections(settings, session_ids, _risk_of(engine)),
+        *_quote_protections(settings, session_ids, _risk_of(engine)),
+    ]
+
+
+def account_commands(settings: Settings, engine: EngineView) -> list[Command]:
+    """Return what defines accounts, limits and deposits as `configuration_commands`, and no instrument.
+
+    Raises:
+        ConfigFaults: as `configuration_commands`; or an account names an instrument that the engine does not have.
+    """
+    log = FaultLog()
+    _instrument_ids(settings.instruments, engine, log)
+    account_ids = _account_ids(settings.accounts, engine, log)
+    instrument_ids = {record.symbol: key for key, record in engine.instruments.items()}
+    symbols = {instrument.symbol for instrument in settings.instruments}
+    for account in settings.accounts:
+        named = [limits.symbol for limits in account.limits if limits.symbol is not None]
+        for symbol in (*named, *(asset for asset in account.opening if asset in symbols)):
+            if symbol not in instrument_ids:
+                allowed = "an instrument that is running; `outcry instruments reload` adds it"
+                log.add(ACCOUNTS, account.line, "symbol", found=symbol, allowed=allowed)
+    for firm in settings.firms:
+        for symbol in firm.position_max:
+            if symbol not in instrument_ids:
+                allowed = "an instrument that is running; `outcry instruments reload` adds it"
+                log.add(ACCOUNTS, 0, "symbol", found=f"{symbol} for firm {firm.name}", allowed=allowed)
+    if log.faults:
+        raise ConfigFaults(log.faults)
+    return _of_accounts(settings, account_ids, instrument_ids, engine)
+
+
+def _risk_of(engine: EngineView) -> RiskEngine:
+    risk = engine.risk
+    assert isinstance(risk, RiskEngine), "the engine runs with the risk engine that holds limits and transfers"
+    return risk
+
+
+def _account_ids(accounts: Iterable[AccountSettings], engine: EngineView, log: FaultLog) -> dict[str, int]:
+    known = {record.name: key for key, record in engine.accounts.items()}
+    return _ids(ACCOUNTS, known, [(account.name, account.account_id, account.line) for account in accounts], log)
+
+
+def _of_accounts(
+    settings: Settings, account_ids: Mapping[str, int], instrument_ids: Mapping[str, int], engine: EngineView
+) -> list[Command]:
+    risk = _risk_of(engine)
+    return [
         *_accounts(settings.accounts, account_ids, engine),
         *_limits(settings.accounts, account_ids, instrument_ids, risk),
         *_firm_limits(settings.firms, instrument_ids, risk),
         *_permissions(settings.accounts, account_ids, instrument_ids, risk),
         *_deposits(settings.accounts, account_ids, risk),
-        *_sessions(settings, session_ids, engine),
-        *_protections(settings, session_ids, risk),
-        *_quote_protections(settings, session_ids, risk),
     ]
 
 

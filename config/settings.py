@@ -49,16 +49,18 @@ class Report(msgspec.Struct, frozen=True):
     settings: Settings | None
 
 
-def load(config_dir: Path) -> Settings:
+def load(config_dir: Path, *, sessions_file: str = SESSIONS) -> Settings:
     """Return the configuration of a folder. Raises `ConfigFaults` with every fault of every file, and nothing else."""
-    report = check(config_dir)
+    report = check(config_dir, sessions_file=sessions_file)
     if report.settings is None:
         raise ConfigFaults(report.faults)
     return report.settings
 
 
-def check(config_dir: Path) -> Report:
-    """Read and check every file of a folder; never raises for what is in them."""
+def check(config_dir: Path, *, sessions_file: str = SESSIONS) -> Report:
+    """Read and check every file of a folder; never raises for what is in them. `sessions_file` stands for
+    sessions.cfg.
+    """
     config_dir = config_dir.absolute()
     log = FaultLog()
     exchange = _read_exchange(config_dir, log)
@@ -67,7 +69,7 @@ def check(config_dir: Path) -> Report:
     accounts = _read_accounts(config_dir, instruments, shards, log)
     passwords = read_passwords(_bytes(config_dir, PASSWORDS, log, required=False) or b"", log=log)
     names = None if accounts is None else accounts.names
-    sessions = _read_sessions(config_dir, Surroundings(config_dir, exchange, names, passwords), log)
+    sessions = _read_sessions(config_dir, sessions_file, Surroundings(config_dir, exchange, names, passwords), log)
     if exchange is not None:
         listeners = (*exchange.listeners, *(sessions.listeners if sessions else ()))
         _check_listeners(listeners, log)
@@ -119,8 +121,8 @@ def _read_accounts(
     return None if data is None else read_accounts(data, instruments=instruments, shards=shards, log=log)
 
 
-def _read_sessions(config_dir: Path, around: Surroundings, log: FaultLog) -> SessionsFile | None:
-    data = _bytes(config_dir, SESSIONS, log)
+def _read_sessions(config_dir: Path, name: str, around: Surroundings, log: FaultLog) -> SessionsFile | None:
+    data = _bytes(config_dir, name, log)
     return None if data is None else read_sessions(data, around=around, log=log)
 
 

@@ -58,6 +58,16 @@ class DropCopies:
                 for account_id in copy.account_ids:
                     self._live[account_id] = (*self._live.get(account_id, ()), copy)
 
+    def configured(self, session: GatewaySession) -> None:
+        """Follow a session whose role or accounts have changed; what is told it from now on is by the new ones."""
+        if session.role != "drop_copy":
+            self._behind.pop(session.session_id, None)
+        self._set_live(session, is_live=session.drop_copy_live)
+
+    def begin_at(self, session: GatewaySession, batch_seq: int) -> None:
+        """Let a session that was no drop copy be told of nothing before a batch."""
+        self._cursors[session.session_id] = batch_seq
+
     def live_for(self, event: Event) -> tuple[GatewaySession, ...]:
         """Return the drop copies that are up to date and watch the account of `event`."""
         return self.live().get(self._account_id(event), ())

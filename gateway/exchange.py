@@ -347,6 +347,27 @@ class Exchange:
         """Do as `command`; return its events and the last batch that is begun, which is its own."""
         return self.command(command), self._pipeline.next_batch_seq - 1
 
+    def command_together(self, commands: Sequence[Command], written: Sequence[int]) -> tuple[list[Event], int]:
+        """Apply commands in one batch of their own, which the journal has whole or not at all; as `command_in_batch`.
+
+        The state of the sessions `written` is journaled with it. What shards have to obey is journaled too, and sent.
+        """
+        assert not self._next.commands, "operations run between batches"
+        return self._apply_commands(list(commands), written=written), self._pipeline.next_batch_seq - 1
+
+    def cancel_of(self, commands: Iterable[CancelSessionOrders]) -> None:
+        """Cancel orders of sessions on every shard, at once or when it is back."""
+        assert self._market is not None, "without shards, a cancel is applied with what brings it about"
+        self._next.commands += commands
+
+    def last_begun(self) -> int:
+        """Return the number of the last batch that is begun."""
+        return self._pipeline.next_batch_seq - 1
+
+    def holds_numbers_of(self, session_id: int) -> bool:
+        """Whether something of a session is not in the journal yet."""
+        return self._pipeline.holds(session_id)
+
     def is_committed(self, batch_seq: int) -> bool:
         """Whether a batch is in the journal."""
         return self._storage.journal.last.batch_seq >= batch_seq
@@ -382,7 +403,7 @@ class Exchange:
         else:
             self._begin_batch(self._pipeline.empty_batch(), [], self._next.take_messages(), oldest_ns)
 
-    def _apply_commands(self, commands: list[Command], oldest_ns: int = 0) -> list[Event]:
+    def _apply_commands(self, commands: list[Command], oldest_ns: int = 0, written: Sequence[int] = ()) -> list[Event]:
         """Apply commands as one frame, stage what is to be said of it, and begin its batch."""
         pipeline = self._pipeline
         time_ns = pipeline.time_ns = max(pipeline.time_ns + 1, self._clock.now_ns())
@@ -410,7 +431,7 @@ class Exchange:
             [],
             encode_event_counts(counts),
         )
-        self._begin_batch(batch, events, messages, oldest_ns, cursors)
+        self._begin_batch(batch, events, messages, oldest_ns, cursors, written=written)
         self._log_out_cuts()
         return events
 
@@ -434,6 +455,7 @@ class Exchange:
         oldest_ns: int = 0,
         cursors: dict[int, int] | None = None,
         anew: dict[int, StagedAnew] | None = None,
+        written: Sequence[int] = (),
     ) -> None:
         """Begin a batch with the inbound numbers as they are now and hand its messages to the IO threads."""
         pending = PendingBatch(
@@ -443,6 +465,7 @@ class Exchange:
             oldest_ns=oldest_ns,
             drop_copy_cursors=cursors or {},
             anew=anew,
+            written=written,
         )
         self._pipeline.begin(pending)
         self._fault_point("stage.before")

@@ -31,6 +31,10 @@ RESET_FAULT_POINT: Final = "anew.before"
 """Passed before reports of an ended epoch are staged anew."""
 SHARDS_SENT: Final = "shards.sent"
 """Passed by the gateway of shards when it has sent them something, before the commit of what it took with that."""
+SESSIONS_FAULT_POINTS: Final = ("sessions.before", "sessions.journaled", "sessions.wire")
+"""Passed when sessions were read again: before their batch is begun, when it is in the journal, and before each that
+the wire is told of.
+"""
 START_FAULT_POINTS: Final = (*RECOVERY_FAULT_POINTS, "configure.before", "configure.after")
 """Passed between the start of the process and the first connection that it accepts."""
 FAULT_POINTS: Final = (
@@ -38,6 +42,7 @@ FAULT_POINTS: Final = (
     *STEP_FAULT_POINTS,
     RESET_FAULT_POINT,
     SHARDS_SENT,
+    *SESSIONS_FAULT_POINTS,
     *START_FAULT_POINTS,
     *RETAIN_FAULT_POINTS,
     *SNAPSHOT_FAULT_POINTS,

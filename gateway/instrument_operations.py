@@ -14,6 +14,7 @@ from gateway.admin import AdminError, Operation
 from gateway.exchange import Exchange
 from gateway.operator_values import known
 from gateway.relay import GatewayEngine
+from gateway.running_settings import RunningSettings
 from gateway.shard_operations import ShardOperations
 from matching.clock import Clock
 from matching.commands import (
@@ -34,13 +35,13 @@ class InstrumentOperations:
     """The operations on instruments. `events` journals a command, returns what it brought about, and raises AdminError
     where it is refused; `answer` is what an operator is told of that; `read` runs on the matching thread.
 
-    With shards, `running` are the settings with the instruments as they were read last.
+    With shards, `running` has the instruments as they were read last.
     """
 
     def __init__(
         self,
         *,
-        settings: Settings,
+        running: RunningSettings,
         exchange: Exchange,
         engine: GatewayEngine,
         clock: Clock,
@@ -49,7 +50,7 @@ class InstrumentOperations:
         read: Callable[[Callable[[], Any]], Awaitable[Any]],
         shards: ShardOperations | None,
     ) -> None:
-        self.running = settings
+        self._running = running
         self._exchange = exchange
         self._engine = engine
         self._clock = clock
@@ -100,7 +101,7 @@ class InstrumentOperations:
         """
         instrument_id = self._instrument_id(symbol)
         try:
-            settings = await asyncio.to_thread(load, self.running.config_dir)
+            settings = await asyncio.to_thread(load, self._running.settings.config_dir)
             await self._read(lambda: self._instrument_changes(settings))
         except ConfigFaults as error:
             raise AdminError(f"nothing has changed: {error}") from error
@@ -123,7 +124,7 @@ class InstrumentOperations:
     async def reload(self) -> dict[str, Any]:
         """Read instruments.toml again: define what is new, change what has changed. One fault, and nothing changes."""
         try:
-            settings = await asyncio.to_thread(load, self.running.config_dir)
+            settings = await asyncio.to_thread(load, self._running.settings.config_dir)
             result = await self._change_instruments(settings)
         except ConfigFaults as error:
             raise AdminError(f"nothing has changed: {error}") from error
@@ -135,7 +136,7 @@ class InstrumentOperations:
 
     async def _change_instruments(self, settings: Settings) -> dict[str, Any]:
         if self._shards is not None:
-            self.running, result = await self._shards.reload(self.running, settings)
+            self._running.settings, result = await self._shards.reload(self._running.settings, settings)
             return result
         commands = await self._read(lambda: self._instrument_changes(settings))
         for command in commands:
@@ -145,7 +146,7 @@ class InstrumentOperations:
     def _instrument_changes(self, settings: Settings) -> list[DefineInstrument]:
         """Return what has changed. Raises AdminError or ConfigFaults where nothing may be."""
         if self._shards is not None:
-            return self._shards.changes(self.running, settings)
+            return self._shards.changes(self._running.settings, settings)
         return instrument_commands(settings, self._engine)
 
     async def _command(self, command: Command) -> dict[str, Any]:

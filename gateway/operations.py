@@ -10,17 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from config.settings import Settings
 from gateway.admin import AdminError, Operation
+from gateway.admission import Admission
 from gateway.exchange import Exchange
 from gateway.instrument_operations import InstrumentOperations
 from gateway.limit_operations import LimitOperations
 from gateway.operator_values import known
 from gateway.operator_waits import SHARDS_WAIT_S, look_until
+from gateway.pipeline import FaultPoint
 from gateway.price_operations import PriceOperations
 from gateway.quote_operations import QuoteOperations
 from gateway.relay import RelayEngine
+from gateway.running_settings import RunningSettings
 from gateway.session_operations import SessionOperations
+from gateway.session_reload import SessionReload
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_operations import ShardOperations
 from gateway.snapshotter import Snapshotter
@@ -44,7 +47,9 @@ class Operations:
     def __init__(
         self,
         *,
-        settings: Settings,
+        running: RunningSettings,
+        admission: Admission,
+        fault_point: FaultPoint,
         data_dir: Path,
         exchange: Exchange,
         wire: Wire,
@@ -55,7 +60,8 @@ class Operations:
         stop: asyncio.Event,
         clock: Clock,
     ) -> None:
-        self._settings = settings
+        self._running = running
+        self._settings = running.settings
         self._data_dir = data_dir
         self._exchange = exchange
         self._wire = wire
@@ -67,8 +73,22 @@ class Operations:
         self._clock = clock
         self._shards = self._shard_operations()
         self._session_operations = SessionOperations(wire=wire, sessions=sessions)
+        self._session_reload = SessionReload(
+            running=running,
+            data_dir=data_dir,
+            exchange=exchange,
+            wire=wire,
+            sessions=sessions,
+            started=started,
+            admission=admission,
+            clock=clock,
+            read=self._on_matching_thread,
+            events=self._events_of,
+            answer=self._answer,
+            fault_point=fault_point,
+        )
         self._instruments = InstrumentOperations(
-            settings=settings,
+            running=running,
             exchange=exchange,
             engine=started.engine,
             clock=clock,
@@ -105,6 +125,7 @@ class Operations:
             "snapshot": self.snapshot,
             "stop": self.stop,
             **self._session_operations.table(),
+            "reload_sessions": self._session_reload.reload,
             **self._instruments.table(),
             **self._limits.table(),
             **self._prices.table(),
@@ -249,7 +270,7 @@ class Operations:
         """Move cash of an account from one shard to another; see `ShardOperations.transfer`."""
         if self._shards is None:
             raise AdminError("there is one shard: nothing to move between")
-        return await self._shards.transfer(self._instruments.running, **arguments)
+        return await self._shards.transfer(self._running.settings, **arguments)
 
     async def fix_log(self, on: bool) -> dict[str, Any]:
         """Begin or end the log of FIX messages."""

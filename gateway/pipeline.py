@@ -11,7 +11,7 @@ thread.
 
 import copy
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from gateway.sessions import SessionBook
@@ -29,6 +29,7 @@ class PendingBatch:
     """A batch on its way into the journal. `targets` are the inbound numbers at its end: session id → (epoch, next).
 
     `anew` says by session id what it stages of epochs that have ended: that goes off the journaled list with it.
+    `written` are sessions whose state is journaled with it, as they are new or an operator has changed it.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class PendingBatch:
         "oldest_ns",
         "parts_missing",
         "targets",
+        "written",
     )
 
     def __init__(
@@ -50,6 +52,7 @@ class PendingBatch:
         oldest_ns: int,
         drop_copy_cursors: dict[int, int],
         anew: dict[int, StagedAnew] | None = None,
+        written: Iterable[int] = (),
     ) -> None:
         self.batch = batch
         self.events = events
@@ -57,6 +60,7 @@ class PendingBatch:
         self.oldest_ns = oldest_ns
         self.drop_copy_cursors = drop_copy_cursors
         self.anew = anew or {}
+        self.written = tuple(written)
         self.parts_missing = 0
 
 
@@ -109,6 +113,14 @@ class Pipeline:
     def is_committed(self, io: int, serial: int) -> bool:
         """Tell whether the outbound item `serial` of IO thread `io`, and all before it, is in the journal."""
         return self._released[io] >= serial
+
+    def holds(self, session_id: int) -> bool:
+        """Tell whether numbers of a session wait for their commit."""
+        for fifo in self._fifos:
+            for item in fifo:
+                if item[3] == session_id if item[0] != BYTES else any(run[0] == session_id for run in item[4]):
+                    return True
+        return any(session_id in pending.targets for pending in self._pending)
 
     def committable(self) -> tuple[int, list[Outbound]]:
         """Return how many batches are complete, and the outbound items that go with them; nothing is changed."""
@@ -195,6 +207,8 @@ class Pipeline:
                 if state is not None and state.epoch == item[4]:
                     state.reserved_through = item[5]
         for pending in done:
+            for session_id in pending.written:
+                self._changed(states, session_id)
             for session_id, (epoch, target) in pending.targets.items():
                 state = self._changed(states, session_id)
                 if state is not None and epoch == state.epoch:

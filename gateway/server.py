@@ -31,6 +31,7 @@ from gateway.operations import Operations
 from gateway.phase_keeper import PhaseKeeper
 from gateway.pipeline import Pipeline
 from gateway.relay import RelayEngine
+from gateway.running_settings import RunningSettings
 from gateway.session_setup import add_to_wire, admission_accounts, build_sessions, orders_without_owner
 from gateway.sessions import SessionBook
 from gateway.shard_keeper import ShardKeeper
@@ -109,6 +110,7 @@ class Server:
         self, settings: Settings, data_dir: Path, passes: Callable[[str], None], shard_fault: str = ""
     ) -> None:
         self._settings = settings
+        self._running = RunningSettings(settings)
         self._data_dir = data_dir
         self._passes = passes
         self._shard_fault = shard_fault
@@ -138,14 +140,15 @@ class Server:
         if not is_sharded(self._settings):
             phases = exchange.keeper.due(started.engine.instruments, self._clock.now_ns())
             exchange.begin_with([*phases, *orders_without_owner(self._settings, started, sessions)])
-        accounts = admission_accounts(self._settings, sessions)
-        admission = Admission(wire, accounts, settings.logon, self._logon_numbers)
+        admission = self._build_admission(wire, sessions)
         factory = RELAY_FACTORY if is_sharded(self._settings) else ENGINE_FACTORY
         snapshotter = Snapshotter(self._data_dir, settings.snapshot, factory)
         shard = self._start_matching(exchange, started, loop)
-        timers = Timers(self._settings, exchange, wire, sessions, started, snapshotter, self._clock, self._data_dir)
+        timers = Timers(self._running, exchange, wire, sessions, started, snapshotter, self._clock, self._data_dir)
         operations = Operations(
-            settings=self._settings,
+            running=self._running,
+            admission=admission,
+            fault_point=self._passes,
             data_dir=self._data_dir,
             exchange=exchange,
             wire=wire,
@@ -188,6 +191,10 @@ class Server:
             print(f"outcry: the matching thread ended: {self._failure!r}", file=sys.stderr)
             return EXIT_FAILED
         return EXIT_OK
+
+    def _build_admission(self, wire: Wire, sessions: SessionBook) -> Admission:
+        accounts = admission_accounts(self._settings, sessions)
+        return Admission(wire, accounts, self._settings.exchange.logon, self._logon_numbers)
 
     def _build_keeper(self, exchange: Exchange) -> ShardKeeper | None:
         if not is_sharded(self._settings):

@@ -1,5 +1,6 @@
 """Sessions from the configuration: as the matching thread sees them, and as the wire is told of them."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from config.sessions import SessionSettings, wire_spec
@@ -30,7 +31,7 @@ def build_sessions(settings: Settings, started: Started) -> SessionBook:
     for session in settings.sessions:
         state = started.states[session.name]
         known = started.engine.sessions.get(state.session_id)
-        book.add(_gateway_session(session, state, account_ids, was_connected=known is None or known.is_connected))
+        book.add(gateway_session(session, state, account_ids, was_connected=known is None or known.is_connected))
     configured = {session.name for session in settings.sessions}
     for state in started.states.values():
         if state.name not in configured:
@@ -82,9 +83,10 @@ def _retired_session(state: SessionState) -> GatewaySession:
     return session
 
 
-def _gateway_session(
-    session: SessionSettings, state: SessionState, account_ids: dict[str, int], *, was_connected: bool
+def gateway_session(
+    session: SessionSettings, state: SessionState, account_ids: Mapping[str, int], *, was_connected: bool
 ) -> GatewaySession:
+    """Return a session as the configuration has it, with what the journal holds of it."""
     return GatewaySession(
         state=state,
         begin_string=session.begin_string,
@@ -101,7 +103,7 @@ def _gateway_session(
     )
 
 
-def _disconnect_rule(session: SessionSettings, account_ids: dict[str, int]) -> DisconnectRule:
+def _disconnect_rule(session: SessionSettings, account_ids: Mapping[str, int]) -> DisconnectRule:
     of_accounts = session.accounts if session.cancel_on_disconnect_accounts else ()
     return DisconnectRule(
         cancels=session.cancel_on_disconnect,
@@ -115,10 +117,15 @@ def _disconnect_rule(session: SessionSettings, account_ids: dict[str, int]) -> D
 def add_to_wire(wire: Wire, settings: Settings, sessions: SessionBook, now_s: int) -> None:
     """Tell the wire of every session, with the numbers that the journal holds and its schedule's windows."""
     for session in settings.sessions:
-        gateway_session = sessions.by_name(session.name)
-        assert gateway_session is not None, "every configured session is in the book"
-        wire.add_session({**wire_spec(session), **_numbers(gateway_session.state)})
-        set_windows(wire, session, gateway_session.session_id, now_s)
+        known = sessions.by_name(session.name)
+        assert known is not None, "every configured session is in the book"
+        add_one_to_wire(wire, session, known.state, now_s)
+
+
+def add_one_to_wire(wire: Wire, session: SessionSettings, state: SessionState, now_s: int) -> None:
+    """Tell the wire of one session, with the numbers that the journal holds and its schedule's windows."""
+    wire.add_session({**wire_spec(session), **_numbers(state)})
+    set_windows(wire, session, state.session_id, now_s)
 
 
 def set_windows(wire: Wire, session: SessionSettings, session_id: int, now_s: int) -> None:
@@ -145,10 +152,9 @@ def _numbers(state: SessionState) -> dict[str, Any]:
 def admission_accounts(settings: Settings, sessions: SessionBook) -> dict[int, Account]:
     """Return what admission has to know of each session, by session id."""
     accounts = {}
+    ids = sessions.ids_by_name()
     for session in settings.sessions:
-        gateway_session = sessions.by_name(session.name)
-        assert gateway_session is not None, "every configured session is in the book"
-        accounts[gateway_session.session_id] = Account(
+        accounts[ids[session.name]] = Account(
             session.name, session.authentication, session.username, settings.passwords.get(session.username)
         )
     return accounts

@@ -97,18 +97,38 @@ class GatewaySession:
         self.peer = ""
         self.drop_copy_live = False
 
+    def configure_as(self, wanted: "GatewaySession") -> None:
+        """Take what the configuration says of another; names, numbers and the connection stay what they are."""
+        assert (self.session_id, self.name) == (wanted.session_id, wanted.name), f"{wanted.name} is not {self.name}"
+        for name in _CONFIGURED:
+            setattr(self, name, getattr(wanted, name))
+        self.disconnecting.rule = wanted.disconnecting.rule
+
     @property
     def is_resetting(self) -> bool:
         """Whether its numbers began anew, and that is not committed yet or reports of before wait to be staged."""
         return bool(self.state.anew) or self.state.epoch != self.epoch
 
 
+_CONFIGURED: Final = (
+    "version",
+    "role",
+    "accounts",
+    "account_ids",
+    "self_match_id",
+    "self_match_mode",
+    "trigger",
+    "terms",
+    "is_retired",
+)
+"""What of a session is the configuration's, beside its rule for disconnects."""
+
+
 class SessionBook:
-    """All sessions by id, and which of them receive the drop copies of an account. Owner: the matching thread."""
+    """All sessions by id. Owner: the matching thread."""
 
     def __init__(self, sessions: Iterable[GatewaySession]) -> None:
         self.by_id: dict[int, GatewaySession] = {}
-        self.drop_copies: dict[int, tuple[GatewaySession, ...]] = {}
         for session in sessions:
             self.add(session)
 
@@ -119,9 +139,6 @@ class SessionBook:
         """Take up a session; its id must be new."""
         assert session.session_id not in self.by_id, f"session {session.name} is there already"
         self.by_id[session.session_id] = session
-        if session.role == "drop_copy":
-            for account_id in session.account_ids:
-                self.drop_copies[account_id] = (*self.drop_copies.get(account_id, ()), session)
 
     def by_name(self, name: str) -> GatewaySession | None:
         """Return the session of that name (BEGINSTRING:SENDER->TARGET), or None."""

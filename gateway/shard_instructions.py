@@ -15,6 +15,7 @@ from matching.commands import (
     Command,
     CorrectTrade,
     DefineInstrument,
+    DefineSession,
     DelistInstrument,
     EndLimitOverride,
     EndTradingDay,
@@ -28,6 +29,8 @@ from matching.commands import (
     ResetQuoteProtection,
     SetKillSwitch,
     SetMarkPrice,
+    SetProtection,
+    SetQuoteProtection,
     SetReferencePrice,
     SetTradingPhase,
 )
@@ -52,6 +55,9 @@ INSTRUCTIONS: Final = (
     MassQuote,
     CancelQuotes,
     PullQuotes,
+    DefineSession,
+    SetProtection,
+    SetQuoteProtection,
 )
 STANDING: Final = (SetKillSwitch, OverrideLimits)
 """Instructions that hold until another one takes them back."""
@@ -105,6 +111,10 @@ class Instructions:
     def has_room(self, count: int) -> bool:
         """Whether members' requests may have so many more instructions: operators have the other half."""
         return len(self.waiting) + count <= INSTRUCTIONS_MAX // 2
+
+    def has_room_for_operators(self, count: int) -> bool:
+        """Whether operators may have so many more instructions."""
+        return len(self.waiting) + count < INSTRUCTIONS_MAX
 
     def _note_standing(self, instruction: SetKillSwitch | OverrideLimits | EndLimitOverride) -> None:
         """Keep what holds for shards that come later; an override of one instrument is its own shard's alone."""

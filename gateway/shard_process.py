@@ -119,7 +119,8 @@ class ShardProcess:
             left = left_settings(self._settings_path)
             # What was left and is not known to the gateway yet was read again by an operator: it is told by itself.
             known = tuple(each for each in left.instruments if each.symbol in hello.instruments)
-            left = msgspec.structs.replace(left, instruments=known)
+            sessions = tuple(each for each in left.sessions if each.name in hello.sessions)
+            left = msgspec.structs.replace(left, instruments=known, sessions=sessions)
             settings = shard_settings(left, self._name, hello.instruments, hello.accounts)
             commands: list[Command] = [DefineShard(self._name, hello.shard_id)] if not engine.shard_id else []
             commands += configuration_commands(settings, engine, hello.sessions)

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from config.commands import configuration_commands
+from config.sessions import SessionSettings
 from config.settings import Settings
 from config.shards import refuse_moves
 from gateway.relay import GatewayEngine, RelayEngine
@@ -133,21 +134,29 @@ def _session_states(settings: Settings, journal: Journal, clock: Clock) -> dict[
     next_id = max((state.session_id for state in known.values()), default=0) + 1
     for session in settings.sessions:
         if session.name not in known:
-            known[session.name] = SessionState(
-                session_id=next_id,
-                name=session.name,
-                comp_id=session.target_comp_id,
-                epoch=FIRST_EPOCH,
-                created_s=clock.now_ns() // 1_000_000_000,
-                next_sender=1,
-                target_epoch=FIRST_EPOCH,
-                next_target=1,
-                written_through=0,
-                reserved_through=0,
-                drop_copy_seq=journal.last.batch_seq,
-            )
+            created_s, last = clock.now_ns() // 1_000_000_000, journal.last.batch_seq
+            known[session.name] = new_state(next_id, session, created_s=created_s, drop_copy_seq=last)
             next_id += 1
     return known
+
+
+def new_state(session_id: int, session: SessionSettings, *, created_s: int, drop_copy_seq: int) -> SessionState:
+    """Return the state of a session that nobody has known before: it begins with number 1, and its drop copies with
+    what happens after the batch `drop_copy_seq`.
+    """
+    return SessionState(
+        session_id=session_id,
+        name=session.name,
+        comp_id=session.target_comp_id,
+        epoch=FIRST_EPOCH,
+        created_s=created_s,
+        next_sender=1,
+        target_epoch=FIRST_EPOCH,
+        next_target=1,
+        written_through=0,
+        reserved_through=0,
+        drop_copy_seq=drop_copy_seq,
+    )
 
 
 def _configure(settings: Settings, started: Started, clock: Clock) -> None:

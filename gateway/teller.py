@@ -26,6 +26,7 @@ from matching.events import (
     LimitsOverridden,
     ScopeCanceled,
     SessionCut,
+    SessionsChanged,
     ShardsInstructed,
     TradeCorrected,
     TradingPhaseSet,
@@ -34,7 +35,15 @@ from matching.instrument import Instrument
 from matching.quote_events import QuotesFrozen
 from matching.work import REPEATED_EXECUTIONS
 
-ALERTS: Final = (KillSwitchSet, ScopeCanceled, SessionCut, LimitsOverridden, LimitOverrideEnded, TradeCorrected)
+ALERTS: Final = (
+    KillSwitchSet,
+    ScopeCanceled,
+    SessionCut,
+    LimitsOverridden,
+    LimitOverrideEnded,
+    TradeCorrected,
+    SessionsChanged,
+)
 """Events that an operator hears of at once, in the log."""
 
 log = structlog.get_logger("exchange")

@@ -13,9 +13,9 @@ from typing import Final
 import structlog
 
 from config.exchange import TradingDaySettings
-from config.settings import Settings
 from config.time_zones import zone_of
 from gateway.exchange import PHASES_PER_BATCH_MAX, Exchange
+from gateway.running_settings import RunningSettings
 from gateway.session_setup import set_windows
 from gateway.sessions import SessionBook
 from gateway.snapshotter import Snapshotter
@@ -46,7 +46,7 @@ class Timers:
 
     def __init__(
         self,
-        settings: Settings,
+        running: RunningSettings,
         exchange: Exchange,
         wire: Wire,
         sessions: SessionBook,
@@ -55,7 +55,8 @@ class Timers:
         clock: Clock,
         data_dir: Path,
     ) -> None:
-        self._settings = settings
+        self._settings = running.settings
+        self._running = running
         self._exchange = exchange
         self._wire = wire
         self._sessions = sessions
@@ -122,7 +123,7 @@ class Timers:
             await asyncio.wrap_future(self._exchange.submit(partial(self._exchange.obey, commands)))
 
     def _renew_windows(self, now_s: int) -> None:
-        for session in self._settings.sessions:
+        for session in self._running.settings.sessions:
             gateway_session = self._sessions.by_name(session.name)
             if gateway_session is not None:
                 set_windows(self._wire, session, gateway_session.session_id, now_s)

@@ -21,6 +21,7 @@ from matching.member_commands import (
 )
 from matching.operator_commands import (
     CancelSessionOrders,
+    ChangeSessions,
     ContinueWork,
     CorrectTrade,
     DefineAccount,
@@ -74,6 +75,7 @@ __all__ = [
     "CancelOrder",
     "CancelQuotes",
     "CancelSessionOrders",
+    "ChangeSessions",
     "Command",
     "ContinueWork",
     "CorrectTrade",
@@ -174,4 +176,5 @@ Command: TypeAlias = (
     | SetQuoteProtection
     | ResetQuoteProtection
     | PullQuotes
+    | ChangeSessions
 )

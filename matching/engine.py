@@ -16,6 +16,7 @@ from matching.commands import (
     CancelOrder,
     CancelQuotes,
     CancelSessionOrders,
+    ChangeSessions,
     Command,
     ContinueWork,
     CorrectTrade,
@@ -235,6 +236,8 @@ class Engine:
             self.quote_requests.pull(command, out)
         elif isinstance(command, NoteConnection):
             self.operations.note_connection(command, out)
+        elif isinstance(command, ChangeSessions):
+            self.operations.note_sessions(command, out)
         else:
             assert isinstance(command, SetReferencePrice), f"{type(command).__name__} is no command"
             self.operations.set_reference_price(command, out)

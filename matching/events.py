@@ -421,6 +421,16 @@ class TradeCorrected(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
     reason: str
 
 
+class SessionsChanged(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=90):
+    """An operator has had the sessions read again: the ids of those that were added, removed and changed."""
+
+    added: tuple[int, ...]
+    removed: tuple[int, ...]
+    changed: tuple[int, ...]
+    by: str
+    reason: str
+
+
 Event: TypeAlias = (
     Execution
     | OrderRefused
@@ -460,4 +470,5 @@ Event: TypeAlias = (
     | QuotesFrozen
     | QuotesReset
     | QuoteProtectionSet
+    | SessionsChanged
 )

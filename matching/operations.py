@@ -8,6 +8,7 @@ from typing import Final
 from matching.book import Book
 from matching.commands import (
     CancelSessionOrders,
+    ChangeSessions,
     Command,
     DefineAccount,
     DefineInstrument,
@@ -42,6 +43,7 @@ from matching.events import (
     ProtectionSet,
     ReferencePriceSet,
     SessionDefined,
+    SessionsChanged,
     TransferredIn,
     TransferredOut,
 )
@@ -370,6 +372,15 @@ class Operations:
             _refuse(command, f"session {command.session_id} is not defined", out)
         else:
             session.is_connected = command.is_connected
+
+    def note_sessions(self, command: ChangeSessions, out: list[Event]) -> None:
+        """Tell who has changed the sessions; those that were removed stay defined, as their orders' names do."""
+        ids = (*command.added, *command.removed, *command.changed)
+        unknown = [each for each in ids if each not in self.desk.sessions]
+        if unknown:
+            _refuse(command, f"session {unknown[0]} is not defined", out)
+        else:
+            out.append(SessionsChanged(command.added, command.removed, command.changed, command.by, command.reason))
 
     # -- work in steps ------------------------------------------------------------------------------------------------
 

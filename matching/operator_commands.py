@@ -58,6 +58,20 @@ class DefineSession(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=
     cancel_burst: int
 
 
+class ChangeSessions(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=90):
+    """Note that the sessions of a running exchange were read again: the last command of the batch that does it.
+
+    `added`, `removed` and `changed` are ids of defined sessions. What they are changed to stands in the commands before
+    it; who may log on, and how, is the configuration's.
+    """
+
+    added: tuple[int, ...]
+    removed: tuple[int, ...]
+    changed: tuple[int, ...]
+    by: str
+    reason: str
+
+
 class SetLimits(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=13):
     """Limits of one account in one instrument; 0 in `instrument_id` is the account over all instruments. 0: no limit.
 

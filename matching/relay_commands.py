@@ -10,6 +10,7 @@ from matching.member_commands import MassCancel, RequestMassStatus
 from matching.operator_commands import (
     CorrectTrade,
     DefineInstrument,
+    DefineSession,
     DelistInstrument,
     EndLimitOverride,
     EndTradingDay,
@@ -17,10 +18,11 @@ from matching.operator_commands import (
     RelistInstrument,
     SetKillSwitch,
     SetMarkPrice,
+    SetProtection,
     SetReferencePrice,
     SetTradingPhase,
 )
-from matching.quote_commands import CancelQuotes, MassQuote, PullQuotes, ResetQuoteProtection
+from matching.quote_commands import CancelQuotes, MassQuote, PullQuotes, ResetQuoteProtection, SetQuoteProtection
 
 
 class RelayBatch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=30):
@@ -95,6 +97,9 @@ Instruction: TypeAlias = (
     | MassQuote
     | CancelQuotes
     | PullQuotes
+    | DefineSession
+    | SetProtection
+    | SetQuoteProtection
 )
 """What an operator, or the clock, tells shards; and a member's request over several of them, without its number."""
 MassRequest: TypeAlias = MassCancel | RequestMassStatus | MassQuote | CancelQuotes

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 import typer
 
-from gateway.cli import instruments, journal, limits, live, prices, quotes, sessions, setup, trades
+from gateway.cli import instruments, journal, limits, live, prices, quotes, session_changes, sessions, setup, trades
 from gateway.cli.demo import demo
 from gateway.cli.kill_report import kill_report
 
@@ -82,6 +82,26 @@ QUOTES: Final[tuple[Command, ...]] = (
 )
 SESSIONS: Final[tuple[Command, ...]] = (
     ("list", sessions.list_sessions, ("outcry sessions list", "outcry sessions list --json")),
+    (
+        "reload",
+        session_changes.reload_sessions,
+        ("outcry sessions reload --dry-run", 'outcry sessions reload --reason "ticket 4711"'),
+    ),
+    (
+        "add",
+        session_changes.add,
+        ("outcry sessions add 'FIX.4.4:OUTCRY->TRADER9' --set Accounts=ACC1 --set CancelOnDisconnect=Y",),
+    ),
+    (
+        "change",
+        session_changes.change,
+        ("outcry sessions change 'FIX.4.4:OUTCRY->TRADER1' --set MessageRate=200 --unset MessageBurst",),
+    ),
+    (
+        "remove",
+        session_changes.remove,
+        ("outcry sessions remove 'FIX.4.4:OUTCRY->TRADER9' --cancel-orders",),
+    ),
     ("logout", sessions.logout, ("outcry sessions logout 'FIX.4.4:OUTCRY->TRADER1'",)),
     ("enable", sessions.enable, ("outcry sessions enable 'FIX.4.4:OUTCRY->TRADER1'",)),
     ("disable", sessions.disable, ("outcry sessions disable 'FIX.4.4:OUTCRY->TRADER1'",)),
@@ -117,7 +137,7 @@ def build() -> typer.Typer:
     app.add_typer(_group("kill-switch", stop_text, KILL_SWITCH))
     app.add_typer(_group("limits", "Change limits of accounts and firms, and permissions, during the day.", LIMITS))
     app.add_typer(_group("quotes", "List and reset quotes that market-maker protection has frozen.", QUOTES))
-    app.add_typer(_group("sessions", "List and steer FIX sessions.", SESSIONS))
+    app.add_typer(_group("sessions", "List, add, change, remove and steer FIX sessions.", SESSIONS))
     app.add_typer(
         _group("instruments", "Add, change, delist and list again instruments while trading goes on.", INSTRUMENTS)
     )

@@ -70,8 +70,8 @@ def passwd(
 ) -> None:
     """Set a user's password.
 
-    Only its argon2 hash is stored, in the file `passwords` of the configuration folder, mode 0600. The running
-    exchange reads it at its next start.
+    Only its argon2 hash is stored, in the file `passwords` of the configuration folder, mode 0600. A running
+    exchange reads it at `outcry sessions reload`.
     """
     from config.passwords import hash_password
 

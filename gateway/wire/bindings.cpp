@@ -75,6 +75,18 @@ class PyWire {
     wire_.remove_session(session_id);
   }
 
+  void change_session(nb::handle mapping) {
+    SessionSpec spec = read_spec(mapping);
+    nb::gil_scoped_release release;
+    wire_.change_session(std::move(spec));
+  }
+
+  void check_session(nb::handle mapping) {
+    const SessionSpec spec = read_spec(mapping);
+    nb::gil_scoped_release release;
+    load_dictionaries(spec);
+  }
+
   void set_windows(int session_id, const Windows& session, const Windows& logon) {
     nb::gil_scoped_release release;
     wire_.set_windows(session_id, session, logon);
@@ -302,6 +314,8 @@ NB_MODULE(_wire, m) {
       .def("listen", &PyWire::listen, nb::arg("host"), nb::arg("port"), nb::arg("tls").none())
       .def("add_session", &PyWire::add_session, nb::arg("spec"))
       .def("remove_session", &PyWire::remove_session, nb::arg("session_id"))
+      .def("change_session", &PyWire::change_session, nb::arg("spec"))
+      .def("check_session", &PyWire::check_session, nb::arg("spec"))
       .def("set_windows", &PyWire::set_windows, nb::arg("session_id"), nb::arg("session"), nb::arg("logon"))
       .def("start", &PyWire::start)
       .def("poll", &PyWire::poll, nb::arg("timeout_ms"))

@@ -4,9 +4,9 @@ namespace outcry::wire {
 
 bool Directory::add(std::shared_ptr<SessionEntry> entry) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const std::string key = entry->spec.key();
-  if (by_id_.count(entry->spec.session_id) || by_key_.count(key)) return false;
-  by_id_[entry->spec.session_id] = entry;
+  if (by_id_.count(entry->session_id) || by_key_.count(entry->key)) return false;
+  by_id_[entry->session_id] = entry;
+  const std::string key = entry->key;
   by_key_[key] = std::move(entry);
   return true;
 }
@@ -17,7 +17,7 @@ std::shared_ptr<SessionEntry> Directory::remove(int session_id) {
   if (found == by_id_.end()) return nullptr;
   auto entry = found->second;
   entry->removed = true;
-  by_key_.erase(entry->spec.key());
+  by_key_.erase(entry->key);
   by_id_.erase(found);
   logon_windows_.erase(session_id);
   return entry;

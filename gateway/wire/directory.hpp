@@ -12,18 +12,32 @@
 
 namespace outcry::wire {
 
-/// One session as the gate sees it. `spec` and `dictionaries` never change; its state lives on its IO thread.
+/// The settings of a session; they never change, a session is given others.
+struct SessionTerms {
+  SessionSpec spec;
+  std::shared_ptr<const Dictionaries> dictionaries;
+};
+
+/// One session as the gate sees it. Its id and names never change; its state lives on its IO thread.
 struct SessionEntry : private Counted {
   SessionEntry(SessionSpec settings, std::shared_ptr<const Dictionaries> files, int io_thread)
-      : spec(std::move(settings)), dictionaries(std::move(files)), io(io_thread), enabled(spec.enabled) {}
+      : session_id(settings.session_id), key(settings.key()), io(io_thread), enabled(settings.enabled),
+        terms_(std::make_shared<const SessionTerms>(SessionTerms{std::move(settings), std::move(files)})) {}
 
-  const SessionSpec spec;
-  const std::shared_ptr<const Dictionaries> dictionaries;
+  /// Any thread; the host keeps its own.
+  std::shared_ptr<const SessionTerms> terms() const { return std::atomic_load(&terms_); }
+  void change(std::shared_ptr<const SessionTerms> terms) { std::atomic_store(&terms_, std::move(terms)); }
+
+  const int session_id;
+  const std::string key;
   const int io;
   std::atomic<bool> enabled;
   std::atomic<bool> live{false};    // has a connection, from the moment of its admission
   std::atomic<bool> removed{false};
   int admissions = 0;               // logons waiting for an answer; gate thread only
+
+ private:
+  std::shared_ptr<const SessionTerms> terms_;
 };
 
 class Directory {

@@ -355,7 +355,7 @@ void Gate::answer(uint64_t attempt_id, bool accepted, const std::string& text) {
 void Gate::hand_over(Visitor& visitor) {
   epoll_ctl(epoll_, EPOLL_CTL_DEL, visitor.socket.fd(), nullptr);
   auto handover = std::make_shared<Handover>();
-  handover->session_id = visitor.entry->spec.session_id;
+  handover->session_id = visitor.entry->session_id;
   handover->socket = std::move(visitor.socket);
   handover->peer = visitor.peer_text;
   handover->logon = std::move(visitor.logon);
@@ -369,7 +369,8 @@ void Gate::hand_over(Visitor& visitor) {
 
 // One Logout outside of all numbers: nothing of the session is touched, and nothing of it is told.
 void Gate::refuse(Visitor& visitor, const std::string& text) {
-  const SessionSpec& spec = visitor.entry->spec;
+  const auto terms = visitor.entry->terms();
+  const SessionSpec& spec = terms->spec;
   const Encoder encoder(spec.begin_string, spec.sender_comp_id, spec.target_comp_id);
   std::string logout;
   std::string clean = text;

@@ -51,8 +51,7 @@ bool is_text(const FIX::FieldMap& map, const Dictionaries& dictionaries) {
 }
 
 // The checks that only need the connection: whoever fails one learns nothing.
-const char* check_connection(const SessionEntry& entry, const GatePeer& peer) {
-  const SessionSpec& spec = entry.spec;
+const char* check_connection(const SessionEntry& entry, const SessionSpec& spec, const GatePeer& peer) {
   if (!allows(spec.ports, peer.port)) return "session is not served on this port";
   if (!allows(spec.allowed_remote_addresses, peer.address)) return "address is not allowed";
   if (spec.require_tls && !peer.tls) return "session requires TLS";
@@ -93,16 +92,18 @@ GateVerdict check(std::string_view message, const GatePeer& peer, const Director
                           std::string(header.sender_comp_id);
   entry = directory.find(key);
   if (!entry) return closed("unknown session");
-  if (const char* fault = check_connection(*entry, peer)) return closed(fault);
-  const SessionSpec& spec = entry->spec;
+  const auto terms = entry->terms();  // the same for the whole check, whatever an operator changes meanwhile
+  const SessionSpec& spec = terms->spec;
+  const Dictionaries& dictionaries = *terms->dictionaries;
+  if (const char* fault = check_connection(*entry, spec, peer)) return closed(fault);
   uint64_t sum = 0;
   if (spec.validate_length_and_checksum &&
       (!parse_number(message.substr(message.size() - 4, 3), sum) || sum != checksum(message.data(), message.size() - 7)))
     return closed("CheckSum(10) is wrong");
   if (!entry->enabled.load()) return refused("session is disabled");
   if (!directory.logon_open(spec.session_id, wall_ns / ns_per_second)) return refused("outside of the time for logons");
-  const FIX::Message logon = entry->dictionaries->parse(std::string(message));
-  if (!is_text(logon.getHeader(), *entry->dictionaries) || !is_text(logon, *entry->dictionaries))
+  const FIX::Message logon = dictionaries.parse(std::string(message));
+  if (!is_text(logon.getHeader(), dictionaries) || !is_text(logon, dictionaries))
     return refused("a byte that only data fields may hold");
   if (const char* fault = check_time(spec, std::string(header.sending_time), wall_ns)) return refused(fault);
   if (const char* fault = check_fields(spec, logon, header.msg_seq_num)) return refused(fault);

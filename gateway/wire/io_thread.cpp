@@ -404,7 +404,7 @@ SessionHost* IoThread::host(int session_id) {
 }
 
 void IoThread::add_host(std::shared_ptr<SessionEntry> entry) {
-  const int session_id = entry->spec.session_id;
+  const int session_id = entry->session_id;
   CHECK(!host(session_id));
   hosts_[session_id] = std::make_unique<SessionHost>(context_, std::move(entry));
 }

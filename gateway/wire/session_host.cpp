@@ -45,6 +45,7 @@ FIX::UtcTimeStamp HostContext::now() const { return timestamp(now_ns); }
 SessionHost::SessionHost(HostContext& context, std::shared_ptr<SessionEntry> entry)
     : context_(context),
       entry_(std::move(entry)),
+      terms_(entry_->terms()),
       queue_(std::make_shared<InboundQueue>(context.io)),
       name_(spec().begin_string + ":" + spec().sender_comp_id + "->" + spec().target_comp_id),
       encoder_(spec().begin_string, spec().sender_comp_id, spec().target_comp_id),
@@ -57,21 +58,28 @@ SessionHost::SessionHost(HostContext& context, std::shared_ptr<SessionEntry> ent
   store_.created_s = spec().created_s ? spec().created_s : context_.now_ns / 1000000000;
   store_.next_sender = spec().next_sender;
   store_.next_target = spec().next_target;
-  const FIX::SessionID id(FIX::BeginString(spec().begin_string), FIX::SenderCompID(spec().sender_comp_id),
-                          FIX::TargetCompID(spec().target_comp_id));
-  const FIX::TimeRange always(FIX::UtcTimeOnly(0, 0, 0), FIX::UtcTimeOnly(0, 0, 0));
-  {
-    const std::lock_guard<std::mutex> lock(registry_mutex());
-    session_ = std::make_unique<FIX::Session>([this] { return context_.now(); }, *this, *this, id,
-                                              entry_->dictionaries->provider(spec()), always, 0, this);
-  }
-  store_.constructed = true;
-  configure();
+  open();
 }
 
 SessionHost::~SessionHost() {
   const std::lock_guard<std::mutex> lock(registry_mutex());
   session_.reset();
+}
+
+// QuickFIX's Session takes its dictionaries once and for all: others are for a new one, over the same store.
+void SessionHost::open() {
+  const FIX::SessionID id(FIX::BeginString(spec().begin_string), FIX::SenderCompID(spec().sender_comp_id),
+                          FIX::TargetCompID(spec().target_comp_id));
+  const FIX::TimeRange always(FIX::UtcTimeOnly(0, 0, 0), FIX::UtcTimeOnly(0, 0, 0));
+  {
+    const std::lock_guard<std::mutex> lock(registry_mutex());
+    store_.constructed = false;
+    session_.reset();
+    session_ = std::make_unique<FIX::Session>([this] { return context_.now(); }, *this, *this, id,
+                                              terms_->dictionaries->provider(spec()), always, 0, this);
+  }
+  store_.constructed = true;
+  configure();
 }
 
 void SessionHost::configure() {
@@ -93,6 +101,18 @@ void SessionHost::configure() {
   session.setLogonTimeout(spec.logon_timeout_s);
   session.setLogoutTimeout(spec.logout_timeout_s);
   if (spec.is_fixt()) session.setSenderDefaultApplVerID(spec.default_appl_ver_id);
+}
+
+void SessionHost::change(std::shared_ptr<const SessionTerms> terms) {
+  const Dictionaries &before = *terms_->dictionaries, &after = *terms->dictionaries;
+  const bool reopens = before.transport != after.transport || before.application != after.application;
+  if (reopens) cut("session was changed");
+  terms_ = std::move(terms);
+  if (reopens)
+    open();
+  else
+    configure();
+  if (connection_) connection_->framer.validate_checksum(spec().validate_length_and_checksum);
 }
 
 // --- calls into QuickFIX ---------------------------------------------------------------------------------------------

@@ -131,6 +131,8 @@ class SessionHost final : public FIX::Application,
   void reset();
   void renumber(uint64_t next_sender, uint64_t next_target);
   void set_windows(Windows session, Windows logon);
+  /// From now on; another dictionary ends the connection. The numbers stay what they are.
+  void change(std::shared_ptr<const SessionTerms> terms);
 
   // Resends.
   void supply(Supply supply);
@@ -138,7 +140,7 @@ class SessionHost final : public FIX::Application,
   HostPump pump();
 
   HostStatistics statistics() const;
-  const SessionSpec& spec() const { return entry_->spec; }
+  const SessionSpec& spec() const { return terms_->spec; }
   const std::string& name() const { return name_; }
 
  private:
@@ -179,6 +181,7 @@ class SessionHost final : public FIX::Application,
     // getStore() only adds const to the Session's own, non-const member.
     return *const_cast<FIX::SessionState*>(static_cast<const FIX::SessionState*>(session_->getStore()));
   }
+  void open();
   void configure();
   Chunk& inbound() { return context_.inbound(queue_); }
   Inbound& emit(Inbound::Kind kind);
@@ -200,6 +203,7 @@ class SessionHost final : public FIX::Application,
 
   HostContext& context_;
   const std::shared_ptr<SessionEntry> entry_;
+  std::shared_ptr<const SessionTerms> terms_;
   const std::shared_ptr<InboundQueue> queue_;
   const std::string name_;
   const Encoder encoder_, peer_encoder_;

@@ -117,7 +117,7 @@ std::string SessionHost::prepare_logon(const std::string& logon) {
 
 void SessionHost::check_text(const FIX::Message& message) const {
   if (!suspicious_) return;
-  const Dictionaries& dictionaries = *entry_->dictionaries;
+  const Dictionaries& dictionaries = *terms_->dictionaries;
   check_fields(message.getHeader(), dictionaries);
   check_fields(message, dictionaries);
   check_fields(message.getTrailer(), dictionaries);
@@ -135,7 +135,7 @@ void SessionHost::fromApp(const FIX::Message& message, const FIX::SessionID&) {
   check_text(message);
   const FIX::Header& header = message.getHeader();
   // Another version than the session's would have passed the dictionary unseen.
-  if (entry_->dictionaries->fixt && header.isSetField(FIX::FIELD::ApplVerID) &&
+  if (terms_->dictionaries->fixt && header.isSetField(FIX::FIELD::ApplVerID) &&
       header.getField(FIX::FIELD::ApplVerID) != spec().default_appl_ver_id)
     throw FIX::IncorrectTagValue(FIX::FIELD::ApplVerID);
   const int index = context_.schema.find(header.getField(FIX::FIELD::MsgType));

@@ -33,8 +33,8 @@ int Wire::add_session(SessionSpec spec) {
   const auto least = std::min_element(sessions_per_io_.begin(), sessions_per_io_.end());
   const int index = int(least - sessions_per_io_.begin());
   auto entry = std::make_shared<SessionEntry>(std::move(spec), std::move(dictionaries), index);
-  if (directory_.find(entry->spec.session_id) || directory_.find(entry->spec.key()))
-    throw std::invalid_argument("session " + std::to_string(entry->spec.session_id) + " or its names exist already");
+  if (directory_.find(entry->session_id) || directory_.find(entry->key))
+    throw std::invalid_argument("session " + std::to_string(entry->session_id) + " or its names exist already");
   IoThread& io = *io_[size_t(index)];
   // The session exists before the gate can find it.
   if (!io.run([&] { io.add_host(entry); })) throw std::runtime_error("the wire has stopped");
@@ -50,6 +50,20 @@ void Wire::remove_session(int session_id) {
   IoThread& io = *io_[size_t(entry->io)];
   io.run([&] { io.remove_host(session_id); });
   --sessions_per_io_[size_t(entry->io)];
+}
+
+void Wire::change_session(SessionSpec spec) {
+  auto dictionaries = load_dictionaries(spec);
+  const std::lock_guard<std::mutex> lock(sessions_mutex_);
+  const int session_id = spec.session_id;
+  const auto entry = this->entry(session_id);
+  if (entry->key != spec.key()) throw std::invalid_argument("session " + std::to_string(session_id) + " has other names");
+  const auto terms = std::make_shared<const SessionTerms>(SessionTerms{std::move(spec), std::move(dictionaries)});
+  entry->change(terms);  // the gate judges by them from now on
+  IoThread& io = *io_[size_t(entry->io)];
+  io.run([&] {
+    if (SessionHost* host = io.host(session_id)) host->change(terms);
+  });
 }
 
 void Wire::set_windows(int session_id, Windows session, Windows logon) {

@@ -38,6 +38,8 @@ class Wire : private Counted {
   /// Returns the session's IO thread. Throws std::invalid_argument for names or ids that are taken, and bad files.
   int add_session(SessionSpec spec);
   void remove_session(int session_id);
+  /// Gives a session other settings than those of its id, names and numbers; throws std::invalid_argument.
+  void change_session(SessionSpec spec);
   void set_windows(int session_id, Windows session, Windows logon);
   /// Posts `act` to the session's IO thread; std::invalid_argument for an unknown session.
   void on_session(int session_id, std::function<void(SessionHost&)> act);

@@ -79,19 +79,21 @@ void check_time(std::string_view text) {
 }
 
 void check_passed(std::string_view message, const GatePeer& peer, const GateVerdict& verdict, const SessionEntry& entry) {
+  const auto terms = entry.terms();
+  const SessionSpec& spec = terms->spec;
   HOLDS(only(message, "35") == "A" && only(message, "98") == "0");
-  HOLDS(only(message, "8") == entry.spec.begin_string);
-  HOLDS(only(message, "49") == entry.spec.target_comp_id && only(message, "56") == entry.spec.sender_comp_id);
+  HOLDS(only(message, "8") == spec.begin_string);
+  HOLDS(only(message, "49") == spec.target_comp_id && only(message, "56") == spec.sender_comp_id);
   const std::string_view interval = only(message, "108"), number = only(message, "34");
   const int seconds = std::atoi(std::string(interval).c_str());
   HOLDS(is_digits(interval) && seconds >= 5 && seconds <= 60);
   HOLDS(is_digits(number) && number.find_first_not_of('0') != std::string_view::npos);
   HOLDS(only(message, "141") != "Y" || std::strtoull(std::string(number).c_str(), nullptr, 10) == 1);
   check_time(only(message, "52"));
-  if (entry.spec.is_fixt()) HOLDS(only(message, "1137") == "9");
-  HOLDS(entry.spec.allowed_remote_addresses.empty() || (peer.address == "127.0.0.1" && peer.port == 9879 && peer.tls));
-  HOLDS(entry.spec.certificate_cn.empty() || peer.certificate_cn == entry.spec.certificate_cn);
-  HOLDS(verdict.attempt.session_id == entry.spec.session_id && is_text(verdict.attempt.username));
+  if (spec.is_fixt()) HOLDS(only(message, "1137") == "9");
+  HOLDS(spec.allowed_remote_addresses.empty() || (peer.address == "127.0.0.1" && peer.port == 9879 && peer.tls));
+  HOLDS(spec.certificate_cn.empty() || peer.certificate_cn == spec.certificate_cn);
+  HOLDS(verdict.attempt.session_id == spec.session_id && is_text(verdict.attempt.username));
   HOLDS(verdict.attempt.username == only(message, "553") && verdict.attempt.password == only(message, "554"));
 }
 
