@@ -67,7 +67,8 @@ def check(config_dir: Path) -> Report:
     accounts = _read_accounts(config_dir, instruments, shards, log)
     passwords = read_passwords(_bytes(config_dir, PASSWORDS, log, required=False) or b"", log=log)
     names = None if accounts is None else accounts.names
-    sessions = _read_sessions(config_dir, Surroundings(config_dir, exchange, names, passwords), log)
+    firms = None if accounts is None else accounts.firm_names
+    sessions = _read_sessions(config_dir, Surroundings(config_dir, exchange, names, firms, passwords), log)
     if exchange is not None:
         listeners = (*exchange.listeners, *(sessions.listeners if sessions else ()))
         _check_listeners(listeners, log)

@@ -11,12 +11,14 @@ from typing import Final
 
 import structlog
 
+from gateway.copied import CopiedReports
 from gateway.pipeline import Pipeline
+from gateway.report_ranges import ReportRanges
 from gateway.reports import ReportWriter
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.storage import Storage
 from gateway.wire import Wire
-from matching.events import CancelRejected, Event, Execution, OrderRefused
+from matching.events import Event
 from matching.journal import JournalCorruptError
 
 SLICE_REPORTS_MAX: Final = 1_000
@@ -41,7 +43,8 @@ class DropCopies:
         self._sessions = sessions
         self._storage = storage
         self._pipeline = pipeline
-        self._reports = reports
+        self._copied = CopiedReports(sessions, reports)
+        self.ranges = ReportRanges(storage, pipeline, self._copied)
         self._cursors: dict[int, int] = {}
         self._behind: dict[int, GatewaySession] = {}
         self._live: dict[int, tuple[GatewaySession, ...]] = {}
@@ -60,17 +63,18 @@ class DropCopies:
 
     def live_for(self, event: Event) -> tuple[GatewaySession, ...]:
         """Return the drop copies that are up to date and watch the account of `event`."""
-        return self.live().get(self._account_id(event), ())
+        return self.live().get(self._copied.account_id(event), ())
 
     def has_backlog(self) -> bool:
-        """Tell whether a drop copy is logged on and not up to date."""
-        return bool(self._behind)
+        """Tell whether a drop copy is logged on and not up to date, or waits for a range that it has asked for."""
+        return bool(self._behind) or self.ranges.has_work()
 
     def catch_up(self, begin_batch: BeginBatch) -> None:
-        """Stage one slice for each drop copy that is behind; mark those that are up to date.
+        """Stage one slice for each drop copy that is behind, and of one range; mark those that are up to date.
 
-        After a reset it first gets what was numbered before and not sent (`Resends`), as that is older.
+        After a reset a session first gets what was numbered before and not sent (`Resends`), as that is older.
         """
+        self.ranges.go_on(begin_batch)
         for session in tuple(self._behind.values()):
             if len(self._pipeline.pending) > PENDING_MAX:
                 return
@@ -98,6 +102,7 @@ class DropCopies:
     def logged_out(self, session: GatewaySession) -> None:
         """Leave a live session at the last batch that was begun: all of them were staged for it."""
         self._behind.pop(session.session_id, None)
+        self.ranges.logged_out(session)
         if session.drop_copy_live:
             self._cursors[session.session_id] = self._pipeline.next_batch_seq - 1
             self._set_live(session, is_live=False)
@@ -106,8 +111,7 @@ class DropCopies:
         cursor = self._cursors.setdefault(session.session_id, session.state.drop_copy_seq)
         messages: list[tuple[int, str, str]] = []
         for read, (batch_seq, time_ns, events) in enumerate(self._batches_after(cursor), start=1):
-            self._reports.set_time(time_ns)
-            messages += self._messages(session, events)
+            messages += self._copied.messages(session, events, time_ns)
             cursor = batch_seq
             if len(messages) >= SLICE_REPORTS_MAX or read >= SLICE_BATCHES_MAX:
                 break
@@ -135,31 +139,3 @@ class DropCopies:
         for pending in tuple(self._pipeline.pending):
             if pending.batch.batch_seq > max(cursor, last):
                 yield pending.batch.batch_seq, pending.batch.time_ns, pending.events
-
-    def _messages(self, session: GatewaySession, events: Iterable[Event]) -> list[tuple[int, str, str]]:
-        accounts = frozenset(session.account_ids)
-        messages = []
-        for event in events:
-            if self._account_id(event) in accounts:
-                message = self._reports.message(event, session)
-                if message is not None:
-                    messages.append((session.session_id, *message))
-        return messages
-
-    def _account_id(self, event: Event) -> int:
-        """Return whose report an event is; 0 for nobody's. A refusal without a known account is of the session's first
-        account.
-        """
-        if isinstance(event, Execution):
-            return event.account_id
-        if isinstance(event, CancelRejected):
-            return event.account_id or self._default_account(event.session_id, None)
-        if isinstance(event, OrderRefused):
-            return self._default_account(event.session_id, event.account or None)
-        return 0
-
-    def _default_account(self, session_id: int, account: str | None) -> int:
-        session = self._sessions.by_id.get(session_id)
-        if session is None or not session.account_ids:
-            return 0
-        return session.accounts.get(account) or session.account_ids[0]

@@ -26,11 +26,18 @@ def build_sessions(settings: Settings, started: Started) -> SessionBook:
     The wire is not told of the latter: nobody can log on, and what is said of their orders goes to drop copies alone.
     """
     account_ids = {account.name: account_id for account_id, account in started.engine.accounts.items()}
+    of_firms: dict[str, list[str]] = {}
+    for account in started.engine.accounts.values():
+        of_firms.setdefault(account.firm, []).append(account.name)
     book = SessionBook(())
     for session in settings.sessions:
         state = started.states[session.name]
         known = started.engine.sessions.get(state.session_id)
-        book.add(_gateway_session(session, state, account_ids, was_connected=known is None or known.is_connected))
+        watched = [*session.accounts, *(name for firm in session.firms for name in of_firms.get(firm, ()))]
+        accounts = {name: account_ids[name] for name in watched}
+        was_connected = known is None or known.is_connected
+        rule = _disconnect_rule(session, account_ids)
+        book.add(_gateway_session(session, state, accounts, rule, was_connected=was_connected))
     configured = {session.name for session in settings.sessions}
     for state in started.states.values():
         if state.name not in configured:
@@ -83,7 +90,12 @@ def _retired_session(state: SessionState) -> GatewaySession:
 
 
 def _gateway_session(
-    session: SessionSettings, state: SessionState, account_ids: dict[str, int], *, was_connected: bool
+    session: SessionSettings,
+    state: SessionState,
+    accounts: dict[str, int],
+    rule: DisconnectRule,
+    *,
+    was_connected: bool,
 ) -> GatewaySession:
     return GatewaySession(
         state=state,
@@ -91,12 +103,12 @@ def _gateway_session(
         sender_comp_id=session.sender_comp_id,
         target_comp_id=session.target_comp_id,
         role=session.role,
-        accounts={name: account_ids[name] for name in session.accounts},
+        accounts=accounts,
         strict=session.strict_fix44,
         self_match_id=session.self_match_id,
         self_match_mode=session.self_match_mode,
         trigger=session.trigger,
-        disconnect=_disconnect_rule(session, account_ids),
+        disconnect=rule,
         was_connected=was_connected,
     )
 
