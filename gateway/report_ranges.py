@@ -236,6 +236,8 @@ class ReportRanges:
                 if end and exec_id > end:
                     return chosen, True
                 wanted.is_inside = exec_id >= begin
+            elif exec_id:
+                wanted.is_inside = False
             if wanted.is_inside and account_id(event) in accounts:
                 chosen.append(event)
                 if exec_id:
