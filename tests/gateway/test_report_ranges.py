@@ -36,19 +36,21 @@ class Desk:
         for number, events in enumerate(batches, start=1):
             # A batch without events is one without commands: a heartbeat was numbered.
             commands = [ContinueWork()] if events else []
-            self.journal.append([
-                Batch(
-                    number,
-                    seq,
-                    number * 1_000,
-                    encode_commands(commands) if commands else b"",
-                    len(commands),
-                    encode_events(events) if events else b"",
-                    len(events),
-                    [],
-                    encode_event_counts([len(events)] * len(commands)),
-                )
-            ])
+            self.journal.append(
+                [
+                    Batch(
+                        number,
+                        seq,
+                        number * 1_000,
+                        encode_commands(commands) if commands else b"",
+                        len(commands),
+                        encode_events(events) if events else b"",
+                        len(events),
+                        [],
+                        encode_event_counts([len(events)] * len(commands)),
+                    )
+                ]
+            )
             seq += len(commands)
         self.session = gateway_session(9, role="drop_copy")
         self.session.watched = frozenset((MINE,))
