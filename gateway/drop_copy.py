@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from gateway.copied import CopiedReports
+from gateway.pace import Pace
 from gateway.pipeline import Pipeline
 from gateway.report_ranges import ReportRanges
 from gateway.reports import ReportWriter
@@ -27,6 +28,9 @@ SLICE_BATCHES_MAX: Final = 512
 """Batches read at a time, also where none of them has a report for the session."""
 PENDING_MAX: Final = 3
 """Batches in the pipeline beyond which catching up pauses, so that the backlog never delays the market."""
+
+RESTING_POLL_MS: Final = 1
+"""Longest sleep of the loop while a backlog rests for the orders' sake."""
 
 BeginBatch = Callable[..., None]
 
@@ -48,6 +52,8 @@ class DropCopies:
         self._cursors: dict[int, int] = {}
         self._behind: dict[int, GatewaySession] = {}
         self._live: dict[int, tuple[GatewaySession, ...]] = {}
+        self._pace = Pace()
+        self._is_pacing = False
 
     def live(self) -> dict[int, tuple[GatewaySession, ...]]:
         """Return the drop copies that are up to date, by account id. Empty where there is none: the usual case."""
@@ -69,15 +75,37 @@ class DropCopies:
         """Tell whether a drop copy is logged on and not up to date, or waits for a range that it has asked for."""
         return bool(self._behind) or self.ranges.has_work()
 
-    def catch_up(self, begin_batch: BeginBatch) -> None:
-        """Stage one slice for each drop copy that is behind, and of one range; mark those that are up to date.
+    def may_catch_up(self) -> bool:
+        """Tell whether there is such work, and it need not rest."""
+        return self.has_backlog() and not (self._is_pacing and self._pace.is_resting())
+
+    def wait_ms(self, timeout_ms: int) -> int:
+        """Return how long the loop may sleep, `timeout_ms` at most."""
+        return min(timeout_ms, RESTING_POLL_MS) if self.has_backlog() else timeout_ms
+
+    def catch_up(self, begin_batch: BeginBatch, *, had_orders: bool = False) -> None:
+        """Stage one slice for a drop copy that is behind, in turn, and of one range; mark those that are up to date.
 
         After a reset a session first gets what was numbered before and not sent (`Resends`), as that is older.
+        `had_orders`: the turn had other work, which keeps this back.
         """
+        if not self.has_backlog():
+            self._is_pacing = False
+            return
+        if not self._is_pacing:
+            self._is_pacing = True
+            self._pace.begin()
+        self._pace.turned(had_orders=had_orders)
+        if not self._pace.may_work() or len(self._pipeline.pending) > PENDING_MAX:
+            return
         self.ranges.go_on(begin_batch)
+        self._next_slice(begin_batch)
+        self._pace.worked()
+
+    def _next_slice(self, begin_batch: BeginBatch) -> None:
         for session in tuple(self._behind.values()):
-            if len(self._pipeline.pending) > PENDING_MAX:
-                return
+            # The last in line from now on, so that none waits for all that another has missed.
+            self._behind[session.session_id] = self._behind.pop(session.session_id)
             if session.is_resetting:
                 continue
             try:
@@ -87,6 +115,7 @@ class DropCopies:
                 log.error("drop copy from a damaged journal", session=session.name, error=str(error))
                 del self._behind[session.session_id]
                 self._wire.disconnect(session.session_id, "the journal is damaged")
+            return
 
     def lag(self, session: GatewaySession) -> int:
         """Return how many batches a drop copy is behind; 0 while it is live."""
@@ -131,11 +160,13 @@ class DropCopies:
         last = journal.last.batch_seq
         # Reports older than the journal's retention are gone for a drop copy that stayed away for so long.
         cursor = max(cursor, journal.base.batch_seq)
-        if cursor < last:
-            for stored in journal.read(cursor + 1):
-                if stored.batch_seq > last:
-                    break
-                yield stored.batch_seq, stored.time_ns, stored.decode_events()
+        before = None
+        for batch_seq in range(cursor + 1, last + 1):
+            stored = journal.batch(batch_seq, before)
+            if stored is None:
+                raise JournalCorruptError(batch_seq=batch_seq, seq=0, what="the record is missing", last_good=0)
+            before = stored.position
+            yield batch_seq, stored.time_ns, stored.decode_events()
         for pending in tuple(self._pipeline.pending):
             if pending.batch.batch_seq > max(cursor, last):
                 yield pending.batch.batch_seq, pending.batch.time_ns, pending.events
