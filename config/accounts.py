@@ -62,11 +62,14 @@ class AccountSettings(msgspec.Struct, frozen=True):
 
 
 class AccountsFile(msgspec.Struct, frozen=True):
-    """The accounts that could be read, every name that the file gives (None where one could not be read), and firms."""
+    """The accounts that could be read, every name that the file gives (None where one could not be read), the limits of
+    firms, and the names of the firms that accounts are of (None as above).
+    """
 
     accounts: tuple[AccountSettings, ...]
     names: frozenset[str] | None
     firms: tuple[FirmSettings, ...] = ()
+    firm_names: frozenset[str] | None = None
 
 
 def read_accounts(
@@ -89,8 +92,9 @@ def read_accounts(
     reader = _Reader(file, None if instruments is None else Traded(instruments), shards, log)
     accounts = [account for table in tables if (account := reader.account(table)) is not None]
     _check_sums(accounts, log)
-    firms = [firm for table in firm_tables if (firm := reader.firm(table, names_of(tables, "firm"))) is not None]
-    return AccountsFile(tuple(accounts), names_of(tables, "name"), tuple(firms))
+    firm_names = names_of(tables, "firm")
+    firms = [firm for table in firm_tables if (firm := reader.firm(table, firm_names)) is not None]
+    return AccountsFile(tuple(accounts), names_of(tables, "name"), tuple(firms), firm_names)
 
 
 def _check_sums(accounts: Sequence[AccountSettings], log: FaultLog) -> None:

@@ -41,6 +41,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     config_dir: Path
     exchange: ExchangeSettings | None
     accounts: Collection[str] | None
+    firms: Collection[str] | None
     credentials: Mapping[str, Credential]
 
 
@@ -132,7 +133,8 @@ def _session(
 ) -> SessionSettings | None:
     values = _values(entries, log)
     schedule = read_schedule(values, entries, file=FILE, line=section.line, log=log)
-    _check_values(values, entries, section, accounts=around.accounts, log=log)
+    _check_values(values, entries, section, log=log)
+    _check_watched(values, entries, section, around=around, log=log)
     identity = [values[key] for key in ("BeginString", "SenderCompID", "TargetCompID")]
     for key, value in zip(("BeginString", "SenderCompID", "TargetCompID"), identity, strict=True):
         if value is None and key.upper() not in entries:
@@ -154,6 +156,7 @@ def _session(
         default_appl_ver_id=APPL_VER_ID_50SP2 if begin_string == FIXT11 else "",
         role=values["Role"],
         accounts=values["Accounts"] or (),
+        firms=values["Firms"] or (),
         enabled=values["Enabled"],
         authentication=values["Authentication"],
         username=values["Username"] or target,
@@ -223,7 +226,6 @@ def _check_values(
     entries: Mapping[str, Entry],
     section: Section,
     *,
-    accounts: Collection[str] | None,
     log: FaultLog,
 ) -> None:
     """Record what is wrong between the keys of one session."""
@@ -251,19 +253,34 @@ def _check_values(
         for key in ("CancelOnDisconnectSparesGTC", "CancelOnDisconnectGrace"):
             if values[key]:
                 log.note(FILE, _line(key, entries, section), key, "without effect: CancelOnDisconnect is N")
-    named = values["Accounts"] or ()
-    if accounts is not None:
-        for account in named:
-            if account not in accounts:
-                allowed = f"accounts of accounts.toml: {', '.join(sorted(accounts)[:20])}"
-                log.add(FILE, _line("Accounts", entries, section), "Accounts", found=quote(account), allowed=allowed)
-    if not named and values["Role"] != "market_data" and "ACCOUNTS" not in entries:
-        text = (
-            "no Accounts: every order is refused"
-            if values["Role"] == "order_entry"
-            else "no Accounts: nothing is copied"
+
+
+def _check_watched(
+    values: Mapping[str, Any],
+    entries: Mapping[str, Entry],
+    section: Section,
+    *,
+    around: Surroundings,
+    log: FaultLog,
+) -> None:
+    """Record accounts and firms that are not there, and sessions that have none."""
+    role = values["Role"]
+    for key, known in (("Accounts", around.accounts), ("Firms", around.firms)):
+        for name in values[key] or ():
+            if known is not None and name not in known:
+                allowed = f"{key.lower()} of accounts.toml: {', '.join(sorted(known)[:20])}"
+                log.add(FILE, _line(key, entries, section), key, found=quote(name), allowed=allowed)
+    if values["Firms"] and role != "drop_copy":
+        allowed = f"only with Role=drop_copy; this session has Role={role}"
+        log.add(
+            FILE, _line("Firms", entries, section), "Firms", found=quote(", ".join(values["Firms"])), allowed=allowed
         )
-        log.note(FILE, section.line, "Accounts", text)
+    if values["Accounts"] or values["Firms"] or role == "market_data" or "ACCOUNTS" in entries or "FIRMS" in entries:
+        return
+    text = "no Accounts: every order is refused"
+    if role == "drop_copy":
+        text = "neither Accounts nor Firms: nothing is copied"
+    log.note(FILE, section.line, "Accounts", text)
 
 
 def _dictionaries(

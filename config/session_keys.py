@@ -265,6 +265,13 @@ TABLE: Final[tuple[SessionKey, ...]] = (
             "Accounts of accounts.toml: an order entry session trades for them, the first where Account(1) is absent; "
             "a drop copy session receives all their reports.",
         ),
+        _honoured(
+            "Firms",
+            Words("names of firms"),
+            "",
+            "Only with Role=drop_copy: firms of accounts.toml. The session receives the reports of all their accounts, "
+            "also of accounts that are added later, beside those of Accounts.",
+        ),
         _honoured("Enabled", YES_NO, "Y", "N: no Logon is taken; the session and its numbers are kept."),
         _honoured(
             "Authentication",

@@ -69,7 +69,9 @@ def check(config_dir: Path, *, sessions_file: str = SESSIONS) -> Report:
     accounts = _read_accounts(config_dir, instruments, shards, log)
     passwords = read_passwords(_bytes(config_dir, PASSWORDS, log, required=False) or b"", log=log)
     names = None if accounts is None else accounts.names
-    sessions = _read_sessions(config_dir, sessions_file, Surroundings(config_dir, exchange, names, passwords), log)
+    firms = None if accounts is None else accounts.firm_names
+    surroundings = Surroundings(config_dir, exchange, names, firms, passwords)
+    sessions = _read_sessions(config_dir, sessions_file, surroundings, log)
     if exchange is not None:
         listeners = (*exchange.listeners, *(sessions.listeners if sessions else ()))
         _check_listeners(listeners, log)

@@ -11,12 +11,15 @@ from typing import Final
 
 import structlog
 
+from gateway.copied import CopiedReports
+from gateway.pace import Pace
 from gateway.pipeline import Pipeline
+from gateway.report_ranges import ReportRanges
 from gateway.reports import ReportWriter
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.storage import Storage
 from gateway.wire import Wire
-from matching.events import CancelRejected, Event, Execution, OrderRefused
+from matching.events import Event
 from matching.journal import JournalCorruptError
 
 SLICE_REPORTS_MAX: Final = 1_000
@@ -25,6 +28,9 @@ SLICE_BATCHES_MAX: Final = 512
 """Batches read at a time, also where none of them has a report for the session."""
 PENDING_MAX: Final = 3
 """Batches in the pipeline beyond which catching up pauses, so that the backlog never delays the market."""
+
+RESTING_POLL_MS: Final = 1
+"""Longest sleep of the loop while a backlog rests for the orders' sake."""
 
 BeginBatch = Callable[..., None]
 
@@ -41,10 +47,13 @@ class DropCopies:
         self._sessions = sessions
         self._storage = storage
         self._pipeline = pipeline
-        self._reports = reports
+        self._copied = CopiedReports(sessions, reports)
+        self.ranges = ReportRanges(storage, pipeline, self._copied)
         self._cursors: dict[int, int] = {}
         self._behind: dict[int, GatewaySession] = {}
         self._live: dict[int, tuple[GatewaySession, ...]] = {}
+        self._pace = Pace()
+        self._is_pacing = False
 
     def live(self) -> dict[int, tuple[GatewaySession, ...]]:
         """Return the drop copies that are up to date, by account id. Empty where there is none: the usual case."""
@@ -70,20 +79,43 @@ class DropCopies:
 
     def live_for(self, event: Event) -> tuple[GatewaySession, ...]:
         """Return the drop copies that are up to date and watch the account of `event`."""
-        return self.live().get(self._account_id(event), ())
+        return self.live().get(self._copied.account_id(event), ())
 
     def has_backlog(self) -> bool:
-        """Tell whether a drop copy is logged on and not up to date."""
-        return bool(self._behind)
+        """Tell whether a drop copy is logged on and not up to date, or waits for a range that it has asked for."""
+        return bool(self._behind) or self.ranges.has_work()
 
-    def catch_up(self, begin_batch: BeginBatch) -> None:
-        """Stage one slice for each drop copy that is behind; mark those that are up to date.
+    def may_catch_up(self) -> bool:
+        """Tell whether there is such work, and it need not rest."""
+        return self.has_backlog() and not (self._is_pacing and self._pace.is_resting())
 
-        After a reset it first gets what was numbered before and not sent (`Resends`), as that is older.
+    def wait_ms(self, timeout_ms: int) -> int:
+        """Return how long the loop may sleep, `timeout_ms` at most."""
+        return min(timeout_ms, RESTING_POLL_MS) if self.has_backlog() else timeout_ms
+
+    def catch_up(self, begin_batch: BeginBatch, *, had_orders: bool = False) -> None:
+        """Stage one slice for a drop copy that is behind, in turn, and of one range; mark those that are up to date.
+
+        After a reset a session first gets what was numbered before and not sent (`Resends`), as that is older.
+        `had_orders`: the turn had other work, which keeps this back.
         """
+        if not self.has_backlog():
+            self._is_pacing = False
+            return
+        if not self._is_pacing:
+            self._is_pacing = True
+            self._pace.begin()
+        self._pace.turned(had_orders=had_orders)
+        if not self._pace.may_work() or len(self._pipeline.pending) > PENDING_MAX:
+            return
+        self.ranges.go_on(begin_batch)
+        self._next_slice(begin_batch)
+        self._pace.worked()
+
+    def _next_slice(self, begin_batch: BeginBatch) -> None:
         for session in tuple(self._behind.values()):
-            if len(self._pipeline.pending) > PENDING_MAX:
-                return
+            # The last in line from now on, so that none waits for all that another has missed.
+            self._behind[session.session_id] = self._behind.pop(session.session_id)
             if session.is_resetting:
                 continue
             try:
@@ -93,6 +125,7 @@ class DropCopies:
                 log.error("drop copy from a damaged journal", session=session.name, error=str(error))
                 del self._behind[session.session_id]
                 self._wire.disconnect(session.session_id, "the journal is damaged")
+            return
 
     def lag(self, session: GatewaySession) -> int:
         """Return how many batches a drop copy is behind; 0 while it is live."""
@@ -108,6 +141,7 @@ class DropCopies:
     def logged_out(self, session: GatewaySession) -> None:
         """Leave a live session at the last batch that was begun: all of them were staged for it."""
         self._behind.pop(session.session_id, None)
+        self.ranges.logged_out(session)
         if session.drop_copy_live:
             self._cursors[session.session_id] = self._pipeline.next_batch_seq - 1
             self._set_live(session, is_live=False)
@@ -116,8 +150,7 @@ class DropCopies:
         cursor = self._cursors.setdefault(session.session_id, session.state.drop_copy_seq)
         messages: list[tuple[int, str, str]] = []
         for read, (batch_seq, time_ns, events) in enumerate(self._batches_after(cursor), start=1):
-            self._reports.set_time(time_ns)
-            messages += self._messages(session, events)
+            messages += self._copied.messages(session, events, time_ns)
             cursor = batch_seq
             if len(messages) >= SLICE_REPORTS_MAX or read >= SLICE_BATCHES_MAX:
                 break
@@ -137,39 +170,13 @@ class DropCopies:
         last = journal.last.batch_seq
         # Reports older than the journal's retention are gone for a drop copy that stayed away for so long.
         cursor = max(cursor, journal.base.batch_seq)
-        if cursor < last:
-            for stored in journal.read(cursor + 1):
-                if stored.batch_seq > last:
-                    break
-                yield stored.batch_seq, stored.time_ns, stored.decode_events()
+        before = None
+        for batch_seq in range(cursor + 1, last + 1):
+            stored = journal.batch(batch_seq, before)
+            if stored is None:
+                raise JournalCorruptError(batch_seq=batch_seq, seq=0, what="the record is missing", last_good=0)
+            before = stored.position
+            yield batch_seq, stored.time_ns, stored.decode_events()
         for pending in tuple(self._pipeline.pending):
             if pending.batch.batch_seq > max(cursor, last):
                 yield pending.batch.batch_seq, pending.batch.time_ns, pending.events
-
-    def _messages(self, session: GatewaySession, events: Iterable[Event]) -> list[tuple[int, str, str]]:
-        accounts = frozenset(session.account_ids)
-        messages = []
-        for event in events:
-            if self._account_id(event) in accounts:
-                message = self._reports.message(event, session)
-                if message is not None:
-                    messages.append((session.session_id, *message))
-        return messages
-
-    def _account_id(self, event: Event) -> int:
-        """Return whose report an event is; 0 for nobody's. A refusal without a known account is of the session's first
-        account.
-        """
-        if isinstance(event, Execution):
-            return event.account_id
-        if isinstance(event, CancelRejected):
-            return event.account_id or self._default_account(event.session_id, None)
-        if isinstance(event, OrderRefused):
-            return self._default_account(event.session_id, event.account or None)
-        return 0
-
-    def _default_account(self, session_id: int, account: str | None) -> int:
-        session = self._sessions.by_id.get(session_id)
-        if session is None or not session.account_ids:
-            return 0
-        return session.accounts.get(account) or session.account_ids[0]

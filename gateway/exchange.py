@@ -187,7 +187,7 @@ class Exchange:
 
     def turn(self, timeout_ms: int) -> None:
         """Do one turn: take what came, commit and release what is complete, then work on the new input."""
-        timeout = 0 if self._has_own_work() else timeout_ms
+        timeout = 0 if self._has_own_work() else self.drop_copies.wait_ms(timeout_ms)
         if timeout and self._market is not None:
             self._market.arm()
         inbound, outbound, oldest_ns = self._wire.poll(timeout)
@@ -202,7 +202,7 @@ class Exchange:
             self._exchange_with_shards(self._market)
         if not self._next.is_empty():
             self._apply(oldest_ns)
-        self.drop_copies.catch_up(self._begin_batch)
+        self.drop_copies.catch_up(self._begin_batch, had_orders=bool(inbound))
         self.statistics.busy(time.perf_counter_ns() - began)
         self._commit()
 
@@ -233,7 +233,7 @@ class Exchange:
             bool(self._next.commands)
             or self._may_continue()
             or not self._operations.empty()
-            or self.drop_copies.has_backlog()
+            or self.drop_copies.may_catch_up()
             or self.market_data.has_work(self._storage.journal.last.batch_seq)
             or self.resends.has_work()
             or (self._market is not None and self._market.has_work())

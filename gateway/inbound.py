@@ -21,6 +21,7 @@ QUOTE_CANCEL: Final = "Z"
 MARKET_DATA_REQUEST: Final = "V"
 SECURITY_STATUS_REQUEST: Final = "e"
 TRADING_SESSION_STATUS_REQUEST: Final = "g"
+APPLICATION_MESSAGE_REQUEST: Final = "BW"
 
 Role: TypeAlias = Literal["order_entry", "drop_copy", "market_data"]
 
@@ -339,6 +340,13 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
     SECURITY_STATUS_REQUEST: ((324, "t"), (55, "t"), (263, "t")),
     # TradSesReqID TradingSessionID SubscriptionRequestType MarketSegmentID
     TRADING_SESSION_STATUS_REQUEST: ((335, "t"), (336, "t"), (263, "t"), (1300, "t")),
+    # ApplReqID ApplReqType NoPartyIDs, then of each range: RefApplID ApplBegSeqNum ApplEndSeqNum NoNestedPartyIDs
+    APPLICATION_MESSAGE_REQUEST: (
+        (1346, "t"),
+        (1347, "t"),
+        (453, "t"),
+        (1351, ((1355, "t"), (1182, "i"), (1183, "i"), (539, "t"))),
+    ),
 }
 
 ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
@@ -354,6 +362,7 @@ ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
     MARKET_DATA_REQUEST: "market_data",
     SECURITY_STATUS_REQUEST: "order_entry",
     TRADING_SESSION_STATUS_REQUEST: "order_entry",
+    APPLICATION_MESSAGE_REQUEST: "drop_copy",
 }
 
 ALSO_FOR: Final[Mapping[str, Role]] = {

@@ -12,6 +12,7 @@ from gateway.disconnects import Disconnects
 from gateway.drop_copy import DropCopies
 from gateway.inbound import (
     ALSO_FOR,
+    APPLICATION_MESSAGE_REQUEST,
     MARKET_DATA_REQUEST,
     MASS_QUOTE,
     NEW_ORDER_LIST,
@@ -143,6 +144,8 @@ class Intake:
         elif msg_type in (SECURITY_STATUS_REQUEST, TRADING_SESSION_STATUS_REQUEST):
             for answer_type, body in self._status.request(session, msg_seq_num, msg_type, values):
                 self._next.messages.append((session.session_id, answer_type, body))
+        elif msg_type == APPLICATION_MESSAGE_REQUEST:
+            self._next.messages += self._drop_copies.ranges.requested(session, msg_seq_num, values)
         else:
             assert msg_type == MARKET_DATA_REQUEST, f"message type {msg_type} has a role but no way"
             answer = self._market_data.request(session, values, self._pipeline.next_batch_seq)

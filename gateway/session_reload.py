@@ -32,6 +32,7 @@ from gateway.running_settings import RunningSettings
 from gateway.session_plan import Differences, LiveSession, Plan, differences, plan_changes
 from gateway.session_setup import (
     NOT_CONFIGURED,
+    AccountNames,
     add_one_to_wire,
     admission_accounts,
     gateway_session,
@@ -321,14 +322,16 @@ class _Change:
         """Let the exchange know the sessions as they are now."""
         if self._of_shards:
             self._exchange.cancel_of(self._of_shards)
-        account_ids = {account.name: account_id for account_id, account in self._engine.accounts.items()}
+        names = AccountNames(self._engine.accounts)
         for session in plan.removed:
             self._sessions.by_id[self._ids[session.name]].is_retired = True
-        for session in touched:
+        # An account that is new may be of a firm that other sessions watch.
+        watching = [each for each in plan.settings.sessions if each.firms and each not in touched]
+        for session in (*touched, *watching):
             session_id = self._ids[session.name]
             known = self._sessions.by_id.get(session_id)
             state = self._new[session_id] if known is None else known.state
-            wanted = gateway_session(session, state, account_ids, was_connected=False)
+            wanted = gateway_session(session, state, names, was_connected=False)
             if known is None:
                 self._sessions.add(wanted)
             else:

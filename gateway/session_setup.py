@@ -12,6 +12,7 @@ from gateway.start_up import Started
 from gateway.wire import Wire
 from matching.codec import SessionState
 from matching.commands import CancelSessionOrders, Command
+from matching.order import Account as MatchingAccount
 
 SECOND_NS: Final = 1_000_000_000
 NOT_CONFIGURED: Final = "Canceled: the session is no longer configured"
@@ -21,17 +22,32 @@ schedule.
 """
 
 
+class AccountNames:
+    """Account ids by name, and which accounts a session reaches: its own, and those of its firms."""
+
+    def __init__(self, accounts: Mapping[int, MatchingAccount]) -> None:
+        self.ids = {account.name: account_id for account_id, account in accounts.items()}
+        self._of_firms: dict[str, list[str]] = {}
+        for account in accounts.values():
+            self._of_firms.setdefault(account.firm, []).append(account.name)
+
+    def watched(self, session: SessionSettings) -> dict[str, int]:
+        """Return the accounts of a session by name."""
+        of_firms = (name for firm in session.firms for name in self._of_firms.get(firm, ()))
+        return {name: self.ids[name] for name in (*session.accounts, *of_firms)}
+
+
 def build_sessions(settings: Settings, started: Started) -> SessionBook:
     """Return the book of all configured sessions, and of those that the journal knows from earlier configurations.
 
     The wire is not told of the latter: nobody can log on, and what is said of their orders goes to drop copies alone.
     """
-    account_ids = {account.name: account_id for account_id, account in started.engine.accounts.items()}
+    names = AccountNames(started.engine.accounts)
     book = SessionBook(())
     for session in settings.sessions:
         state = started.states[session.name]
         known = started.engine.sessions.get(state.session_id)
-        book.add(gateway_session(session, state, account_ids, was_connected=known is None or known.is_connected))
+        book.add(gateway_session(session, state, names, was_connected=known is None or known.is_connected))
     configured = {session.name for session in settings.sessions}
     for state in started.states.values():
         if state.name not in configured:
@@ -84,7 +100,7 @@ def _retired_session(state: SessionState) -> GatewaySession:
 
 
 def gateway_session(
-    session: SessionSettings, state: SessionState, account_ids: Mapping[str, int], *, was_connected: bool
+    session: SessionSettings, state: SessionState, names: AccountNames, *, was_connected: bool
 ) -> GatewaySession:
     """Return a session as the configuration has it, with what the journal holds of it."""
     return GatewaySession(
@@ -93,12 +109,12 @@ def gateway_session(
         sender_comp_id=session.sender_comp_id,
         target_comp_id=session.target_comp_id,
         role=session.role,
-        accounts={name: account_ids[name] for name in session.accounts},
+        accounts=names.watched(session),
         strict=session.strict_fix44,
         self_match_id=session.self_match_id,
         self_match_mode=session.self_match_mode,
         trigger=session.trigger,
-        disconnect=_disconnect_rule(session, account_ids),
+        disconnect=_disconnect_rule(session, names.ids),
         was_connected=was_connected,
     )
 

@@ -53,6 +53,7 @@ class GatewaySession:
         "terms",
         "trigger",
         "version",
+        "watched",
     )
 
     def __init__(
@@ -83,6 +84,7 @@ class GatewaySession:
         self.role = role
         self.accounts: dict[str | None, int] = dict(accounts.items())
         self.account_ids = tuple(accounts.values())
+        self.watched = frozenset(self.account_ids) if role == "drop_copy" else frozenset[int]()
         if self.account_ids:
             self.accounts[None] = self.account_ids[0]
         self.self_match_id = self_match_id
@@ -115,6 +117,7 @@ _CONFIGURED: Final = (
     "role",
     "accounts",
     "account_ids",
+    "watched",
     "self_match_id",
     "self_match_mode",
     "trigger",

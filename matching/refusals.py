@@ -1,7 +1,8 @@
 """Refusals: the stable numeric code of every one, with its meaning and what to do about it. The one table of them.
 
 A code says its FIX value: 1rrnn is OrdRejReason(103) rr, 2rrnn is CxlRejReason(102) rr, 3rrnn is
-BusinessRejectReason(380) rr, 4rrnn is MassCancelRejectReason(532) rr, 5rrnn is QuoteRejectReason(300) rr, of FIX.4.4;
+BusinessRejectReason(380) rr, 4rrnn is MassCancelRejectReason(532) rr, 5rrnn is QuoteRejectReason(300) rr, of FIX.4.4,
+and 6rrnn is ApplResponseError(1354) rr of FIX.5.0SP2;
 `gateway.rejects` turns those values into what other versions know. A refused replace is CxlRejReason(102)=99 with the
 code of the order check that refused it. A code is never given to another refusal; one that is not used any more stays
 in the table.
@@ -170,6 +171,15 @@ QUOTE_SIZE_OFF_LOT: Final = 59910
 QUOTE_RESENT: Final = 59911
 QUOTE_ENTRIES_ABSENT: Final = 59912
 QUOTE_CANCEL_CONTRADICTS: Final = 59913
+
+
+UNKNOWN_APPLICATION: Final = 60001
+RANGE_NOT_AVAILABLE: Final = 60101
+RANGE_TOO_OLD: Final = 60102
+RANGE_BACKWARDS: Final = 60103
+RANGE_NOT_EXPRESSIBLE: Final = 60104
+RANGE_IN_PROGRESS: Final = 60105
+RANGE_DAMAGED: Final = 60106
 
 
 class Row(NamedTuple):
@@ -353,6 +363,15 @@ TABLE: Final[dict[int, Row]] = {
     QUOTE_CANCEL_CONTRADICTS: Row(
         "instruments that contradict QuoteCancelType(298)", "name them with type 1, none with type 4"
     ),
+    UNKNOWN_APPLICATION: Row("RefApplID(1355) is not known", "send DROPCOPY"),
+    RANGE_NOT_AVAILABLE: Row(
+        "no report of the session's accounts has an ExecID(17) of the range", "ask for ExecIDs that the session has had"
+    ),
+    RANGE_TOO_OLD: Row("the range begins before what is kept", "begin at the ExecID(17) that Text(58) names"),
+    RANGE_BACKWARDS: Row("the range ends before it begins", "exchange ApplBegSeqNum(1182) and ApplEndSeqNum(1183)"),
+    RANGE_NOT_EXPRESSIBLE: Row("the request is not one for one range of reports", "compare it with drop-copy.md"),
+    RANGE_IN_PROGRESS: Row("a range of the session is being sent", "wait for its end, then ask again"),
+    RANGE_DAMAGED: Row("the journal cannot give the range", "ask the operator"),
 }
 
 CXL_REJ_OTHER: Final = 99
@@ -385,6 +404,12 @@ def mass_cancel_reject_reason(code: int) -> int:
     return code // 100 % 100
 
 
+def appl_response_error(code: int) -> int:
+    """Return ApplResponseError(1354) of the code of a refused range of reports, as FIX.5.0SP2 has it."""
+    assert code // 10_000 == 6, f"{code} is no code of a range"
+    return code // 100 % 100
+
+
 QUOTE_REASON_OF_ORDER: Final = {0: 9, 1: 1, 2: 2, 3: 3, 4: 4, 6: 6, 15: 9, 16: 8, 18: 8}
 """QuoteRejectReason(300) of the refusals that orders and quotes share, by OrdRejReason(103)."""
 QUOTE_REJ_OTHER: Final = 99
@@ -408,6 +433,7 @@ def as_markdown() -> str:
         3: "BusinessRejectReason(380)",
         4: "MassCancelRejectReason(532)",
         5: "QuoteRejectReason(300)",
+        6: "ApplResponseError(1354)",
     }
     lines = ["| code | FIX.4.4 | meaning | what to do |", "|---|---|---|---|"]
     for code, row in sorted(TABLE.items()):

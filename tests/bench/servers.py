@@ -137,11 +137,12 @@ class Ours:
         durability: str,
         *,
         sessions: int = 0,
+        drop_copies: int = 0,
         replacements: Sequence[tuple[str, str]] = (),
         configuration: str = ".",
     ) -> Iterator["Ours"]:
-        """Run it on fresh data; `sessions` adds LOAD000 ..., `replacements` change exchange.toml, `configuration` is a
-        folder in the shipped one.
+        """Run it on fresh data; `sessions` adds LOAD000 ..., `drop_copies` COPY000 ..., `replacements` change
+        exchange.toml, `configuration` is a folder in the shipped one.
         """
         self._count += 1
         base = self._work / f"exchange{self._count}"
@@ -155,6 +156,8 @@ class Ours:
         file = self.exchange.sessions()
         for number in range(sessions):
             file.clone("TRADER1", "FIX.4.4", f"LOAD{number:03d}")
+        for number in range(drop_copies):
+            file.clone("DROP1", "FIX.4.4", f"COPY{number:03d}")
         file.write()
         try:
             self.exchange.start(seconds=START_SECONDS)

@@ -62,6 +62,9 @@ SESSION_FAULTS = [
     ("DefaultApplVerID=FIX.5.0SP2", "DefaultApplVerID=FIX.5.0", ['12: DefaultApplVerID: found "FIX.5.0", allowed: FIX.5.0SP2 or 9']),
     ("Accounts=ACC1\n", "Accounts=ACC1,,ACC2\n", ['8: Accounts: found "ACC1,,ACC2", allowed: names of accounts with commas between, none twice, at most 10000']),
     ("Accounts=ACC1\n", "Accounts=ACC7, ACC1\n", ['8: Accounts: found "ACC7", allowed: accounts of accounts.toml: ACC1, ACC2']),
+    ("Accounts=ACC1\n", "Accounts=ACC1\nFirms=FIRM1\n", ['9: Firms: found "FIRM1", allowed: only with Role=drop_copy; this session has Role=order_entry']),
+    ("Role=drop_copy\n", "Role=drop_copy\nFirms=FIRM1, FIRM7\n", ['15: Firms: found "FIRM7", allowed: firms of accounts.toml: FIRM1']),
+    ("Role=drop_copy\n", "Role=drop_copy\nFirms=FIRM1,FIRM1\n", ['15: Firms: found "FIRM1,FIRM1", allowed: names of firms with commas between, none twice, at most 10000']),
     ("Role=drop_copy\n", "Role=drop_copy\nRequireTLS=Y\n", ["10: RequireTLS: found no listener that takes this session, allowed: one, in exchange.toml"]),
     ("Role=drop_copy\n", "Role=drop_copy\nDataDictionary=no.xml\nTransportDataDictionary=sessions.cfg\n", None),
     ("NonStopSession=Y\n", "", [
@@ -124,6 +127,19 @@ def test_users_without_a_password_and_sessions_without_accounts_are_noted(tmp_pa
         "passwords: TRADER1: nobody can log on as TRADER1 until `outcry passwd TRADER1` has been run",
         f"{FILE}:5: Accounts: no Accounts: every order is refused",
     ]
+
+
+def test_a_drop_copy_without_accounts_and_firms_is_noted(tmp_path: Path) -> None:
+    alone = Edit(FILE, "Role=drop_copy\nAccounts=ACC1, ACC2\n", "Role=drop_copy\n")
+    expected = f"{FILE}:10: Accounts: neither Accounts nor Firms: nothing is copied"
+    assert expected in notes(tmp_path, alone)
+
+
+def test_a_drop_copy_may_watch_firms_alone(tmp_path: Path) -> None:
+    firm = Edit(FILE, "Role=drop_copy\nAccounts=ACC1, ACC2\n", "Role=drop_copy\nFirms=FIRM1\n")
+    settings = load(write_config(tmp_path, firm))
+    assert [(session.accounts, session.firms) for session in settings.sessions] == [(("ACC1",), ()), ((), ("FIRM1",))]
+    assert not [note for note in settings.notes if note.file == FILE]
 
 
 def test_the_last_of_two_equal_keys_holds_as_in_quickfix(tmp_path: Path) -> None:

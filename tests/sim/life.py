@@ -13,6 +13,7 @@ import structlog
 
 from config.settings import Settings
 from gateway import drop_copy as drop_copy_module
+from gateway import pace as pace_module
 from gateway import resends as resends_module
 from gateway import storage as storage_module
 from gateway.exchange import Exchange
@@ -62,6 +63,7 @@ def simulated(clock: SimClock, disk: SimDisk) -> Iterator[None]:
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(storage_module, "time", clock)
+            patch.setattr(pace_module, "time", clock)
             patch.setattr(fault_points_module, "_armed", [disk.pass_point])
             for module, bound, value in SMALL_BOUNDS:
                 patch.setattr(module, bound, value)

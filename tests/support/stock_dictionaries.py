@@ -27,15 +27,36 @@ MESSAGE_ADDITIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "FIX50SP2": {"q": ("Account",)},
     "FIXT11": {},
 }
+NEW_MESSAGES: Final[dict[str, tuple[str, ...]]] = {
+    "FIX42": ("BW", "BX"),
+    "FIX44": ("BW", "BX"),
+    "FIX50SP2": (),
+    "FIXT11": (),
+}
+"""Messages of a newer version, as they are there."""
+OF_NEW_MESSAGES: Final = (
+    "ApplBegSeqNum",
+    "ApplEndSeqNum",
+    "ApplReqID",
+    "ApplReqType",
+    "ApplResponseType",
+    "ApplTotalMessageCount",
+    "NoApplIDs",
+    "ApplResponseID",
+    "ApplResponseError",
+    "RefApplID",
+    "RefApplLastSeqNum",
+)
 FIELD_ADDITIONS: Final[dict[str, tuple[str, ...]]] = {
-    "FIX42": ("Username", "Password", "NextExpectedMsgSeqNum"),
-    "FIX44": ("AggressorIndicator", "ErrorCode", "TriggerBasis"),
+    "FIX42": ("Username", "Password", "NextExpectedMsgSeqNum", *OF_NEW_MESSAGES),
+    "FIX44": ("AggressorIndicator", "ErrorCode", "TriggerBasis", *OF_NEW_MESSAGES),
     "FIX50SP2": (),
     "FIXT11": (),
 }
 VALUE_ADDITIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "FIX42": {},
+    "FIX42": {"MsgType": NEW_MESSAGES["FIX42"]},
     "FIX44": {
+        "MsgType": NEW_MESSAGES["FIX44"],
         "OrdRejReason": ("16", "18", "20", "25", "27"),
         "ExecType": ("L",),
         "ExecRestatementReason": ("12", "13", "17", "18", "19", "20"),
@@ -69,6 +90,8 @@ def without_additions(name: str) -> ElementTree.Element:
         message = _one(root, f"messages/message[@msgtype='{msg_type}']")
         for field in fields:
             message.remove(_one(message, f"field[@name='{field}']"))
+    for msg_type in NEW_MESSAGES[name]:
+        _one(root, "messages").remove(_one(root, f"messages/message[@msgtype='{msg_type}']"))
     for field, values in VALUE_ADDITIONS[name].items():
         definition = _one(root, f"fields/field[@name='{field}']")
         for value in values:
