@@ -121,6 +121,7 @@ class Admission:
         raw_data: str,
         signed_text: str,
         _certificate_cn: str,
+        _new_password: str,
     ) -> None:
         account = self.accounts.get(session_id)
         keys = (f"address {peer}", f"session {session_id}")

@@ -216,6 +216,8 @@ class RelayEngine:
                     view = depths[event.instrument_id] = DepthView(0, (), ())
                 view.fold(event)
                 touched[event.instrument_id] = view
+                if self.requests.is_restating:
+                    self.requests.follow(command.shard, event)
                 if event.terms is not None and event.terms.quote is not None:
                     # Nothing reaches a quote by its QuoteID.
                     continue

@@ -284,7 +284,8 @@ class MassCancelReported(msgspec.Struct, frozen=True, array_like=True, gc=False,
 
 class MassStatusReported(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=61):
     """One answer to an OrderMassStatusRequest(AF): `execution` says how one order stands; None: no order is open, or
-    the scope was refused with `code`; `text` says which.
+    the scope was refused with `code`; `text` says which. Of a restatement `marker` says its begin, with as many orders
+    as were open then, and its end, with as many as were restated.
     """
 
     exec_id: int
@@ -297,6 +298,7 @@ class MassStatusReported(msgspec.Struct, frozen=True, array_like=True, gc=False,
     side: str = ""
     code: int = 0
     text: str = ""
+    marker: Literal["", "begin", "end"] = ""
 
 
 class ScopeCanceled(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=62):

@@ -309,7 +309,7 @@ TABLE: Final[dict[int, Row]] = {
         "a position larger than the accounts of the firm may have together", "reduce it, or ask the operator"
     ),
     SIDE_NOT_PERMITTED: Row("the account may not enter this side in the instrument", "ask the operator"),
-    MASS_CANCEL_NOT_SUPPORTED: Row("the request type is not offered", "use 1 (symbol), 3 (product) or 7 (all)"),
+    MASS_CANCEL_NOT_SUPPORTED: Row("the request type is not offered", "use 1, 3 or 7, in an AF also 8"),
     MASS_CANCEL_OVER_SHARDS: Row("not used any more: a request over several shards", "send one for each Symbol(55)"),
     MASS_NOT_CONFIRMED: Row("a part of the request is not done; Text(58) says which shard's", "read Text(58)"),
     MASS_UNKNOWN_SYMBOL: Row("Symbol(55) is absent or not traded here", "send one of the instrument list"),
