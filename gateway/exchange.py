@@ -31,6 +31,7 @@ from gateway.statistics import LoopStatistics
 from gateway.status import StatusDesk
 from gateway.storage import Storage
 from gateway.teller import Teller
+from gateway.user_desk import UserDesk
 from gateway.wire import Wire
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
@@ -104,6 +105,7 @@ class Exchange:
         self.market_data = MarketData(wire, engine, self._symbols, bounds)
         self.keeper = keeper
         self.status = StatusDesk(keeper, engine.instruments, self._symbols)
+        self.users = UserDesk(engine.users)
         self.drop_copies = DropCopies(wire, sessions, storage, pipeline, self.reports)
         self.resends = Resends(wire, storage, pipeline, sessions, fault_point)
         self.statistics = LoopStatistics()
@@ -119,6 +121,7 @@ class Exchange:
             market_data=self.market_data,
             resends=self.resends,
             status=self.status,
+            users=self.users,
             market=market,
         )
         self._teller = Teller(
@@ -128,6 +131,7 @@ class Exchange:
             reports=self.reports,
             drop_copies=self.drop_copies,
             status=self.status,
+            users=self.users,
             symbols=self._symbols,
             market=market,
         )

@@ -21,6 +21,7 @@ QUOTE_CANCEL: Final = "Z"
 MARKET_DATA_REQUEST: Final = "V"
 SECURITY_STATUS_REQUEST: Final = "e"
 TRADING_SESSION_STATUS_REQUEST: Final = "g"
+USER_REQUEST: Final = "BE"
 
 Role: TypeAlias = Literal["order_entry", "drop_copy", "market_data"]
 
@@ -339,6 +340,8 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
     SECURITY_STATUS_REQUEST: ((324, "t"), (55, "t"), (263, "t")),
     # TradSesReqID TradingSessionID SubscriptionRequestType MarketSegmentID
     TRADING_SESSION_STATUS_REQUEST: ((335, "t"), (336, "t"), (263, "t"), (1300, "t")),
+    # UserRequestID UserRequestType Username Password NewPassword
+    USER_REQUEST: ((923, "t"), (924, "t"), (553, "t"), (554, "t"), (925, "t")),
 }
 
 ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
@@ -354,6 +357,7 @@ ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
     MARKET_DATA_REQUEST: "market_data",
     SECURITY_STATUS_REQUEST: "order_entry",
     TRADING_SESSION_STATUS_REQUEST: "order_entry",
+    USER_REQUEST: "order_entry",
 }
 
 ALSO_FOR: Final[Mapping[str, Role]] = {
@@ -361,3 +365,6 @@ ALSO_FOR: Final[Mapping[str, Role]] = {
     TRADING_SESSION_STATUS_REQUEST: "market_data",
 }
 """The second role of messages that are for two."""
+
+FOR_ALL: Final = frozenset({USER_REQUEST})
+"""Messages that are for every role."""

@@ -12,6 +12,7 @@ from gateway.disconnects import Disconnects
 from gateway.drop_copy import DropCopies
 from gateway.inbound import (
     ALSO_FOR,
+    FOR_ALL,
     MARKET_DATA_REQUEST,
     MASS_QUOTE,
     NEW_ORDER_LIST,
@@ -25,6 +26,7 @@ from gateway.inbound import (
     ROLE_OF_MESSAGE,
     SECURITY_STATUS_REQUEST,
     TRADING_SESSION_STATUS_REQUEST,
+    USER_REQUEST,
 )
 from gateway.list_translation import new_order_list
 from gateway.market_data import MarketData
@@ -40,6 +42,7 @@ from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_market import ShardMarket
 from gateway.status import StatusDesk
 from gateway.translation import Translator
+from gateway.user_desk import UserDesk
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound
 from matching.clock import Clock
 from matching.commands import Command, RefuseMessage
@@ -65,6 +68,7 @@ class Intake:
         market_data: MarketData,
         resends: Resends,
         status: StatusDesk,
+        users: UserDesk,
         market: ShardMarket | None,
     ) -> None:
         self._next = next_batch
@@ -77,6 +81,7 @@ class Intake:
         self._market_data = market_data
         self._resends = resends
         self._status = status
+        self._users = users
         self._market = market
         self._disconnects = Disconnects()
         self._disconnects.begin((session.disconnecting for session in sessions), clock.now_ns())
@@ -120,7 +125,9 @@ class Intake:
     def _message(
         self, session: GatewaySession, msg_seq_num: int, msg_type: str, poss_resend: bool, values: tuple[Any, ...]
     ) -> None:
-        if session.role != ROLE_OF_MESSAGE[msg_type] and session.role != ALSO_FOR.get(msg_type):
+        if not (
+            session.role == ROLE_OF_MESSAGE[msg_type] or session.role == ALSO_FOR.get(msg_type) or msg_type in FOR_ALL
+        ):
             self._not_authorized(session, msg_seq_num, msg_type, values[0] or "")
         elif msg_type == NEW_ORDER_SINGLE:
             self._next.commands.append(self._translator.new_order(session, msg_seq_num, poss_resend, values))
@@ -140,6 +147,8 @@ class Intake:
             self._next.commands.append(mass_quote(session, msg_seq_num, poss_resend, values, self._symbols))
         elif msg_type == QUOTE_CANCEL:
             self._next.commands.append(quote_cancel(session, msg_seq_num, poss_resend, values, self._symbols))
+        elif msg_type == USER_REQUEST:
+            self._next.commands.append(self._users.request(session, msg_seq_num, values))
         elif msg_type in (SECURITY_STATUS_REQUEST, TRADING_SESSION_STATUS_REQUEST):
             for answer_type, body in self._status.request(session, msg_seq_num, msg_type, values):
                 self._next.messages.append((session.session_id, answer_type, body))

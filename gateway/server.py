@@ -23,7 +23,9 @@ from config.settings import Settings, load
 from gateway.admin import AdminError, AdminServer
 from gateway.admission import Admission
 from gateway.banner import print_banner
+from gateway.credentials import Credentials
 from gateway.descriptors import raise_descriptor_limit
+from gateway.durable import DurableCommands
 from gateway.exchange import Exchange, ExchangeEndedError
 from gateway.fault_points import JOURNAL_PREFIX, FaultPointError, fault_point, no_fault
 from gateway.logs import configure_logs
@@ -49,6 +51,7 @@ from gateway.start_up import (
 from gateway.storage import COMMIT_GIVE_UP_S, Storage
 from gateway.timers import Timers
 from gateway.trading_days import trading_day_end
+from gateway.user_desk import unanswered_requests
 from gateway.wire import Wire
 from gateway.wire_setup import build_wire, start_message_log, tls_arguments
 from matching.clock import SystemClock
@@ -138,8 +141,8 @@ class Server:
         if not is_sharded(self._settings):
             phases = exchange.keeper.due(started.engine.instruments, self._clock.now_ns())
             exchange.begin_with([*phases, *orders_without_owner(self._settings, started, sessions)])
-        accounts = admission_accounts(self._settings, sessions)
-        admission = Admission(wire, accounts, settings.logon, self._logon_numbers)
+        exchange.begin_with(unanswered_requests(started.engine.users))
+        admission = self._build_admission(wire, exchange, sessions, started)
         factory = RELAY_FACTORY if is_sharded(self._settings) else ENGINE_FACTORY
         snapshotter = Snapshotter(self._data_dir, settings.snapshot, factory)
         shard = self._start_matching(exchange, started, loop)
@@ -188,6 +191,16 @@ class Server:
             print(f"outcry: the matching thread ended: {self._failure!r}", file=sys.stderr)
             return EXIT_FAILED
         return EXIT_OK
+
+    def _build_admission(self, wire: Wire, exchange: Exchange, sessions: SessionBook, started: Started) -> Admission:
+        return Admission(
+            wire,
+            admission_accounts(self._settings, sessions),
+            self._settings.exchange.logon,
+            self._logon_numbers,
+            credentials=Credentials(started.engine.users.passwords, DurableCommands(exchange)),
+            proofs=exchange.users.proofs,
+        )
 
     def _build_keeper(self, exchange: Exchange) -> ShardKeeper | None:
         if not is_sharded(self._settings):

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from config.sessions import SessionSettings, wire_spec
 from config.settings import Settings
-from gateway.admission import Account
+from gateway.credentials import Account
 from gateway.disconnects import DisconnectRule, cancel_command
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.start_up import Started
@@ -98,6 +98,8 @@ def _gateway_session(
         trigger=session.trigger,
         disconnect=_disconnect_rule(session, account_ids),
         was_connected=was_connected,
+        username=session.username,
+        authentication=session.authentication,
     )
 
 
@@ -149,6 +151,11 @@ def admission_accounts(settings: Settings, sessions: SessionBook) -> dict[int, A
         gateway_session = sessions.by_name(session.name)
         assert gateway_session is not None, "every configured session is in the book"
         accounts[gateway_session.session_id] = Account(
-            session.name, session.authentication, session.username, settings.passwords.get(session.username)
+            session.name,
+            session.authentication,
+            session.username,
+            settings.passwords.get(session.username),
+            comp_id=session.target_comp_id,
+            max_latency_s=session.max_latency_s,
         )
     return accounts

@@ -38,6 +38,7 @@ from matching.commands import (
     OverrideLimits,
     RefuseMessage,
     RequestMassStatus,
+    RequestUser,
     SetTradingPhase,
     TellIndicativePrice,
 )
@@ -186,7 +187,7 @@ class ShardMarket:
             elif isinstance(command, CancelSessionOrders):
                 for link in self.links.values():
                     self._submit(link, command)
-            elif not isinstance(command, RefuseMessage) or not self._is_answered_here(command):
+            elif not isinstance(command, RefuseMessage | RequestUser) or not self._is_answered_here(command):
                 own.append(command)
 
     def _answer_requests(self, own: list[Command]) -> None:
@@ -197,7 +198,7 @@ class ShardMarket:
             if self.dispatch.is_sent(asked.asked_id) and all(self.links[name].is_away for name in asked.waiting)
         ]
 
-    def _is_answered_here(self, command: Routed | RefuseMessage) -> bool:
+    def _is_answered_here(self, command: Routed | RefuseMessage | RequestUser) -> bool:
         return self._relay.is_answered_here(command.session_id, command.epoch, command.msg_seq_num)
 
     def _note_committed(self, begun: int, committed: int) -> None:

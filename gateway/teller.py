@@ -16,6 +16,7 @@ from gateway.reports import EXECUTION_REPORT, ReportWriter
 from gateway.sessions import SessionBook
 from gateway.shard_market import ShardMarket
 from gateway.status import StatusDesk
+from gateway.user_desk import UserDesk
 from matching.commands import InstructShards, SetKillSwitch
 from matching.events import (
     Event,
@@ -24,11 +25,13 @@ from matching.events import (
     KillSwitchSet,
     LimitOverrideEnded,
     LimitsOverridden,
+    PasswordSet,
     ScopeCanceled,
     SessionCut,
     ShardsInstructed,
     TradeCorrected,
     TradingPhaseSet,
+    UserRequested,
 )
 from matching.instrument import Instrument
 from matching.quote_events import QuotesFrozen
@@ -54,6 +57,7 @@ class Teller:
         reports: ReportWriter,
         drop_copies: DropCopies,
         status: StatusDesk,
+        users: UserDesk,
         symbols: dict[str, Instrument],
         market: ShardMarket | None,
     ) -> None:
@@ -63,6 +67,7 @@ class Teller:
         self._reports = reports
         self._drop_copies = drop_copies
         self._status = status
+        self._users = users
         self._symbols = symbols
         self._market = market
         self.cuts: list[SessionCut] = []
@@ -107,6 +112,12 @@ class Teller:
             return
         if isinstance(event, ShardsInstructed) and self._market is not None:
             self._market.dispatch.instruct(event.instruction_id, batch_seq)
+            return
+        if isinstance(event, UserRequested):
+            self._users.requested(event)
+            return
+        if isinstance(event, PasswordSet):
+            log.info("password", user=event.username, by=event.by, is_changed=event.is_changed)
             return
         if isinstance(event, QuotesFrozen):
             self._alert(event)

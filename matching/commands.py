@@ -65,9 +65,11 @@ from matching.relay_commands import (
     RelayBatch,
     RequestTransfer,
 )
+from matching.user_commands import AnswerUser, NoteSignedLogon, PlanStop, RequestUser, SetPassword
 
 __all__ = [
     "AnswerRequest",
+    "AnswerUser",
     "AskShards",
     "CancelOrder",
     "CancelQuotes",
@@ -92,7 +94,9 @@ __all__ = [
     "NewOrder",
     "NewOrderList",
     "NoteConnection",
+    "NoteSignedLogon",
     "OverrideLimits",
+    "PlanStop",
     "QuoteEntry",
     "RefuseCancel",
     "RefuseMessage",
@@ -104,12 +108,14 @@ __all__ = [
     "RequestMassStatus",
     "RequestStatus",
     "RequestTransfer",
+    "RequestUser",
     "ResetQuoteProtection",
     "SetAcceptance",
     "SetFirmLimits",
     "SetKillSwitch",
     "SetLimits",
     "SetMarkPrice",
+    "SetPassword",
     "SetPermission",
     "SetProtection",
     "SetQuoteProtection",
@@ -169,4 +175,9 @@ Command: TypeAlias = (
     | CancelQuotes
     | SetQuoteProtection
     | ResetQuoteProtection
+    | RequestUser
+    | AnswerUser
+    | SetPassword
+    | NoteSignedLogon
+    | PlanStop
 )

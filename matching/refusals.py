@@ -1,7 +1,8 @@
 """Refusals: the stable numeric code of every one, with its meaning and what to do about it. The one table of them.
 
 A code says its FIX value: 1rrnn is OrdRejReason(103) rr, 2rrnn is CxlRejReason(102) rr, 3rrnn is
-BusinessRejectReason(380) rr, 4rrnn is MassCancelRejectReason(532) rr, 5rrnn is QuoteRejectReason(300) rr, of FIX.4.4;
+BusinessRejectReason(380) rr, 4rrnn is MassCancelRejectReason(532) rr, 5rrnn is QuoteRejectReason(300) rr,
+6rrnn is UserStatus(926) rr, of FIX.4.4;
 `gateway.rejects` turns those values into what other versions know. A refused replace is CxlRejReason(102)=99 with the
 code of the order check that refused it. A code is never given to another refusal; one that is not used any more stays
 in the table.
@@ -169,6 +170,15 @@ QUOTE_SIZE_OFF_LOT: Final = 59910
 QUOTE_RESENT: Final = 59911
 QUOTE_ENTRIES_ABSENT: Final = 59912
 QUOTE_CANCEL_CONTRADICTS: Final = 59913
+
+USER_UNKNOWN: Final = 60301
+PASSWORD_WRONG: Final = 60401
+USER_REQUEST_TYPE: Final = 60601
+USER_REQUEST_OPEN: Final = 60602
+USER_REQUEST_LOST: Final = 60603
+NO_PASSWORD_TO_CHANGE: Final = 60604
+NEW_PASSWORD_NOT_ALLOWED: Final = 60605
+USER_REQUEST_ID: Final = 60606
 
 
 class Row(NamedTuple):
@@ -351,6 +361,14 @@ TABLE: Final[dict[int, Row]] = {
     QUOTE_CANCEL_CONTRADICTS: Row(
         "instruments that contradict QuoteCancelType(298)", "name them with type 1, none with type 4"
     ),
+    USER_UNKNOWN: Row("Username(553) is not the session's", "ask for the user of the session"),
+    PASSWORD_WRONG: Row("Password(554) is not the user's", "send the password that is in force"),
+    USER_REQUEST_TYPE: Row("UserRequestType(924) is not offered", "use 3 or 4; Logon(A) and Logout(5) do the rest"),
+    USER_REQUEST_OPEN: Row("another UserRequest(BE) of the session is not answered yet", "wait for its answer"),
+    USER_REQUEST_LOST: Row("the exchange was started anew before the answer; nothing has changed", "send it again"),
+    NO_PASSWORD_TO_CHANGE: Row("the session does not log on with a password", "ask the operator for another key"),
+    NEW_PASSWORD_NOT_ALLOWED: Row("NewPassword(925) is not one that may be used", "send one that Text says is allowed"),
+    USER_REQUEST_ID: Row("UserRequestID(923) is absent or too long", "use 1 to 64 characters"),
 }
 
 CXL_REJ_OTHER: Final = 99
@@ -383,6 +401,12 @@ def mass_cancel_reject_reason(code: int) -> int:
     return code // 100 % 100
 
 
+def user_status(code: int) -> int:
+    """Return UserStatus(926) of the code of a refused UserRequest(BE), as FIX.4.4 has it."""
+    assert code // 10_000 == 6, f"{code} is no code of a user's request"
+    return code // 100 % 100
+
+
 QUOTE_REASON_OF_ORDER: Final = {0: 9, 1: 1, 2: 2, 3: 3, 4: 4, 6: 6, 15: 9, 16: 8, 18: 8}
 """QuoteRejectReason(300) of the refusals that orders and quotes share, by OrdRejReason(103)."""
 QUOTE_REJ_OTHER: Final = 99
@@ -404,6 +428,7 @@ def as_markdown() -> str:
         3: "BusinessRejectReason(380)",
         4: "MassCancelRejectReason(532)",
         5: "QuoteRejectReason(300)",
+        6: "UserStatus(926)",
     }
     lines = ["| code | FIX.4.4 | meaning | what to do |", "|---|---|---|---|"]
     for code, row in sorted(TABLE.items()):

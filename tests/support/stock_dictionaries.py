@@ -15,8 +15,9 @@ OURS: Final = ROOT / "config" / "dictionaries"
 RELEASE: Final = ROOT / ".cache" / "quickfix" / "quickfix-1.16.0" / "spec"
 
 MESSAGE_ADDITIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "FIX42": {"A": ("Username", "Password", "NextExpectedMsgSeqNum")},
+    "FIX42": {"A": ("Username", "Password", "NewPassword", "NextExpectedMsgSeqNum")},
     "FIX44": {
+        "A": ("NewPassword",),
         "8": ("AggressorIndicator", "TrdMatchID", "ErrorCode", "TriggerBasis", "QuoteID", "QuoteEntryID"),
         "9": ("ErrorCode",),
         "b": ("ErrorCode",),
@@ -28,7 +29,7 @@ MESSAGE_ADDITIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "FIXT11": {},
 }
 FIELD_ADDITIONS: Final[dict[str, tuple[str, ...]]] = {
-    "FIX42": ("Username", "Password", "NextExpectedMsgSeqNum"),
+    "FIX42": ("Username", "Password", "NewPassword", "NextExpectedMsgSeqNum"),
     "FIX44": ("AggressorIndicator", "ErrorCode", "TriggerBasis"),
     "FIX50SP2": (),
     "FIXT11": (),
