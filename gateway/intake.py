@@ -41,6 +41,7 @@ from gateway.resends import Resends
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_market import ShardMarket
 from gateway.status import StatusDesk
+from gateway.stop_notices import StopNotices
 from gateway.translation import Translator
 from gateway.user_desk import UserDesk
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound
@@ -69,6 +70,7 @@ class Intake:
         resends: Resends,
         status: StatusDesk,
         users: UserDesk,
+        notices: StopNotices,
         market: ShardMarket | None,
     ) -> None:
         self._next = next_batch
@@ -82,6 +84,7 @@ class Intake:
         self._resends = resends
         self._status = status
         self._users = users
+        self._notices = notices
         self._market = market
         self._disconnects = Disconnects()
         self._disconnects.begin((session.disconnecting for session in sessions), clock.now_ns())
@@ -108,6 +111,7 @@ class Intake:
             if self._market is not None:
                 self._market.logged_on(session.session_id)
             self._next.commands += self._disconnects.logged_on(session.disconnecting)
+            self._notices.logged_on(session, self._clock.now_ns(), self._next.messages)
             log.info("logon", session=session.name, peer=session.peer, epoch=session.epoch)
         elif kind == LOGOUT:
             log.info("logout", session=session.name, clean=item[3], cause=item[4])

@@ -6,11 +6,13 @@ from config.sessions import SessionSettings, wire_spec
 from config.settings import Settings
 from gateway.credentials import Account
 from gateway.disconnects import DisconnectRule, cancel_command
+from gateway.relay import GatewayEngine
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.start_up import Started
+from gateway.user_desk import unanswered_requests
 from gateway.wire import Wire
 from matching.codec import SessionState
-from matching.commands import CancelSessionOrders, Command
+from matching.commands import CancelSessionOrders, Command, PlanStop
 
 SECOND_NS: Final = 1_000_000_000
 NOT_CONFIGURED: Final = "Canceled: the session is no longer configured"
@@ -56,6 +58,17 @@ def orders_without_owner(settings: Settings, started: Started, sessions: Session
         elif known.open or session.disconnecting.rule.account_ids:
             commands += canceled_at_start(session)
     return commands
+
+
+def left_over(engine: GatewayEngine, now_ns: int) -> list[Command]:
+    """Return what ends that a former process has left: requests of users without their passwords, and a planned stop
+    whose time is over, so that the exchange may start again.
+    """
+    is_over = engine.planned_stop.is_due(now_ns)
+    return [
+        *unanswered_requests(engine.users),
+        *([PlanStop(0, "", "start", is_done=True)] if is_over else []),
+    ]
 
 
 def canceled_at_start(session: GatewaySession) -> list[Command]:

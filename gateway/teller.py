@@ -16,6 +16,7 @@ from gateway.reports import EXECUTION_REPORT, ReportWriter
 from gateway.sessions import SessionBook
 from gateway.shard_market import ShardMarket
 from gateway.status import StatusDesk
+from gateway.stop_notices import StopNotices
 from gateway.user_desk import UserDesk
 from matching.commands import InstructShards, SetKillSwitch
 from matching.events import (
@@ -29,6 +30,7 @@ from matching.events import (
     ScopeCanceled,
     SessionCut,
     ShardsInstructed,
+    StopPlanned,
     TradeCorrected,
     TradingPhaseSet,
     UserRequested,
@@ -58,6 +60,7 @@ class Teller:
         drop_copies: DropCopies,
         status: StatusDesk,
         users: UserDesk,
+        notices: StopNotices,
         symbols: dict[str, Instrument],
         market: ShardMarket | None,
     ) -> None:
@@ -68,6 +71,8 @@ class Teller:
         self._drop_copies = drop_copies
         self._status = status
         self._users = users
+        self._notices = notices
+        self._time_ns = 0
         self._symbols = symbols
         self._market = market
         self.cuts: list[SessionCut] = []
@@ -78,6 +83,7 @@ class Teller:
         """
         reports = self._reports
         reports.set_time(time_ns)
+        self._time_ns = time_ns
         by_id = self._sessions.by_id
         copies = self._drop_copies.live()
         execution = reports.execution
@@ -115,6 +121,10 @@ class Teller:
             return
         if isinstance(event, UserRequested):
             self._users.requested(event)
+            return
+        if isinstance(event, StopPlanned):
+            self._notices.told(event, self._time_ns, messages)
+            log.warning("stop planned", at_ns=event.at_ns, text=event.text, by=event.by, again=event.is_reminder)
             return
         if isinstance(event, PasswordSet):
             log.info("password", user=event.username, by=event.by, is_changed=event.is_changed)

@@ -62,10 +62,11 @@ class NoteSignedLogon(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
 
 class PlanStop(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=97):
     """Plan an orderly stop of the exchange at `at_ns`, say again that it is planned (`is_reminder`), or with 0 call it
-    off.
+    off; `is_done`: the exchange stops, or the time is over, so that nobody is told.
     """
 
     at_ns: int
     text: str
     by: str
     is_reminder: bool = False
+    is_done: bool = False

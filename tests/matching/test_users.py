@@ -94,7 +94,7 @@ def test_signatures_of_a_user_are_bounded_and_leave_with_their_time(exchange: Ha
 
 
 def test_a_stop_is_planned_told_again_once_and_called_off(exchange: Harness) -> None:
-    at = exchange.time_ns + 60_000_000_000
+    at = exchange.time_ns + 300_000_000_000
     assert exchange.apply(PlanStop(at, "upgrade", "ops")) == [StopPlanned(at, "upgrade", "ops")]
     exchange = reload(exchange)
     remind = PlanStop(at, "", "timer", True)
@@ -104,6 +104,17 @@ def test_a_stop_is_planned_told_again_once_and_called_off(exchange: Harness) -> 
     assert exchange.apply(PlanStop(0, "not today", "ops")) == [StopPlanned(0, "not today", "ops")]
     assert [type(event) for event in exchange.apply(PlanStop(0, "", "ops"), remind)] == [CommandRefused] * 2
     assert [type(event) for event in exchange.apply(PlanStop(1, "", "ops"))] == [CommandRefused]
+
+
+def test_a_stop_that_is_soon_is_told_once_and_one_that_is_done_to_nobody(exchange: Harness) -> None:
+    stop = exchange.engine.planned_stop
+    at = exchange.time_ns + 30_000_000_000
+    exchange.apply(PlanStop(at, "", "ops"))
+    assert not stop.is_reminder_due(at - 1)
+    assert not stop.is_due(at - 1)
+    assert stop.is_due(at)
+    assert exchange.apply(PlanStop(0, "", "stop", is_done=True)) == []
+    assert not stop.is_due(at)
 
 
 def test_engines_that_know_no_users_have_the_state_that_they_had(exchange: Harness) -> None:
