@@ -17,6 +17,8 @@ from config.accounts import AccountSettings, FirmSettings, LimitSettings
 from config.faults import ConfigFaults, FaultLog
 from config.instruments import FILE as INSTRUMENTS
 from config.instruments import InstrumentSettings
+from config.passwords import FILE as PASSWORDS
+from config.passwords import mark_of
 from config.settings import Settings
 from matching.commands import (
     Command,
@@ -26,12 +28,14 @@ from matching.commands import (
     Deposit,
     SetFirmLimits,
     SetLimits,
+    SetPassword,
     SetPermission,
     SetProtection,
     SetQuoteProtection,
 )
 from matching.phases import DELISTED
 from matching.types import E8, InstrumentKind, TradingPhase
+from matching.users import Users
 from risk.accounts import Ledger
 from risk.engine import RiskEngine
 
@@ -95,6 +99,10 @@ class EngineView(Protocol):
     @property
     def sessions(self) -> Mapping[int, SessionView]:
         """Sessions by id."""
+
+    @property
+    def users(self) -> Users:
+        """What users have changed by themselves."""
 
     @property
     def risk(self) -> object:
@@ -179,7 +187,15 @@ def _of_accounts(
         *_firm_limits(settings.firms, instrument_ids, risk),
         *_permissions(settings.accounts, account_ids, instrument_ids, risk),
         *_deposits(settings.accounts, account_ids, risk),
+        *_passwords(settings, engine),
     ]
+
+
+def _passwords(settings: Settings, engine: EngineView) -> Iterator[SetPassword]:
+    """Forget what users have changed where `outcry passwd` has set another password since, or the user is gone."""
+    for username, (_, replaces) in sorted(engine.users.passwords.items()):
+        if replaces != mark_of(settings.passwords.get(username)):
+            yield SetPassword(username, "", "", PASSWORDS)
 
 
 def instrument_commands(settings: Settings, engine: EngineView) -> list[DefineInstrument]:

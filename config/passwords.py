@@ -4,6 +4,7 @@ A credential is an argon2id hash as `outcry passwd` writes it, or `hmac:` and a 
 Logons that are signed with HMAC-SHA256 in RawData(96).
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from config.text_values import CompId, UnreadableError
 FILE: Final = "passwords"
 LINES_MAX: Final = 1_000_000
 SECRET_BYTES: Final = range(16, 257)
+NEW_PASSWORD_CHARACTERS: Final = range(12, 257)
+"""How long a password may be that a user sets himself."""
 MEMORY_KIB_MAX: Final = 256 * 1024
 TIME_COST_MAX: Final = 32
 PARALLELISM_MAX: Final = 16
@@ -84,6 +87,32 @@ def is_password(credential: Credential, password: str) -> bool:
         return HASHER.verify(credential.secret, password)
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
         return False
+
+
+def mark_of(credential: Credential | None) -> str:
+    """Return what tells a credential of the file from any other, and tells nothing of it; "" of none."""
+    return "" if credential is None else hashlib.blake2b(credential.secret.encode(), digest_size=8).hexdigest()
+
+
+def in_force(credential: Credential | None, changed: tuple[str, str] | None) -> Credential | None:
+    """Return the credential that counts: the user's own change (hash, mark of the line that it stands for), as long as
+    the file has that line; else the file's.
+    """
+    if credential is None or changed is None or credential.kind != "argon2id" or changed[1] != mark_of(credential):
+        return credential
+    return Credential(credential.username, "argon2id", changed[0], credential.line)
+
+
+def new_password_fault(password: str, *, names: Iterable[str], former: str) -> str:
+    """Return why a user may not set a password, or nothing. `names` are those that he is known by."""
+    allowed = NEW_PASSWORD_CHARACTERS
+    if len(password) not in allowed:
+        return f"NewPassword(925) has {len(password)} characters, allowed: {allowed.start} to {allowed.stop - 1}"
+    if not (password.isascii() and password.isprintable()):
+        return "NewPassword(925) has characters that are not printable ASCII"
+    if any(name and name.lower() in password.lower() for name in names):
+        return "NewPassword(925) holds the user's name or CompID"
+    return "NewPassword(925) is the password in force" if password == former else ""
 
 
 def refuse_demo_passwords(credentials: Iterable[Credential], *, log: FaultLog) -> None:

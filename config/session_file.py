@@ -233,6 +233,9 @@ def _check_values(
         key = "HeartBtIntMin" if "HEARTBTINTMIN" in entries else "HeartBtIntMax"
         allowed = f"HeartBtIntMin at most HeartBtIntMax, which is {values['HeartBtIntMax']}"
         log.add(FILE, _line(key, entries, section), key, found=str(values["HeartBtIntMin"]), allowed=allowed)
+    if values["Authentication"] == "hmac" and not values["CheckLatency"]:
+        allowed = "Y with Authentication=hmac: a signed Logon has to have an age from which on it is too old"
+        log.add(FILE, _line("CheckLatency", entries, section), "CheckLatency", found="N", allowed=allowed)
     for burst, rate in (("MessageBurst", "MessageRate"), ("CancelBurst", "CancelRate")):
         if values[burst] and not values[rate] and rate.upper() not in entries:
             log.add(FILE, _line(burst, entries, section), burst, found=str(values[burst]), allowed=f"only with {rate}")

@@ -3,29 +3,35 @@ moved before.
 
 At most two password hashes run at once, each on a thread of its own and without the interpreter lock. Failures are met
 with a delay that grows per address and per CompID, so that guessing is slow and a stranger cannot lock a member out: a
-delay never refuses a right password, it only answers later.
+delay never refuses a right password, it only answers later. A Logon that changes the password, or uses up a signature,
+is let in when that is in the journal. Requests of users who are logged on are proved here too, between Logons.
 """
 
-import hashlib
 import heapq
 import hmac
+import queue
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 import structlog
 
 from config.exchange import LogonSettings
-from config.passwords import Credential, is_password
+from gateway.credentials import Account, Credentials
+from gateway.user_desk import Proof
 from gateway.wire import Wire
+from matching.commands import AnswerUser
+from matching.refusals import PASSWORD_WRONG
 
 HASHES_AT_ONCE: Final = 2
 FAILURES_KEPT_MAX: Final = 10_000
 FAILURE_FORGOTTEN_S: Final = 300.0
 SIGNED_NUMBER: Final = 2
 """Place of MsgSeqNum(34) in what a Logon signs: SendingTime, MsgType, MsgSeqNum, SenderCompID, TargetCompID."""
+SENDING_TIME: Final = 0
 REFUSED_TEXT: Final = "Logon refused"
 
 log = structlog.get_logger("admission")
@@ -54,23 +60,35 @@ class Failures:
         self._counts.pop(key, None)
 
 
-class Account:
-    """What admission knows of one session: how it authenticates, and its credential (None: none needed)."""
+class Attempt(NamedTuple):
+    """A Logon as the wire hands it over. Never to be logged."""
 
-    __slots__ = ("credential", "method", "name", "username")
+    attempt_id: int
+    session_id: int
+    peer: str
+    username: str
+    password: str
+    raw_data: str
+    signed_text: str
+    certificate_cn: str
+    new_password: str
 
-    def __init__(self, name: str, method: str, username: str, credential: Credential | None) -> None:
-        self.name = name
-        self.method = method
-        self.username = username
-        self.credential = credential
+
+class Verdict(NamedTuple):
+    """`is_proved`: it is the peer; `text`: why he is not let in all the same."""
+
+    is_proved: bool
+    text: str = ""
+
+
+NOT_PROVED: Final = Verdict(False)
 
 
 class Admission:
     """Threads that judge logon attempts. `accounts` maps session ids; it may be replaced while running.
 
     `logon_numbers` is given the MsgSeqNum(34) of each Logon that is accepted, the highest of a session, before the
-    session hears of it.
+    session hears of it. `proofs` are requests of users to be proved.
     """
 
     def __init__(
@@ -79,11 +97,17 @@ class Admission:
         accounts: Mapping[int, Account],
         bounds: LogonSettings,
         logon_numbers: dict[int, int] | None = None,
+        *,
+        credentials: Credentials,
+        proofs: "queue.SimpleQueue[Proof]",
     ) -> None:
         self._wire = wire
         self._bounds = bounds
         self.accounts = accounts
         self._logon_numbers = {} if logon_numbers is None else logon_numbers
+        self._credentials = credentials
+        self._proofs = proofs
+        self._answers: list[tuple[float, int, AnswerUser]] = []
         self._failures = Failures()
         self._lock = threading.Lock()
         self._refusals: list[tuple[float, int]] = []
@@ -108,35 +132,60 @@ class Admission:
     def _run(self) -> None:
         while not self._stop.is_set():
             for attempt in self._wire.poll_logon(50):
-                self._judge(*attempt)
+                self._judge(Attempt(*attempt))
+            self._prove_next()
             self._refuse_due()
+            self._answer_due()
 
-    def _judge(
-        self,
-        attempt_id: int,
-        session_id: int,
-        peer: str,
-        username: str,
-        password: str,
-        raw_data: str,
-        signed_text: str,
-        _certificate_cn: str,
-    ) -> None:
-        account = self.accounts.get(session_id)
-        keys = (f"address {peer}", f"session {session_id}")
-        accepted = False
+    def _judge(self, attempt: Attempt) -> None:
+        account = self.accounts.get(attempt.session_id)
+        keys = (f"address {attempt.peer}", f"session {attempt.session_id}")
+        verdict = NOT_PROVED
         try:
-            accepted = account is not None and self._is_proved(account, username, password, raw_data, signed_text)
+            if account is not None:
+                verdict = self._verdict(account, attempt)
+        except Exception as error:
+            # Nobody is let in on what is not known to be in the journal; the peer may try again.
+            log.error("a logon could not be decided", session=account.name if account else "", error=repr(error))
         finally:
-            delay = self._record(keys, accepted=accepted)
-            if accepted:
-                number = int(signed_text.split("\x01")[SIGNED_NUMBER])
-                self._logon_numbers[session_id] = max(self._logon_numbers.get(session_id, 0), number)
-                self._wire.admit(attempt_id, True, "")
+            delay = self._record(keys, accepted=verdict.is_proved)
+            name = account.name if account else attempt.session_id
+            if verdict.is_proved and not verdict.text:
+                number = int(attempt.signed_text.split("\x01")[SIGNED_NUMBER])
+                self._logon_numbers[attempt.session_id] = max(self._logon_numbers.get(attempt.session_id, 0), number)
+                self._wire.admit(attempt.attempt_id, True, "")
+            elif verdict.is_proved:
+                log.warning("logon refused", session=name, peer=attempt.peer, why=verdict.text)
+                self._wire.admit(attempt.attempt_id, False, verdict.text)
             else:
-                log.warning("logon refused", session=account.name if account else session_id, peer=peer, delay_s=delay)
+                log.warning("logon refused", session=name, peer=attempt.peer, delay_s=delay)
                 with self._lock:
-                    heapq.heappush(self._refusals, (time.monotonic() + delay, attempt_id))
+                    heapq.heappush(self._refusals, (time.monotonic() + delay, attempt.attempt_id))
+
+    def _prove_next(self) -> None:
+        """Prove the next request of a user, if there is one; a wrong password is answered as late as at a Logon."""
+        try:
+            proof = self._proofs.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            answer = self._credentials.answer(self.accounts.get(proof.session_id), proof)
+            is_wrong = answer.code == PASSWORD_WRONG
+            delay = self._record((f"session {proof.session_id}",), accepted=False) if is_wrong else 0.0
+            with self._lock:
+                heapq.heappush(self._answers, (time.monotonic() + delay, proof.session_id, answer))
+        except Exception as error:
+            log.error("a request of a user could not be proved", session=proof.session_id, error=repr(error))
+
+    def _answer_due(self) -> None:
+        """Give the answers whose delay is over."""
+        now = time.monotonic()
+        while True:
+            with self._lock:
+                if not self._answers or self._answers[0][0] > now:
+                    return
+                *_, answer = heapq.heappop(self._answers)
+            self._credentials.submit(answer)
 
     def _refuse_due(self) -> None:
         """Send the refusals whose delay is over; a delay holds up no other attempt."""
@@ -148,22 +197,32 @@ class Admission:
                 _, attempt_id = heapq.heappop(self._refusals)
             self._wire.admit(attempt_id, False, REFUSED_TEXT)
 
-    def _is_proved(self, account: Account, username: str, password: str, raw_data: str, signed_text: str) -> bool:
-        if account.method == "none":
-            return True
-        credential = account.credential
-        if credential is None:
-            return False
+    def _verdict(self, account: Account, attempt: Attempt) -> Verdict:
         if account.method == "hmac":
-            if credential.kind != "hmac":
-                return False
-            expected = hmac.new(credential.key, signed_text.encode(), hashlib.sha256).hexdigest()
-            return hmac.compare_digest(expected.encode(), raw_data.lower().encode())
-        name_matches = hmac.compare_digest(username.encode(), account.username.encode())
-        # Hashed in any case, so that a wrong name costs as long as a wrong password.
-        return is_password(credential, password) and name_matches
+            if not self._is_signed(account, attempt):
+                return NOT_PROVED
+        elif account.method == "password" and not self._credentials.is_proved(
+            account, attempt.username, attempt.password
+        ):
+            return NOT_PROVED
+        if not attempt.new_password:
+            return Verdict(True)
+        fault = self._credentials.new_password_fault(account, attempt.password, attempt.new_password)
+        if fault:
+            return Verdict(True, fault)
+        # Where it was changed meanwhile, the password that was proved is none any more.
+        return Verdict(self._credentials.change(account, attempt.new_password))
 
-    def _record(self, keys: tuple[str, str], *, accepted: bool) -> float:
+    def _is_signed(self, account: Account, attempt: Attempt) -> bool:
+        """Tell whether a Logon is signed with the user's key, is young, and was never used before."""
+        expected = self._credentials.signature(account, attempt.signed_text)
+        if not expected or not hmac.compare_digest(expected.encode(), attempt.raw_data.lower().encode()):
+            return False
+        sent_ns = sending_time_ns(attempt.signed_text.split("\x01")[SENDING_TIME])
+        longest = max((each.max_latency_s for each in self.accounts.values() if each.method == "hmac"), default=0)
+        return self._credentials.use_up(account, expected, sent_ns, longest)
+
+    def _record(self, keys: tuple[str, ...], *, accepted: bool) -> float:
         """Count the outcome; return for how many seconds a refusal waits."""
         now = time.monotonic()
         with self._lock:
@@ -178,3 +237,15 @@ class Admission:
         if over < 0:
             return 0.0
         return float(min(self._bounds.backoff_seconds * 2 ** min(over, 16), self._bounds.backoff_seconds_max))
+
+
+def sending_time_ns(text: str) -> int:
+    """Return a SendingTime(52), which the gate has read before, in nanoseconds since the epoch; a part of a millisecond
+    is left out.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    moment = datetime.strptime(text[:17], "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC)
+    milliseconds = int((text[18:21] or "0").ljust(3, "0"))
+    return (int(moment.timestamp()) * 1_000 + milliseconds) * 1_000_000

@@ -29,8 +29,10 @@ from gateway.shard_link import Connection
 from gateway.shard_market import ShardMarket
 from gateway.statistics import LoopStatistics
 from gateway.status import StatusDesk
+from gateway.stop_notices import StopNotices
 from gateway.storage import Storage
 from gateway.teller import Teller
+from gateway.user_desk import UserDesk
 from gateway.wire import Wire
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
@@ -43,6 +45,7 @@ from matching.commands import (
     ExpireOrders,
     Instruction,
     InstructShards,
+    PlanStop,
     SetAcceptance,
     SetTradingPhase,
     TellIndicativePrice,
@@ -104,6 +107,8 @@ class Exchange:
         self.market_data = MarketData(wire, engine, self._symbols, bounds)
         self.keeper = keeper
         self.status = StatusDesk(keeper, engine.instruments, self._symbols)
+        self.users = UserDesk(engine.users)
+        notices = StopNotices(engine.planned_stop, sessions)
         self.drop_copies = DropCopies(wire, sessions, storage, pipeline, self.reports)
         self.resends = Resends(wire, storage, pipeline, sessions, fault_point)
         self.statistics = LoopStatistics()
@@ -119,6 +124,8 @@ class Exchange:
             market_data=self.market_data,
             resends=self.resends,
             status=self.status,
+            users=self.users,
+            notices=notices,
             market=market,
         )
         self._teller = Teller(
@@ -128,6 +135,8 @@ class Exchange:
             reports=self.reports,
             drop_copies=self.drop_copies,
             status=self.status,
+            users=self.users,
+            notices=notices,
             symbols=self._symbols,
             market=market,
         )
@@ -284,10 +293,19 @@ class Exchange:
         return self._engine.statistics()
 
     def close_acceptance(self, reason: str) -> None:
-        """Refuse new orders from now on until the end; cancels pass."""
+        """Refuse new orders from now on until the end; cancels pass. A stop that was planned is this one."""
         self._storage.is_closing = True
         if self._engine.accepting:
             self.command(SetAcceptance(False, reason))
+        if self._engine.planned_stop.at_ns:
+            self.command(PlanStop(0, "", "stop", is_done=True))
+
+    def keep_planned_stop(self) -> str | None:
+        """Say a planned stop again where that is due; return its text when its time has come."""
+        planned, now_ns = self._engine.planned_stop, self._clock.now_ns()
+        if planned.is_reminder_due(now_ns):
+            self.command(PlanStop(planned.at_ns, "", "timer", is_reminder=True))
+        return planned.text if planned.is_due(now_ns) else None
 
     def shards_down(self) -> list[tuple[str, bool]]:
         """Return the shards that are not up, and whether they are connected; see `ShardMarket.down`."""

@@ -22,6 +22,7 @@ MARKET_DATA_REQUEST: Final = "V"
 SECURITY_STATUS_REQUEST: Final = "e"
 TRADING_SESSION_STATUS_REQUEST: Final = "g"
 APPLICATION_MESSAGE_REQUEST: Final = "BW"
+USER_REQUEST: Final = "BE"
 
 Role: TypeAlias = Literal["order_entry", "drop_copy", "market_data"]
 
@@ -347,6 +348,8 @@ SCHEMA: Final[Mapping[str, Sequence[FieldSpec]]] = {
         (453, "t"),
         (1351, ((1355, "t"), (1182, "i"), (1183, "i"), (539, "t"))),
     ),
+    # UserRequestID UserRequestType Username Password NewPassword
+    USER_REQUEST: ((923, "t"), (924, "t"), (553, "t"), (554, "t"), (925, "t")),
 }
 
 ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
@@ -363,6 +366,7 @@ ROLE_OF_MESSAGE: Final[Mapping[str, Role]] = {
     SECURITY_STATUS_REQUEST: "order_entry",
     TRADING_SESSION_STATUS_REQUEST: "order_entry",
     APPLICATION_MESSAGE_REQUEST: "drop_copy",
+    USER_REQUEST: "order_entry",
 }
 
 ALSO_FOR: Final[Mapping[str, Role]] = {
@@ -370,3 +374,6 @@ ALSO_FOR: Final[Mapping[str, Role]] = {
     TRADING_SESSION_STATUS_REQUEST: "market_data",
 }
 """The second role of messages that are for two."""
+
+FOR_ALL: Final = frozenset({USER_REQUEST})
+"""Messages that are for every role."""

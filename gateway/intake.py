@@ -13,6 +13,7 @@ from gateway.drop_copy import DropCopies
 from gateway.inbound import (
     ALSO_FOR,
     APPLICATION_MESSAGE_REQUEST,
+    FOR_ALL,
     MARKET_DATA_REQUEST,
     MASS_QUOTE,
     NEW_ORDER_LIST,
@@ -26,6 +27,7 @@ from gateway.inbound import (
     ROLE_OF_MESSAGE,
     SECURITY_STATUS_REQUEST,
     TRADING_SESSION_STATUS_REQUEST,
+    USER_REQUEST,
 )
 from gateway.list_translation import new_order_list
 from gateway.market_data import MarketData
@@ -40,7 +42,9 @@ from gateway.resends import Resends
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_market import ShardMarket
 from gateway.status import StatusDesk
+from gateway.stop_notices import StopNotices
 from gateway.translation import Translator
+from gateway.user_desk import UserDesk
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound
 from matching.clock import Clock
 from matching.commands import Command, RefuseMessage
@@ -66,6 +70,8 @@ class Intake:
         market_data: MarketData,
         resends: Resends,
         status: StatusDesk,
+        users: UserDesk,
+        notices: StopNotices,
         market: ShardMarket | None,
     ) -> None:
         self._next = next_batch
@@ -78,6 +84,8 @@ class Intake:
         self._market_data = market_data
         self._resends = resends
         self._status = status
+        self._users = users
+        self._notices = notices
         self._market = market
         self._disconnects = Disconnects()
         self._disconnects.begin((session.disconnecting for session in sessions), clock.now_ns())
@@ -104,6 +112,7 @@ class Intake:
             if self._market is not None:
                 self._market.logged_on(session.session_id)
             self._next.commands += self._disconnects.logged_on(session.disconnecting)
+            self._notices.logged_on(session, self._clock.now_ns(), self._next.messages)
             log.info("logon", session=session.name, peer=session.peer, epoch=session.epoch)
         elif kind == LOGOUT:
             log.info("logout", session=session.name, clean=item[3], cause=item[4])
@@ -121,7 +130,9 @@ class Intake:
     def _message(
         self, session: GatewaySession, msg_seq_num: int, msg_type: str, poss_resend: bool, values: tuple[Any, ...]
     ) -> None:
-        if session.role != ROLE_OF_MESSAGE[msg_type] and session.role != ALSO_FOR.get(msg_type):
+        if not (
+            session.role == ROLE_OF_MESSAGE[msg_type] or session.role == ALSO_FOR.get(msg_type) or msg_type in FOR_ALL
+        ):
             self._not_authorized(session, msg_seq_num, msg_type, values[0] or "")
         elif msg_type == NEW_ORDER_SINGLE:
             self._next.commands.append(self._translator.new_order(session, msg_seq_num, poss_resend, values))
@@ -141,6 +152,8 @@ class Intake:
             self._next.commands.append(mass_quote(session, msg_seq_num, poss_resend, values, self._symbols))
         elif msg_type == QUOTE_CANCEL:
             self._next.commands.append(quote_cancel(session, msg_seq_num, poss_resend, values, self._symbols))
+        elif msg_type == USER_REQUEST:
+            self._next.commands.append(self._users.request(session, msg_seq_num, values))
         elif msg_type in (SECURITY_STATUS_REQUEST, TRADING_SESSION_STATUS_REQUEST):
             for answer_type, body in self._status.request(session, msg_seq_num, msg_type, values):
                 self._next.messages.append((session.session_id, answer_type, body))

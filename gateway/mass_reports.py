@@ -37,7 +37,9 @@ def mass_status_fields(event: MassStatusReported) -> str:
 
 
 def no_mass_status(event: MassStatusReported, version: Version, clock: str) -> str:
-    """Return the body of the one ExecutionReport(8) that answers an AF without an order to tell of."""
+    """Return the body of an ExecutionReport(8) that answers an AF and tells of no order: nothing is open, the request
+    is refused, or a restatement begins or ends.
+    """
     refused = "103=99\x01" if event.code else ""
     return (
         f"37=NONE\x0117=E{event.exec_id}\x01150=I\x0139=8\x0155={event.symbol or NO_SYMBOL}\x01"

@@ -20,6 +20,10 @@ from matching.types import BUY, CL_ORD_ID_CHARS_MAX, SELL
 BY_SYMBOL: Final = "1"
 BY_PRODUCT: Final = "3"
 ALL: Final = "7"
+ALL_RESTATED: Final = "8"
+"""MassStatusReqType(585): all orders of a party, which is the CompID that asks; they are restated."""
+CANCEL_TYPES: Final = (BY_SYMBOL, BY_PRODUCT, ALL)
+STATUS_TYPES: Final = (*CANCEL_TYPES, ALL_RESTATED)
 KIND_OF_CFI_CATEGORY: Final = {"E": "spot", "F": "perpetual"}
 """A product is a kind of instruments: the first letter of CFICode(461), ..."""
 KIND_OF_SECURITY_TYPE: Final = {"CS": "spot", "PERP": "perpetual", "FUT": "perpetual"}
@@ -49,7 +53,7 @@ def mass_cancel(
     scope = (
         Scope(fault=fault)
         if fault
-        else _scope("MassCancelRequestType(530)", session, request_type, values, instruments)
+        else _scope("MassCancelRequestType(530)", CANCEL_TYPES, session, values, instruments)
     )
     return MassCancel(
         session.session_id,
@@ -74,7 +78,7 @@ def mass_status(
     request_id, request_type = values[0] or "", values[1] or ""
     fault = _id_fault("MassStatusReqID(584)", request_id)
     scope = (
-        Scope(fault=fault) if fault else _scope("MassStatusReqType(585)", session, request_type, values, instruments)
+        Scope(fault=fault) if fault else _scope("MassStatusReqType(585)", STATUS_TYPES, session, values, instruments)
     )
     return RequestMassStatus(
         session.session_id,
@@ -86,7 +90,9 @@ def mass_status(
         scope.side,
         scope.account_id,
         shown(values[2]),
-        *scope.fault,
+        scope.fault[0],
+        scope.fault[1],
+        restates=request_type == ALL_RESTATED,
     )
 
 
@@ -96,14 +102,15 @@ def _id_fault(name: str, text: str) -> Refusal | None:
 
 def _scope(
     type_name: str,
+    types: tuple[str, ...],
     session: GatewaySession,
-    request_type: str,
     values: tuple[Any, ...],
     instruments: Mapping[str, Instrument],
 ) -> Scope:
     """Return the scope of a request, or its first fault in the order of this function."""
+    request_type = values[1] or ""
     symbol, cfi_code, security_type, side, account = values[2:7]
-    fault = _unoffered(values[7:]) or _type_fault(type_name, request_type, values)
+    fault = _unoffered(values[7:]) or _type_fault(type_name, types, values)
     if fault is not None:
         return Scope(fault=fault)
     instrument_id, kind = 0, ""
@@ -127,16 +134,19 @@ def _scope(
     return Scope(instrument_id, kind, side or "", account_id)
 
 
-def _type_fault(type_name: str, request_type: str, values: tuple[Any, ...]) -> Refusal | None:
+def _type_fault(type_name: str, types: tuple[str, ...], values: tuple[Any, ...]) -> Refusal | None:
     """Refuse a type that is not offered, and fields that contradict it."""
-    symbol, cfi_code, security_type = values[2:5]
-    if request_type not in (BY_SYMBOL, BY_PRODUCT, ALL):
-        text = f"{type_name} {request_type or 'absent'} is not offered, allowed: 1, 3, 7"
+    request_type = values[1] or ""
+    symbol, cfi_code, security_type, side, account = values[2:7]
+    if request_type not in types:
+        text = f"{type_name} {request_type or 'absent'} is not offered, allowed: {', '.join(types)}"
         return refusals.MASS_CANCEL_NOT_SUPPORTED, text
     narrowing = {
         "Symbol(55)": symbol if request_type != BY_SYMBOL else None,
-        "CFICode(461)": cfi_code if request_type == ALL else None,
-        "SecurityType(167)": security_type if request_type == ALL else None,
+        "CFICode(461)": cfi_code if request_type in (ALL, ALL_RESTATED) else None,
+        "SecurityType(167)": security_type if request_type in (ALL, ALL_RESTATED) else None,
+        "Side(54)": side if request_type == ALL_RESTATED else None,
+        "Account(1)": account if request_type == ALL_RESTATED else None,
     }
     for name, value in narrowing.items():
         if value is not None:

@@ -15,7 +15,7 @@ from gateway.admission import Admission
 from gateway.exchange import Exchange
 from gateway.instrument_operations import InstrumentOperations
 from gateway.limit_operations import LimitOperations
-from gateway.operator_values import known
+from gateway.operator_values import known, text_for_members
 from gateway.operator_waits import SHARDS_WAIT_S, look_until
 from gateway.pipeline import FaultPoint
 from gateway.price_operations import PriceOperations
@@ -32,12 +32,14 @@ from gateway.trade_operations import TradeOperations
 from gateway.wire import Wire
 from gateway.wire_setup import start_message_log
 from matching.clock import Clock
-from matching.commands import Command, SetKillSwitch
+from matching.commands import Command, PlanStop, SetKillSwitch
 from matching.events import CommandRefused, Event, Execution, ShardsInstructed, WorkLeft
 from matching.shard import ShardThread
 from matching.types import EXEC_CANCELED, KillScope
 
 COMMIT_LOOK_S: Final = 0.001
+SECOND_NS: Final = 1_000_000_000
+PLANNED_SECONDS_MAX: Final = 7 * 86_400
 KILL_SCOPES: Final[dict[str, KillScope]] = {each: each for each in ("session", "account", "firm", "market")}
 
 
@@ -124,6 +126,8 @@ class Operations:
             "fix_log": self.fix_log,
             "snapshot": self.snapshot,
             "stop": self.stop,
+            "plan_stop": self.plan_stop,
+            "call_off_stop": self.call_off_stop,
             **self._session_operations.table(),
             "reload_sessions": self._session_reload.reload,
             **self._instruments.table(),
@@ -207,6 +211,7 @@ class Operations:
             "transfers": await self._on_matching_thread(self._shards.transfers) if self._shards is not None else None,
             "gateway": self._exchange.statistics.report() if is_sharded(self._settings) else None,
             "engine": engine,
+            "planned_stop": await self._on_matching_thread(self._planned_stop),
             "phases": await self._on_matching_thread(self._phases),
             "pipeline": {
                 "batches_pending": len(self._exchange.pending),
@@ -224,6 +229,10 @@ class Operations:
         """Return the phase of every instrument that is not in continuous trading; None where all are."""
         instruments = self._started.engine.instruments.values()
         return {each.symbol: each.phase for each in instruments if not each.is_matching} or None
+
+    def _planned_stop(self) -> dict[str, Any] | None:
+        planned = self._started.engine.planned_stop
+        return {"at_ns": planned.at_ns, "text": planned.text} if planned.at_ns else None
 
     def _embedded_shard(self) -> dict[str, Any]:
         return {
@@ -288,3 +297,15 @@ class Operations:
         """Stop the exchange in order, as SIGTERM does."""
         self._stop.set()
         return {"stopping": True}
+
+    async def plan_stop(self, seconds: int, text: str = "", by: str = "operator") -> dict[str, Any]:
+        """Tell all members of a stop in so many seconds, and stop then; in place of one that was planned before."""
+        if not 1 <= seconds <= PLANNED_SECONDS_MAX:
+            raise AdminError(f"seconds {seconds}, allowed: 1 to {PLANNED_SECONDS_MAX}")
+        at_ns = self._clock.now_ns() + seconds * SECOND_NS
+        await self._events(PlanStop(at_ns, text_for_members(text), by))
+        return {"at_ns": at_ns}
+
+    async def call_off_stop(self, text: str = "", by: str = "operator") -> dict[str, Any]:
+        """Tell all members that the planned stop is called off."""
+        return await self._command(PlanStop(0, text_for_members(text), by))

@@ -10,6 +10,7 @@ from matching.types import E8
 
 DECIMALS: Final = 8
 ECHO_CHARS_MAX: Final = 64
+MEMBER_TEXT_CHARS_MAX: Final = 256
 _NUMBER: Final = re.compile(r"(?P<whole>[0-9]{1,10})(\.(?P<more>[0-9]{1,8}))?")
 
 Meant = TypeVar("Meant")
@@ -39,3 +40,10 @@ def multiple_of(value_e8: int, unit_e8: int, name: str, unit: str, symbol: str) 
     if odd:
         raise AdminError(f"{name} {e8_text(value_e8)} is not a multiple of the {unit} {e8_text(unit_e8)} of {symbol}")
     return count
+
+
+def text_for_members(text: str) -> str:
+    """Return a text that may stand in a FIX message of any version: printable ASCII, and not too long."""
+    if len(text) > MEMBER_TEXT_CHARS_MAX or not (text.isascii() and (text.isprintable() or not text)):
+        raise AdminError(f"text {text[:ECHO_CHARS_MAX]!r}, allowed: at most {MEMBER_TEXT_CHARS_MAX} ASCII characters")
+    return text

@@ -41,6 +41,7 @@ from matching.commands import (
     RequestMassStatus,
     RequestStatus,
     RequestTransfer,
+    RequestUser,
 )
 from matching.engine import STATE_HASH_BYTES, Engine
 from matching.events import (
@@ -65,9 +66,11 @@ from matching.events import (
 )
 from matching.instrument import Instrument
 from matching.order import Account, Session
+from matching.planned_stops import PlannedStop
 from matching.quote_events import QuotesAnswered, QuotesReset
 from matching.risk_seam import Risk
 from matching.types import EXEC_TRADE
+from matching.users import Users
 
 Numbered: TypeAlias = (
     RefuseOrder
@@ -80,6 +83,7 @@ Numbered: TypeAlias = (
     | RequestMassStatus
     | MassQuote
     | CancelQuotes
+    | RequestUser
 )
 """Commands of a peer that the gateway answers itself."""
 Own: TypeAlias = (
@@ -216,6 +220,8 @@ class RelayEngine:
                     view = depths[event.instrument_id] = DepthView(0, (), ())
                 view.fold(event)
                 touched[event.instrument_id] = view
+                if self.requests.is_restating:
+                    self.requests.follow(command.shard, event)
                 if event.terms is not None and event.terms.quote is not None:
                     # Nothing reaches a quote by its QuoteID.
                     continue
@@ -303,6 +309,16 @@ class RelayEngine:
     def sessions(self) -> Mapping[int, Session]:
         """FIX sessions by id."""
         return self.local.sessions
+
+    @property
+    def users(self) -> Users:
+        """What users have changed by themselves."""
+        return self.local.users
+
+    @property
+    def planned_stop(self) -> PlannedStop:
+        """The stop that is planned."""
+        return self.local.planned_stop
 
     @property
     def risk(self) -> Risk:

@@ -32,6 +32,7 @@ from gateway.rejects import (
 )
 from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
 from gateway.term_fields import ORD_TYPES, SIDES, TIMES_IN_FORCE, kind_fields
+from gateway.user_desk import USER_RESPONSE, user_response
 from matching.events import (
     CancelRejected,
     Execution,
@@ -41,6 +42,7 @@ from matching.events import (
     MessageUnavailable,
     OrderListAnswered,
     OrderRefused,
+    UserAnswered,
 )
 from matching.instrument import Instrument
 from matching.quote_events import QuotesAnswered, QuotesFrozen
@@ -245,6 +247,8 @@ class ReportWriter:
             return MASS_QUOTE_ACKNOWLEDGEMENT, acknowledgement(event, version)
         if isinstance(event, QuotesFrozen):
             return MASS_QUOTE_ACKNOWLEDGEMENT, frozen(event, version)
+        if isinstance(event, UserAnswered):
+            return USER_RESPONSE, user_response(event)
         if isinstance(event, MassStatusReported):
             return EXECUTION_REPORT, self.mass_status(event, version)
         if isinstance(event, MessageThrottled | MessageUnavailable):

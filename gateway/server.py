@@ -23,7 +23,9 @@ from config.settings import Settings, load
 from gateway.admin import AdminError, AdminServer
 from gateway.admission import Admission
 from gateway.banner import print_banner
+from gateway.credentials import Credentials
 from gateway.descriptors import raise_descriptor_limit
+from gateway.durable import DurableCommands
 from gateway.exchange import Exchange, ExchangeEndedError
 from gateway.fault_points import JOURNAL_PREFIX, FaultPointError, fault_point, no_fault
 from gateway.logs import configure_logs
@@ -32,7 +34,7 @@ from gateway.phase_keeper import PhaseKeeper
 from gateway.pipeline import Pipeline
 from gateway.relay import RelayEngine
 from gateway.running_settings import RunningSettings
-from gateway.session_setup import add_to_wire, admission_accounts, build_sessions, orders_without_owner
+from gateway.session_setup import add_to_wire, admission_accounts, build_sessions, left_over, orders_without_owner
 from gateway.sessions import SessionBook
 from gateway.shard_keeper import ShardKeeper
 from gateway.shard_market import ShardMarket
@@ -47,6 +49,7 @@ from gateway.start_up import (
     is_sharded,
     start_up,
 )
+from gateway.stop_notices import STOP_TEXT, stop_text
 from gateway.storage import COMMIT_GIVE_UP_S, Storage
 from gateway.timers import Timers
 from gateway.trading_days import trading_day_end
@@ -61,7 +64,6 @@ EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 LOGOUT_WAIT_S: Final = 3.0
-STOP_TEXT: Final = "Exchange is stopping"
 
 log = structlog.get_logger("server")
 
@@ -117,6 +119,7 @@ class Server:
         self._clock = SystemClock()
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
+        self._stop_text = STOP_TEXT
         self._watch: ShardWatch | None = None
         self._logon_numbers: dict[int, int] = {}
 
@@ -130,21 +133,18 @@ class Server:
         settings = self._settings.exchange
         sessions = build_sessions(self._settings, started)
         wire = build_wire(settings)
-        if settings.logs.fix_messages:
-            start_message_log(wire, self._data_dir, settings.logs)
-        ports = [
-            wire.listen(listener.host, listener.port, tls_arguments(listener.tls)) for listener in settings.listeners
-        ]
+        ports = self._listen(wire)
         add_to_wire(wire, self._settings, sessions, self._clock.now_ns() // 1_000_000_000)
         exchange = self._build_exchange(wire, started, sessions)
-        if not is_sharded(self._settings):
-            phases = exchange.keeper.due(started.engine.instruments, self._clock.now_ns())
-            exchange.begin_with([*phases, *orders_without_owner(self._settings, started, sessions)])
-        admission = self._build_admission(wire, sessions)
+        self._begin(exchange, started, sessions)
+        admission = self._build_admission(wire, exchange, sessions, started)
         factory = RELAY_FACTORY if is_sharded(self._settings) else ENGINE_FACTORY
         snapshotter = Snapshotter(self._data_dir, settings.snapshot, factory)
         shard = self._start_matching(exchange, started, loop)
-        timers = Timers(self._running, exchange, wire, sessions, started, snapshotter, self._clock, self._data_dir)
+        timers = Timers(
+            *(self._running, exchange, wire, sessions, started, snapshotter, self._clock, self._data_dir),
+            self._stop_as_planned,
+        )
         operations = Operations(
             running=self._running,
             admission=admission,
@@ -192,9 +192,30 @@ class Server:
             return EXIT_FAILED
         return EXIT_OK
 
-    def _build_admission(self, wire: Wire, sessions: SessionBook) -> Admission:
-        accounts = admission_accounts(self._settings, sessions)
-        return Admission(wire, accounts, self._settings.exchange.logon, self._logon_numbers)
+    def _listen(self, wire: Wire) -> list[int]:
+        """Open the listeners, and the log of messages where there is one; return their ports."""
+        settings = self._settings.exchange
+        if settings.logs.fix_messages:
+            start_message_log(wire, self._data_dir, settings.logs)
+        return [wire.listen(each.host, each.port, tls_arguments(each.tls)) for each in settings.listeners]
+
+    def _begin(self, exchange: Exchange, started: Started, sessions: SessionBook) -> None:
+        """Have the first turn do what is due at a start."""
+        now_ns = self._clock.now_ns()
+        if not is_sharded(self._settings):
+            phases = exchange.keeper.due(started.engine.instruments, now_ns)
+            exchange.begin_with([*phases, *orders_without_owner(self._settings, started, sessions)])
+        exchange.begin_with(left_over(started.engine, now_ns))
+
+    def _build_admission(self, wire: Wire, exchange: Exchange, sessions: SessionBook, started: Started) -> Admission:
+        return Admission(
+            wire,
+            admission_accounts(self._settings, sessions),
+            self._settings.exchange.logon,
+            self._logon_numbers,
+            credentials=Credentials(started.engine.users.passwords, DurableCommands(exchange)),
+            proofs=exchange.users.proofs,
+        )
 
     def _build_keeper(self, exchange: Exchange) -> ShardKeeper | None:
         if not is_sharded(self._settings):
@@ -286,6 +307,10 @@ class Server:
         except (TimeoutError, ExchangeEndedError) as error:
             log.error("new orders could not be refused before the stop", error=repr(error))
 
+    def _stop_as_planned(self, text: str) -> None:
+        self._stop_text = stop_text(text)
+        self._stop.set()
+
     async def _stop_in_order(self, wire: Wire, exchange: Exchange, sessions: SessionBook, shard: ShardThread) -> None:
         """No new orders, Logout to all, everything committed and sent, then the matching thread ends."""
         wire.stop_accepting()
@@ -293,7 +318,7 @@ class Server:
             await self._close_acceptance(exchange)
             for session in sessions:
                 if session.logged_on:
-                    wire.logout(session.session_id, STOP_TEXT)
+                    wire.logout(session.session_id, self._stop_text)
             until = time.monotonic() + LOGOUT_WAIT_S
             while any(session.logged_on for session in sessions) and time.monotonic() < until:
                 await asyncio.sleep(0.02)

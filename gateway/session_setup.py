@@ -5,13 +5,15 @@ from typing import Any, Final
 
 from config.sessions import SessionSettings, wire_spec
 from config.settings import Settings
-from gateway.admission import Account
+from gateway.credentials import Account
 from gateway.disconnects import DisconnectRule, cancel_command
+from gateway.relay import GatewayEngine
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.start_up import Started
+from gateway.user_desk import unanswered_requests
 from gateway.wire import Wire
 from matching.codec import SessionState
-from matching.commands import CancelSessionOrders, Command
+from matching.commands import CancelSessionOrders, Command, PlanStop
 from matching.order import Account as MatchingAccount
 
 SECOND_NS: Final = 1_000_000_000
@@ -75,6 +77,17 @@ def orders_without_owner(settings: Settings, started: Started, sessions: Session
     return commands
 
 
+def left_over(engine: GatewayEngine, now_ns: int) -> list[Command]:
+    """Return what ends that a former process has left: requests of users without their passwords, and a planned stop
+    whose time is over, so that the exchange may start again.
+    """
+    is_over = engine.planned_stop.is_due(now_ns)
+    return [
+        *unanswered_requests(engine.users),
+        *([PlanStop(0, "", "start", is_done=True)] if is_over else []),
+    ]
+
+
 def canceled_at_start(session: GatewaySession) -> list[Command]:
     """Return the cancel of a session's orders at a start; none where it is given time to come back."""
     disconnecting = session.disconnecting
@@ -116,6 +129,8 @@ def gateway_session(
         trigger=session.trigger,
         disconnect=_disconnect_rule(session, names.ids),
         was_connected=was_connected,
+        username=session.username,
+        authentication=session.authentication,
     )
 
 
@@ -171,6 +186,11 @@ def admission_accounts(settings: Settings, sessions: SessionBook) -> dict[int, A
     ids = sessions.ids_by_name()
     for session in settings.sessions:
         accounts[ids[session.name]] = Account(
-            session.name, session.authentication, session.username, settings.passwords.get(session.username)
+            session.name,
+            session.authentication,
+            session.username,
+            settings.passwords.get(session.username),
+            comp_id=session.target_comp_id,
+            max_latency_s=session.max_latency_s,
         )
     return accounts

@@ -6,6 +6,7 @@ A session's numbers have one owner, the wire; what stands here is what was told 
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, TypeAlias
 
+from config.sessions import Authentication
 from gateway.disconnects import Disconnecting, DisconnectRule
 from gateway.inbound import Role
 from matching.codec import SessionState
@@ -28,13 +29,15 @@ class GatewaySession:
 
     `accounts` maps what Account(1) says to the account's id; None stands for the session's first account, which is
     taken where Account(1) is absent. `terms` are what plain orders of the session have by default (self-match
-    prevention), `trigger` is the price that triggers a stop which does not say it. `is_retired`: the journal knows it,
-    the configuration no longer. `state` is what the journal holds of the session once the next commit is done.
+    prevention), `username` is who logs on, and `trigger` the price that triggers a stop which does not say it.
+    `is_retired`: the journal knows it, the configuration no longer. `state` is what the journal holds of the session
+    once the next commit is done.
     """
 
     __slots__ = (
         "account_ids",
         "accounts",
+        "authentication",
         "begin_string",
         "disconnecting",
         "drop_copy_live",
@@ -52,6 +55,7 @@ class GatewaySession:
         "target_comp_id",
         "terms",
         "trigger",
+        "username",
         "version",
         "watched",
     )
@@ -71,6 +75,8 @@ class GatewaySession:
         trigger: TriggerPrice = "last",
         disconnect: DisconnectRule = NOTHING_CANCELED,
         was_connected: bool = True,
+        username: str = "",
+        authentication: Authentication = "password",
     ) -> None:
         self.state = state
         self.session_id = state.session_id
@@ -94,6 +100,8 @@ class GatewaySession:
             Terms(self_match_id=self_match_id, self_match_mode=self_match_mode) if self_match_id else None
         )
         self.disconnecting = Disconnecting(state.session_id, disconnect, was_connected)
+        self.username = username
+        self.authentication: Authentication = authentication
         self.is_retired = False
         self.logged_on = False
         self.peer = ""

@@ -45,6 +45,7 @@ from matching.commands import (
     NewOrderList,
     RefuseMessage,
     RequestMassStatus,
+    RequestUser,
     SetTradingPhase,
     TellIndicativePrice,
 )
@@ -197,7 +198,7 @@ class ShardMarket:
             elif isinstance(command, CancelSessionOrders):
                 for link in self.links.values():
                     self._submit(link, command)
-            elif not isinstance(command, RefuseMessage) or not self._is_answered_here(command):
+            elif not isinstance(command, RefuseMessage | RequestUser) or not self._is_answered_here(command):
                 own.append(command)
 
     def _answer_requests(self, own: list[Command]) -> None:
@@ -214,7 +215,7 @@ class ShardMarket:
         counts = self._relay.requests.quotes_under_way()
         return {session_id for session_id, count in counts.items() if count >= QUOTES_UNDER_WAY_MAX}
 
-    def _is_answered_here(self, command: Routed | RefuseMessage) -> bool:
+    def _is_answered_here(self, command: Routed | RefuseMessage | RequestUser) -> bool:
         return self._relay.is_answered_here(command.session_id, command.epoch, command.msg_seq_num)
 
     def _note_committed(self, begun: int, committed: int) -> None:

@@ -16,6 +16,7 @@ from gateway.mass_translation import BY_SYMBOL
 from gateway.shard_asked import NOTHING_MISSING, OWN_ID, Answer, Asked, own_id, ref_id
 from gateway.shard_commands import MSG_TYPES
 from gateway.shard_names import OrderNames
+from gateway.shard_restatement import Restatement
 from matching import refusals
 from matching.commands import (
     AskShards,
@@ -32,6 +33,7 @@ from matching.engine import Engine
 from matching.events import (
     CommandRefused,
     Event,
+    Execution,
     MassCancelReported,
     MassStatusReported,
     MessageThrottled,
@@ -40,6 +42,7 @@ from matching.events import (
 from matching.mass_requests import NOTHING_OPEN
 from matching.quote_events import QuotesAnswered
 from matching.refusals import Refusal
+from matching.restatement import marker
 from matching.work import ORDERS_PER_STEP_MAX, in_scope
 
 if TYPE_CHECKING:
@@ -61,6 +64,7 @@ class ShardRequests:
         self.open: dict[int, Asked] = {}
         self._cancels: dict[tuple[str, str], Asked] = {}
         self._telling: dict[int, None] = {}
+        self._restatements: dict[int, Restatement] = {}
         # The epoch and highest number of each session's mass cancels: every order is compared with it.
         self._last: dict[int, tuple[int, int]] = {}
         self.quoted: dict[int, tuple[int, int]] = {}
@@ -92,6 +96,7 @@ class ShardRequests:
         home = relay.shards[shards[0]].shard_id if shards else 0
         asked = Asked(asked_id, request, comp_id, home, list(shards), list(shards))
         self.open[asked_id] = asked
+        self._begin_restatement(asked)
         if isinstance(request, MassCancel):
             self._note_cancel(asked, request)
             self._names.use(comp_id, request.cl_ord_id, home)
@@ -114,6 +119,10 @@ class ShardRequests:
     def _note_quotes(self, request: MassQuote | CancelQuotes) -> None:
         number = request.epoch, request.msg_seq_num
         self.quoted[request.session_id] = max(number, self.quoted.get(request.session_id, number))
+
+    def _begin_restatement(self, asked: Asked) -> None:
+        if isinstance(asked.request, RequestMassStatus) and asked.request.restates:
+            self._restatements[asked.asked_id] = Restatement(asked.comp_id, asked.answers)
 
     def _note_cancel(self, asked: Asked, request: MassCancel) -> None:
         self._cancels[asked.comp_id, request.cl_ord_id] = asked
@@ -156,9 +165,11 @@ class ShardRequests:
             return _ref_id(event).startswith(OWN_ID)
         if shard not in asked.waiting:
             return False
-        if isinstance(event, MassStatusReported) and event.total:
+        if isinstance(event, MassStatusReported) and event.marker == "begin":
+            return True
+        if isinstance(event, MassStatusReported) and event.total and not event.marker:
             if not asked.is_answered:
-                asked.answers.append(event)
+                self._keep(asked, event)
             if not event.is_last:
                 return True
         elif isinstance(event, MassCancelReported) and event.response != REFUSED:
@@ -171,6 +182,26 @@ class ShardRequests:
         if not asked.waiting:
             self._answer(asked, out)
         return True
+
+    def _keep(self, asked: Asked, answer: MassStatusReported) -> None:
+        restatement = self._restatements.get(asked.asked_id)
+        if restatement is None:
+            asked.answers.append(answer)
+        else:
+            restatement.add(answer)
+
+    def follow(self, shard: str, event: Execution) -> None:
+        """Keep what is not told yet of restatements as true as what the member is told of its orders meanwhile."""
+        comp_id = self._local.sessions[event.session_id].comp_id
+        for asked_id, restatement in self._restatements.items():
+            asked = self.open[asked_id]
+            takes_new = not asked.is_answered and shard in asked.shards and shard not in asked.waiting
+            restatement.follow(event, comp_id, told=asked.told, takes_new=takes_new)
+
+    @property
+    def is_restating(self) -> bool:
+        """Whether `follow` has to be told of what happens to orders."""
+        return bool(self._restatements)
 
     def _asked_with(self, event: Answer) -> Asked | None:
         if isinstance(event, MassCancelReported):
@@ -224,6 +255,7 @@ class ShardRequests:
                     self._report(asked, session_id, out)
         if not asked.waiting and asked.asked_id not in self._telling:
             self.open.pop(asked.asked_id, None)
+            self._restatements.pop(asked.asked_id, None)
 
     def _report(self, asked: Asked, session_id: int, out: list[Event]) -> None:
         request = asked.request
@@ -269,6 +301,9 @@ class ShardRequests:
         request = asked.request
         assert isinstance(request, RequestMassStatus), "answers are those of a mass status"
         missing = asked.missing
+        if asked_id in self._restatements:
+            self._restate_more(asked, request, out)
+            return
         total = len(asked.answers) + bool(missing[0])
         begin, asked.told = asked.told, min(asked.told + ORDERS_PER_STEP_MAX, len(asked.answers))
         ids = request.session_id, request.request_id
@@ -285,6 +320,31 @@ class ShardRequests:
         asked.answers, asked.told = [], 0
         if not asked.waiting:
             del self.open[asked_id]
+
+    def _restate_more(self, asked: Asked, request: RequestMassStatus, out: list[Event]) -> None:
+        """Tell some more of a restatement, between its markers; `total` counts what was told."""
+        restatement, desk = self._restatements[asked.asked_id], self._local.desk
+        begin, asked.told = asked.told, min(asked.told + ORDERS_PER_STEP_MAX, len(asked.answers))
+        if not begin:
+            count = sum(1 for _ in restatement.open_from(0, len(asked.answers)))
+            out.append(marker(desk, request, "begin", count))
+        for execution in restatement.open_from(begin, asked.told):
+            if not execution.exec_id:
+                desk.last_exec_id += 1
+            exec_id = execution.exec_id or desk.last_exec_id
+            said = msgspec.structs.replace(execution, exec_id=exec_id, session_id=request.session_id)
+            ids = exec_id, request.session_id, request.request_id
+            out.append(MassStatusReported(*ids, len(asked.answers), False, said))
+            asked.total += 1
+        if asked.told < len(asked.answers):
+            return
+        end = marker(desk, request, "end", asked.total)
+        code, text = asked.missing
+        out.append(msgspec.structs.replace(end, code=code, text=text) if code else end)
+        del self._telling[asked.asked_id], self._restatements[asked.asked_id]
+        asked.answers, asked.told = [], 0
+        if not asked.waiting:
+            del self.open[asked.asked_id]
 
     def _no_order(self, request: RequestMassStatus, total: int, fault: Refusal) -> MassStatusReported:
         """Return the last answer to a mass status where that is about no order."""
@@ -357,6 +417,8 @@ class ShardRequests:
             is_told = asked.is_answered and asked.told == len(asked.answers)
             if asked.waiting or not is_told:
                 self.open[asked.asked_id] = asked
+            if not is_told:
+                self._begin_restatement(asked)
             if isinstance(asked.request, MassCancel):
                 self._note_cancel(asked, asked.request)
             elif not is_told and asked.is_answered:

@@ -16,6 +16,8 @@ from gateway.reports import EXECUTION_REPORT, ReportWriter
 from gateway.sessions import SessionBook
 from gateway.shard_market import ShardMarket
 from gateway.status import StatusDesk
+from gateway.stop_notices import StopNotices
+from gateway.user_desk import UserDesk
 from matching.commands import InstructShards, SetKillSwitch
 from matching.events import (
     Event,
@@ -24,12 +26,15 @@ from matching.events import (
     KillSwitchSet,
     LimitOverrideEnded,
     LimitsOverridden,
+    PasswordSet,
     ScopeCanceled,
     SessionCut,
     SessionsChanged,
     ShardsInstructed,
+    StopPlanned,
     TradeCorrected,
     TradingPhaseSet,
+    UserRequested,
 )
 from matching.instrument import Instrument
 from matching.quote_events import QuotesFrozen
@@ -63,6 +68,8 @@ class Teller:
         reports: ReportWriter,
         drop_copies: DropCopies,
         status: StatusDesk,
+        users: UserDesk,
+        notices: StopNotices,
         symbols: dict[str, Instrument],
         market: ShardMarket | None,
     ) -> None:
@@ -72,6 +79,9 @@ class Teller:
         self._reports = reports
         self._drop_copies = drop_copies
         self._status = status
+        self._users = users
+        self._notices = notices
+        self._time_ns = 0
         self._symbols = symbols
         self._market = market
         self.cuts: list[SessionCut] = []
@@ -82,6 +92,7 @@ class Teller:
         """
         reports = self._reports
         reports.set_time(time_ns)
+        self._time_ns = time_ns
         by_id = self._sessions.by_id
         copies = self._drop_copies.live()
         execution = reports.execution
@@ -116,6 +127,16 @@ class Teller:
             return
         if isinstance(event, ShardsInstructed) and self._market is not None:
             self._market.dispatch.instruct(event.instruction_id, batch_seq)
+            return
+        if isinstance(event, UserRequested):
+            self._users.requested(event)
+            return
+        if isinstance(event, StopPlanned):
+            self._notices.told(event, self._time_ns, messages)
+            log.warning("stop planned", at_ns=event.at_ns, text=event.text, by=event.by, again=event.is_reminder)
+            return
+        if isinstance(event, PasswordSet):
+            log.info("password", user=event.username, by=event.by, is_changed=event.is_changed)
             return
         if isinstance(event, QuotesFrozen):
             self._alert(event)

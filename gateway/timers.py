@@ -5,6 +5,7 @@ Owner: the main thread's event loop. A timer never changes the market itself: it
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,7 @@ class Timers:
         snapshotter: Snapshotter,
         clock: Clock,
         data_dir: Path,
+        stop: Callable[[str], None],
     ) -> None:
         self._settings = running.settings
         self._running = running
@@ -65,6 +67,7 @@ class Timers:
         self._snapshotter = snapshotter
         self._clock = clock
         self._snapshots = snapshot_folder(data_dir)
+        self._stop_exchange = stop
         self._task: asyncio.Task[None] | None = None
         self._windows_at = 0
         self._retention_at = 0
@@ -96,6 +99,7 @@ class Timers:
         if self._settings.exchange.durability == "async":
             self._exchange.submit(self._journal.flush)
         self._exchange.submit(self._exchange.expire_orders)
+        await self._keep_planned_stop()
         await self._end_trading_day(now_ns)
         await self._keep_phases()
         if now_ns >= self._windows_at:
@@ -104,6 +108,12 @@ class Timers:
         if now_ns >= self._retention_at:
             self._retention_at = now_ns + RETENTION_SECONDS * SECOND_NS
             await self._retain(now_ns)
+
+    async def _keep_planned_stop(self) -> None:
+        text = await asyncio.wrap_future(self._exchange.submit(self._exchange.keep_planned_stop))
+        if text is not None:
+            log.info("the planned stop is due", text=text)
+            self._stop_exchange(text)
 
     async def _end_trading_day(self, now_ns: int) -> None:
         """Journal the end of the trading day once it is over; after a start on a later day, at once."""

@@ -68,9 +68,11 @@ from matching.relay_commands import (
     RelayBatch,
     RequestTransfer,
 )
+from matching.user_commands import AnswerUser, NoteSignedLogon, PlanStop, RequestUser, SetPassword
 
 __all__ = [
     "AnswerRequest",
+    "AnswerUser",
     "AskShards",
     "CancelOrder",
     "CancelQuotes",
@@ -97,7 +99,9 @@ __all__ = [
     "NewOrder",
     "NewOrderList",
     "NoteConnection",
+    "NoteSignedLogon",
     "OverrideLimits",
+    "PlanStop",
     "PullQuotes",
     "QuoteEntry",
     "RefuseCancel",
@@ -110,12 +114,14 @@ __all__ = [
     "RequestMassStatus",
     "RequestStatus",
     "RequestTransfer",
+    "RequestUser",
     "ResetQuoteProtection",
     "SetAcceptance",
     "SetFirmLimits",
     "SetKillSwitch",
     "SetLimits",
     "SetMarkPrice",
+    "SetPassword",
     "SetPermission",
     "SetProtection",
     "SetQuoteProtection",
@@ -177,4 +183,9 @@ Command: TypeAlias = (
     | ResetQuoteProtection
     | PullQuotes
     | ChangeSessions
+    | RequestUser
+    | AnswerUser
+    | SetPassword
+    | NoteSignedLogon
+    | PlanStop
 )

@@ -13,6 +13,7 @@ from typing import Final
 from matching import state_records
 from matching.book import Depth
 from matching.commands import (
+    AnswerUser,
     CancelOrder,
     CancelQuotes,
     CancelSessionOrders,
@@ -34,7 +35,9 @@ from matching.commands import (
     NewOrder,
     NewOrderList,
     NoteConnection,
+    NoteSignedLogon,
     OverrideLimits,
+    PlanStop,
     PullQuotes,
     RefuseCancel,
     RefuseOrder,
@@ -43,12 +46,14 @@ from matching.commands import (
     ReplaceOrder,
     RequestMassStatus,
     RequestStatus,
+    RequestUser,
     ResetQuoteProtection,
     SetAcceptance,
     SetFirmLimits,
     SetKillSwitch,
     SetLimits,
     SetMarkPrice,
+    SetPassword,
     SetPermission,
     SetProtection,
     SetQuoteProtection,
@@ -64,10 +69,12 @@ from matching.instrument import Instrument
 from matching.mass_requests import MassRequests
 from matching.operations import Operations
 from matching.order import Account, Session
+from matching.planned_stops import PlannedStop
 from matching.quote_requests import QuoteRequests
 from matching.requests import Requests
 from matching.risk_seam import Risk
 from matching.types import SHARD_ID_SHIFT
+from matching.users import Users
 from matching.work import REPEATED_EXECUTIONS, WorkQueue
 
 __all__ = ["SHARD_ID_SHIFT", "Engine", "Risk"]
@@ -93,6 +100,8 @@ class Engine:
         self.operations = Operations(self.desk, risk, self.works)
         self.mass_requests = MassRequests(self.desk, self.requests, self.operations.steps)
         self.quote_requests = QuoteRequests(self.desk, self.requests, risk, self.operations.steps)
+        self.users = Users()
+        self.planned_stop = PlannedStop()
         self._choose_ways()
         self.instruments: Mapping[int, Instrument] = MappingProxyType(self.operations.instruments)
         self.accounts: Mapping[int, Account] = MappingProxyType(self.operations.accounts)
@@ -238,9 +247,25 @@ class Engine:
             self.operations.note_connection(command, out)
         elif isinstance(command, ChangeSessions):
             self.operations.note_sessions(command, out)
-        else:
-            assert isinstance(command, SetReferencePrice), f"{type(command).__name__} is no command"
+        elif isinstance(command, SetReferencePrice):
             self.operations.set_reference_price(command, out)
+        else:
+            self._apply_for_users(command, time_ns, out)
+
+    def _apply_for_users(self, command: Command, time_ns: int, out: list[Event]) -> None:
+        if isinstance(command, RequestUser):
+            ids = command.session_id, command.msg_seq_num, "BE", command.request_id
+            if not self.requests.is_throttled(*ids, time_ns, out):
+                self.users.request(command, out)
+        elif isinstance(command, AnswerUser):
+            self.users.answer(command, out)
+        elif isinstance(command, SetPassword):
+            self.users.set_password(command, out)
+        elif isinstance(command, NoteSignedLogon):
+            self.users.note_signed_logon(command, time_ns, out)
+        else:
+            assert isinstance(command, PlanStop), f"{type(command).__name__} is no command"
+            self.planned_stop.plan(command, time_ns, out)
 
     def _define_shard(self, command: DefineShard, out: list[Event]) -> None:
         """Give this engine its id, before its first order."""

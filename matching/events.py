@@ -284,7 +284,8 @@ class MassCancelReported(msgspec.Struct, frozen=True, array_like=True, gc=False,
 
 class MassStatusReported(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=61):
     """One answer to an OrderMassStatusRequest(AF): `execution` says how one order stands; None: no order is open, or
-    the scope was refused with `code`; `text` says which.
+    the scope was refused with `code`; `text` says which. Of a restatement `marker` says its begin, with as many orders
+    as were open then, and its end, with as many as were restated.
     """
 
     exec_id: int
@@ -297,6 +298,7 @@ class MassStatusReported(msgspec.Struct, frozen=True, array_like=True, gc=False,
     side: str = ""
     code: int = 0
     text: str = ""
+    marker: Literal["", "begin", "end"] = ""
 
 
 class ScopeCanceled(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=62):
@@ -431,6 +433,49 @@ class SessionsChanged(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     reason: str
 
 
+class UserRequested(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=94):
+    """A user wants to change his password: whoever has it proves it, and answers."""
+
+    session_id: int
+    epoch: int
+    msg_seq_num: int
+    username: str
+
+
+class UserAnswered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=95):
+    """UserResponse(BF). `status` is UserStatus(926); `code` and `text` say why where nothing was changed."""
+
+    session_id: int
+    request_id: str
+    username: str
+    status: int
+    code: int = 0
+    text: str = ""
+
+
+class PasswordSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=96):
+    """The password of a user is another one; not `is_changed`: that of the configuration is in force again."""
+
+    username: str
+    by: str
+    is_changed: bool
+
+
+class SignedLogonNoted(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=98):
+    """The signature of a Logon is used up."""
+
+    username: str
+
+
+class StopPlanned(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=97):
+    """The exchange is to stop at `at_ns`, with `text` for all members; 0: the stop is called off."""
+
+    at_ns: int
+    text: str
+    by: str
+    is_reminder: bool = False
+
+
 Event: TypeAlias = (
     Execution
     | OrderRefused
@@ -471,4 +516,9 @@ Event: TypeAlias = (
     | QuotesReset
     | QuoteProtectionSet
     | SessionsChanged
+    | UserRequested
+    | UserAnswered
+    | PasswordSet
+    | SignedLogonNoted
+    | StopPlanned
 )

@@ -175,7 +175,10 @@ class MassCancel(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=60)
 
 
 class RequestMassStatus(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=61):
-    """OrderMassStatusRequest(AF): one report for each of the member's open orders in a scope, as in MassCancel."""
+    """OrderMassStatusRequest(AF): one report for each of the member's open orders in a scope, as in MassCancel.
+
+    `restates`: each order is restated, between a marker at the begin and one at the end.
+    """
 
     session_id: int
     epoch: int
@@ -188,3 +191,4 @@ class RequestMassStatus(msgspec.Struct, frozen=True, array_like=True, gc=False, 
     symbol: str = ""
     code: int = 0
     text: str = ""
+    restates: bool = False

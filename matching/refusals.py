@@ -2,7 +2,7 @@
 
 A code says its FIX value: 1rrnn is OrdRejReason(103) rr, 2rrnn is CxlRejReason(102) rr, 3rrnn is
 BusinessRejectReason(380) rr, 4rrnn is MassCancelRejectReason(532) rr, 5rrnn is QuoteRejectReason(300) rr, of FIX.4.4,
-and 6rrnn is ApplResponseError(1354) rr of FIX.5.0SP2;
+6rrnn is ApplResponseError(1354) rr of FIX.5.0SP2, and 7rrnn is UserStatus(926) rr of FIX.4.4;
 `gateway.rejects` turns those values into what other versions know. A refused replace is CxlRejReason(102)=99 with the
 code of the order check that refused it. A code is never given to another refusal; one that is not used any more stays
 in the table.
@@ -172,6 +172,15 @@ QUOTE_RESENT: Final = 59911
 QUOTE_ENTRIES_ABSENT: Final = 59912
 QUOTE_CANCEL_CONTRADICTS: Final = 59913
 
+USER_UNKNOWN: Final = 70301
+PASSWORD_WRONG: Final = 70401
+USER_REQUEST_TYPE: Final = 70601
+USER_REQUEST_OPEN: Final = 70602
+USER_REQUEST_LOST: Final = 70603
+NO_PASSWORD_TO_CHANGE: Final = 70604
+NEW_PASSWORD_NOT_ALLOWED: Final = 70605
+USER_REQUEST_ID: Final = 70606
+
 
 UNKNOWN_APPLICATION: Final = 60001
 RANGE_NOT_AVAILABLE: Final = 60101
@@ -320,7 +329,7 @@ TABLE: Final[dict[int, Row]] = {
         "a position larger than the accounts of the firm may have together", "reduce it, or ask the operator"
     ),
     SIDE_NOT_PERMITTED: Row("the account may not enter this side in the instrument", "ask the operator"),
-    MASS_CANCEL_NOT_SUPPORTED: Row("the request type is not offered", "use 1 (symbol), 3 (product) or 7 (all)"),
+    MASS_CANCEL_NOT_SUPPORTED: Row("the request type is not offered", "use 1, 3 or 7, in an AF also 8"),
     MASS_CANCEL_OVER_SHARDS: Row("not used any more: a request over several shards", "send one for each Symbol(55)"),
     MASS_NOT_CONFIRMED: Row("a part of the request is not done; Text(58) says which shard's", "read Text(58)"),
     MASS_UNKNOWN_SYMBOL: Row("Symbol(55) is absent or not traded here", "send one of the instrument list"),
@@ -372,6 +381,14 @@ TABLE: Final[dict[int, Row]] = {
     RANGE_NOT_EXPRESSIBLE: Row("the request is not one for one range of reports", "compare it with drop-copy.md"),
     RANGE_IN_PROGRESS: Row("a range of the session is being sent", "wait for its end, then ask again"),
     RANGE_DAMAGED: Row("the journal cannot give the range", "ask the operator"),
+    USER_UNKNOWN: Row("Username(553) is not the session's", "ask for the user of the session"),
+    PASSWORD_WRONG: Row("Password(554) is not the user's", "send the password that is in force"),
+    USER_REQUEST_TYPE: Row("UserRequestType(924) is not offered", "use 3 or 4; Logon(A) and Logout(5) do the rest"),
+    USER_REQUEST_OPEN: Row("another UserRequest(BE) of the session is not answered yet", "wait for its answer"),
+    USER_REQUEST_LOST: Row("the exchange was started anew before the answer; nothing has changed", "send it again"),
+    NO_PASSWORD_TO_CHANGE: Row("the session does not log on with a password", "ask the operator for another key"),
+    NEW_PASSWORD_NOT_ALLOWED: Row("NewPassword(925) is not one that may be used", "send one that Text says is allowed"),
+    USER_REQUEST_ID: Row("UserRequestID(923) is absent or too long", "use 1 to 64 characters"),
 }
 
 CXL_REJ_OTHER: Final = 99
@@ -410,6 +427,12 @@ def appl_response_error(code: int) -> int:
     return code // 100 % 100
 
 
+def user_status(code: int) -> int:
+    """Return UserStatus(926) of the code of a refused UserRequest(BE), as FIX.4.4 has it."""
+    assert code // 10_000 == 7, f"{code} is no code of a user's request"
+    return code // 100 % 100
+
+
 QUOTE_REASON_OF_ORDER: Final = {0: 9, 1: 1, 2: 2, 3: 3, 4: 4, 6: 6, 15: 9, 16: 8, 18: 8}
 """QuoteRejectReason(300) of the refusals that orders and quotes share, by OrdRejReason(103)."""
 QUOTE_REJ_OTHER: Final = 99
@@ -434,6 +457,7 @@ def as_markdown() -> str:
         4: "MassCancelRejectReason(532)",
         5: "QuoteRejectReason(300)",
         6: "ApplResponseError(1354)",
+        7: "UserStatus(926)",
     }
     lines = ["| code | FIX.4.4 | meaning | what to do |", "|---|---|---|---|"]
     for code, row in sorted(TABLE.items()):

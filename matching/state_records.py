@@ -17,8 +17,10 @@ from matching.corrections import CorrectionRecord
 from matching.events import Execution, MassCancelReported, OrderRefused
 from matching.instrument import Auction, AuctionStage, Instrument
 from matching.order import Account, Member, Order
+from matching.planned_stops import StopRecord
 from matching.special_records import SpecialRecord, dump_special, load_special, load_stirred
 from matching.types import BUY, InstrumentKind, OrdStatus, OrdType, QuoteKey, Side, TimeInForce, TradingPhase
+from matching.users import UsersRecord
 from matching.work import Work, WorkKind, WorkRequest
 
 if TYPE_CHECKING:
@@ -126,6 +128,8 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     extended: list[ExtendedRecord] = []
     list_ids: list[tuple[str, list[str]]] = []
     quotes: list[tuple[QuoteKey, str]] | None = None
+    users: UsersRecord | None = None
+    planned_stop: StopRecord | None = None
 
 
 _FIELDS_WITHOUT_PROTECTION: Final = EngineRecord.__struct_fields__.index("protection")
@@ -208,6 +212,8 @@ def _record(engine: "Engine") -> EngineRecord:
         ],
         [(key, list(member.list_ids)) for key, member in sorted(desk.members.items()) if member.list_ids],
         desk.special.quotes.records() or None,
+        engine.users.record(),
+        engine.planned_stop.record(),
     )
 
 
@@ -427,6 +433,10 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
     if record.protection is not None:
         _load_protection(engine, record.protection)
     operations.corrections.load(record.corrections)
+    if record.users is not None:
+        engine.users.load(record.users)
+    if record.planned_stop is not None:
+        engine.planned_stop.load(record.planned_stop)
 
 
 def _load_protection(engine: "Engine", record: ProtectionRecord) -> None:

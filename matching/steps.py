@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from matching import quote_cancels
+from matching import quote_cancels, restatement
 from matching.commands import CancelQuotes, CancelSessionOrders, MassCancel, RequestMassStatus, SetKillSwitch
 from matching.corrections import Corrections
 from matching.desk import OrderDesk
@@ -76,6 +76,8 @@ class Steps:
         work.order_ids = self._orders_of(work)
         if work.request is not None:
             work.total = len(work.order_ids)
+        if isinstance(work.request, RequestMassStatus) and work.request.restates:
+            out.append(restatement.marker(self.desk, work.request, "begin", work.total))
         if self.works.add(work):
             self._step(work, out)
         self._say_left(out)
@@ -118,7 +120,7 @@ class Steps:
         for order_id in work.next_step():
             order = self.desk.orders.get(order_id)
             if work.kind == "mass status":
-                self._tell_status(work, order_id, out)
+                self._tell_status(work, order_id, order, out)
             elif order is not None and work.kind == "end trading day":
                 self._end_day(work, order, out)
             elif order is not None and order.is_open() and not _is_spared(work, order):
@@ -164,13 +166,15 @@ class Steps:
                 names = {"cl_ord_id": request.cl_ord_id, "orig_cl_ord_id": order.cl_ord_id}
                 out[index] = msgspec.structs.replace(said, **names)
 
-    def _tell_status(self, work: Work, order_id: int, out: list[Event]) -> None:
+    def _tell_status(self, work: Work, order_id: int, order: Order | None, out: list[Event]) -> None:
         """Tell how an order of the scope stands, also where it has closed since: so many were announced."""
         request, desk = work.request, self.desk
         assert isinstance(request, RequestMassStatus), "a mass status has its request"
+        if request.restates:
+            work.changed += restatement.restate(desk, request, order, work.total, out)
+            return
         work.changed += 1
         ids = request.session_id, request.request_id, work.total, work.changed == work.total
-        order = desk.orders.get(order_id)
         if order is None:
             desk.last_exec_id += 1
             out.append(
@@ -200,6 +204,8 @@ class Steps:
             self._report(work, request, out)
         elif isinstance(request, CancelQuotes):
             quote_cancels.finish(desk.risk, request, work.changed, out)
+        elif isinstance(request, RequestMassStatus) and request.restates:
+            out.append(restatement.marker(desk, request, "end", work.changed))
 
     def _report(self, work: Work, request: MassCancel, out: list[Event]) -> None:
         desk = self.desk

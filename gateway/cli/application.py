@@ -35,7 +35,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ("transfer", live.transfer, ("outcry transfer ACC1 2500000 USD --from aapl --to msft",)),
     ("fix-log", live.fix_log, ("outcry fix-log on",)),
     ("snapshot", live.snapshot, ("outcry snapshot",)),
-    ("stop", live.stop, ("outcry stop",)),
+    (
+        "stop",
+        live.stop,
+        ("outcry stop", 'outcry stop --in 5m --text "release 0.2"', 'outcry stop --call-off --text "tomorrow"'),
+    ),
     (
         "replay",
         journal.replay,

@@ -1,18 +1,15 @@
 """Commands about limits in a running exchange: override them, put the configured ones back, list what is overridden."""
 
 import getpass
-import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.durations import seconds_of
 from gateway.cli.live import ReasonOption, SocketOption, call_exchange, waiting_for
 from gateway.cli.output import ExitCode, JsonOption, fail, print_json
 from gateway.cli.setup import DEFAULT_DATA, DataOption
-
-DURATION: Final = re.compile(r"(\d{1,6})([smhd])")
-SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 AccountArgument = Annotated[str, typer.Argument(help="Name of the account; none with --firm.")]
 FirmOption = Annotated[str, typer.Option("--firm", help="Name of a firm: all its accounts together.")]
@@ -55,7 +52,7 @@ def override(
     }
     arguments = _whose(account, firm, as_json=as_json) | {"symbol": symbol, "sides": sides} | _because(reason)
     arguments |= {name: value for name, value in values.items() if value}
-    seconds = _seconds(duration, as_json=as_json)
+    seconds = seconds_of(duration, option="--for", as_json=as_json)
     result = call_exchange(data, socket, "limits_override", arguments | {"seconds": seconds}, as_json=as_json)
     _say(result, f"limits of {account or firm} are overridden", as_json=as_json)
 
@@ -115,12 +112,3 @@ def _say(result: dict[str, Any], done: str, *, as_json: bool) -> None:
     else:
         waiting = waiting_for(result)
         print(f"{done}; {waiting}" if waiting else done)
-
-
-def _seconds(text: str, *, as_json: bool) -> int:
-    if not text:
-        return 0
-    match = DURATION.fullmatch(text)
-    if match is None:
-        fail(f"found --for {text!r}, allowed: as 90s, 30m, 8h, 1d", as_json=as_json, code=ExitCode.USAGE)
-    return int(match[1]) * SECONDS[match[2]]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli import admin_client
+from gateway.cli.durations import seconds_of
 from gateway.cli.output import ExitCode, JsonOption, console, fail, print_json
 from gateway.cli.setup import DEFAULT_DATA, DataOption
 from gateway.cli.status_tables import print_status
@@ -183,6 +184,30 @@ def snapshot(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_js
     steer(data, socket, "snapshot", {}, as_json=as_json, done="a snapshot was asked for")
 
 
-def stop(data: DataOption = DEFAULT_DATA, socket: SocketOption = None, as_json: JsonOption = False) -> None:
-    """Stop the exchange in order, as SIGTERM does."""
-    steer(data, socket, "stop", {}, as_json=as_json, done="the exchange stops")
+def stop(
+    after: Annotated[
+        str, typer.Option("--in", metavar="TIME", help="Tell all members, and stop after 30s, 5m, 2h; else at once.")
+    ] = "",
+    text: Annotated[str, typer.Option("--text", help="What members are told with it.")] = "",
+    call_off: Annotated[bool, typer.Option("--call-off", help="Call off the stop that is planned.")] = False,
+    data: DataOption = DEFAULT_DATA,
+    socket: SocketOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop the exchange in order, as SIGTERM does.
+
+    With --in every member is told by News(B), at once, again a minute before, and when he logs on meanwhile. The plan
+    survives a kill; a start after its time calls it off.
+    """
+    if call_off and after:
+        fail("give --in or --call-off, not both", as_json=as_json, code=ExitCode.USAGE)
+    told = {"text": text, "by": getpass.getuser()}
+    if call_off:
+        steer(data, socket, "call_off_stop", told, as_json=as_json, done="the planned stop is called off")
+    elif after:
+        arguments = told | {"seconds": seconds_of(after, option="--in", as_json=as_json)}
+        steer(data, socket, "plan_stop", arguments, as_json=as_json, done=f"the exchange stops in {after}")
+    elif text:
+        fail("--text goes with --in or --call-off", as_json=as_json, code=ExitCode.USAGE)
+    else:
+        steer(data, socket, "stop", {}, as_json=as_json, done="the exchange stops")

@@ -180,7 +180,8 @@ class PyWire {
     nb::list list;
     for (const LogonAttempt& a : attempts)
       list.append(nb::steal(tuple_of(number(a.attempt_id), integer(a.session_id), latin(a.address), latin(a.username),
-                                     latin(a.password), latin(a.raw_data), latin(a.signed_text), utf8(a.certificate_cn))));
+                                     latin(a.password), latin(a.raw_data), latin(a.signed_text), utf8(a.certificate_cn),
+                                     latin(a.new_password))));
     return list;
   }
 

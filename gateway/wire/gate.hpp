@@ -23,7 +23,7 @@ namespace outcry::wire {
 struct LogonAttempt {
   uint64_t attempt_id = 0;
   int session_id = 0;
-  std::string address, username, password, raw_data, signed_text, certificate_cn;
+  std::string address, username, password, new_password, raw_data, signed_text, certificate_cn;
 };
 
 /// What the checks of gate_checks.cpp say of a first message.

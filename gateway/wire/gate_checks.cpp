@@ -114,6 +114,7 @@ GateVerdict check(std::string_view message, const GatePeer& peer, const Director
   attempt.address = peer.address;
   attempt.username = value_of(logon, FIX::FIELD::Username);
   attempt.password = value_of(logon, FIX::FIELD::Password);
+  attempt.new_password = value_of(logon, FIX::FIELD::NewPassword);
   attempt.raw_data = value_of(logon, FIX::FIELD::RawData);
   attempt.certificate_cn = peer.certificate_cn;
   for (const std::string_view part : {header.sending_time, header.msg_type, header.msg_seq_num, header.sender_comp_id,

@@ -27,6 +27,7 @@ ANSWERS = {
     "OrderListAnswered": "every order of the list has a report of its own",
     "QuotesAnswered": "what happens to a quote but by its own session's message has a report of its own",
     "QuotesFrozen": "every quote that is canceled with it has a report of its own",
+    "UserAnswered": "a user's password is no matter of his account",
     "MessageThrottled": "a BusinessMessageReject(j) names a number of the session that it is sent to",
     "MessageUnavailable": "as MessageThrottled",
 }
@@ -37,6 +38,7 @@ SAID_TO_NOBODY = {
     "TransferredOut", "TransferredIn", "MarkPriceSet", "ScopeCanceled", "SessionCut", "LimitsOverridden",
     "LimitOverrideEnded", "ProtectionSet", "PermissionSet", "IndicativePrice", "AuctionEnded", "TradeCorrected",
     "FirmLimitsSet", "QuotesReset", "QuoteProtectionSet", "SessionsChanged",
+    "UserRequested", "PasswordSet", "SignedLogonNoted", "StopPlanned",
 }  # fmt: skip
 """Events that are no report of an order: of phases and prices the market is told, of the others the operator."""
 REFUSED_ORDER = OrderRefused(4, 1, "a", "", "X", "1", "2", "0", "1.50", "1e5", 99, "why")

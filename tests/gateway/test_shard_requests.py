@@ -4,18 +4,21 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.shard_link import ShardLink
 from gateway.shard_requests import OPEN_MAX_OF_SESSION
 from matching import refusals
 from matching.commands import (
+    CancelOrder,
     ContinueWork,
     DefineSession,
     EndTradingDay,
     InstructShards,
     MassCancel,
     NewOrder,
+    ReplaceOrder,
     RequestMassStatus,
 )
 from matching.events import Event, Execution, MassCancelReported, MassStatusReported, MessageThrottled, OrderRefused
@@ -310,6 +313,72 @@ def test_a_long_answer_stays_without_a_shard_that_ends_its_part_between_two_step
     assert [line[4] for line in seen] == ["N"] * count + ["Y"]
     assert seen[-1] == ("AF", "S", "", str(count + 1), "Y", str(refusals.MASS_NOT_CONFIRMED))
     assert gateway.relay.requests.open == {}
+    gateway.close()
+
+
+# -- restatement ------------------------------------------------------------------------------------------------------
+
+
+def restatement_of_all(number: int) -> RequestMassStatus:
+    """Return a request for a restatement."""
+    return RequestMassStatus(SESSION, EPOCH, number, "S", restates=True)
+
+
+def restated(events: list[Event]) -> list[tuple[str, str]]:
+    """Return the markers of a restatement with their counts, and of each order what is left."""
+    return [
+        (event.marker, str(event.total))
+        if event.execution is None
+        else (event.execution.cl_ord_id, str(event.execution.leaves_qty))
+        for event in events
+        if isinstance(event, MassStatusReported)
+    ]
+
+
+def test_a_restatement_over_shards_has_one_begin_and_one_end(shards: list[ShardSide]) -> None:
+    gateway = connected(*shards)
+    gateway.turn(restatement_of_all(2))
+    assert restated(settle(gateway, *shards)) == [("begin", "0"), ("end", "0")]
+    gateway.turn(order(3, "x"), order(4, "y", instrument_id=2))
+    settle(gateway, *shards)
+    gateway.turn(restatement_of_all(5))
+    events = settle(gateway, *shards)
+    said = restated(events)
+    assert (said[0], said[-1]) == (("begin", "2"), ("end", "2"))
+    assert [name for name, _ in sorted(said[1:-1])] == ["x", "y"]
+    exec_ids = [event.exec_id for event in events if isinstance(event, MassStatusReported)]
+    assert len(set(exec_ids)) == len(exec_ids)
+    assert gateway.relay.requests.open == {}
+    assert not gateway.relay.requests.is_restating
+    gateway.close()
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_restatement_follows_what_was_reported_while_another_shard_was_waited_for(
+    shards: list[ShardSide], *, is_killed: bool
+) -> None:
+    """What a report has said before is never taken back: replaced, canceled, and new since its shard answered."""
+    gateway = connected(*shards)
+    gateway.turn(msgspec.structs.replace(order(2, "x"), qty=10), order(3, "gone"), order(4, "y", instrument_id=2))
+    settle(gateway, *shards)
+    gateway.turn(restatement_of_all(5))
+    gateway.turn()
+    shards[0].exchange.turn(0)
+    gateway.turn()
+    if is_killed:
+        gateway = gateway.restarted()
+        for shard in shards:
+            gateway.connect(shard)
+        settle(gateway, shards[0])
+    gateway.turn(
+        CancelOrder(SESSION, EPOCH, 6, "c", "gone", 0, 0, "1"),
+        ReplaceOrder(SESSION, EPOCH, 7, "x6", "x", 0, 1, "1", "2", "1", 9_000, 6),
+        order(8, "new"),
+    )
+    settle(gateway, shards[0])
+    said = restated(settle(gateway, *shards))
+    assert (said[0], said[-1]) == (("begin", "3"), ("end", "3"))
+    assert sorted(said[1:-1]) == [("new", "1"), ("x6", "6"), ("y", "1")]
     gateway.close()
 
 

@@ -7,6 +7,7 @@ import pytest
 from matching import refusals, work
 from matching.commands import CancelSessionOrders, ContinueWork, EndTradingDay, MassCancel, RequestMassStatus
 from matching.events import Event, Execution, MassCancelReported, MassStatusReported, MessageThrottled, WorkLeft
+from matching.terms import Terms
 from matching.types import GOOD_TILL_CANCEL
 from tests.matching.harness import (
     ACC2,
@@ -234,6 +235,66 @@ def test_mass_status_of_orders_that_end_with_their_day_still_comes_to_its_end(ex
     while exchange.engine.has_work:
         events += exchange.apply(ContinueWork())
     assert told(events)[-1][1:] == (4, True)
+
+
+def restatement(events: list[Event]) -> list[tuple[str, ...]]:
+    """Markers with their counts, and of each restated order its name, status and what is left of it."""
+    seen: list[tuple[str, ...]] = []
+    for event in events:
+        if isinstance(event, MassStatusReported) and event.marker:
+            assert event.is_last == (event.marker == "end")
+            seen.append((event.marker, str(event.total)))
+        elif isinstance(event, MassStatusReported) and event.execution is not None:
+            assert event.exec_id == event.execution.exec_id
+            said = event.execution
+            seen.append((said.exec_type, said.cl_ord_id, said.ord_status, str(said.leaves_qty), str(said.cum_qty)))
+    return seen
+
+
+def test_a_restatement_tells_every_open_order_of_the_member_between_its_markers(exchange: Harness) -> None:
+    exchange.apply(
+        buy("a", 10, 9_900), buy("b", 5, 9_900, session_id=TRADER_FIX42), sell("s", 4, 9_900), buy("x", 1, 9_800)
+    )
+    exchange.apply(cancel("xc", "x"))
+    events = exchange.apply(ask(restates=True))
+    assert restatement(events) == [("begin", "2"), ("D", "a", "1", "6", "4"), ("D", "b", "0", "5", "0"), ("end", "2")]
+    exec_ids = [event.exec_id for event in events if isinstance(event, MassStatusReported)]
+    assert exec_ids == sorted(set(exec_ids))
+    assert {event.session_id for event in events if isinstance(event, MassStatusReported)} == {TRADER}
+    assert restatement(exchange.apply(ask(session_id=MAKER, restates=True))) == [("begin", "0"), ("end", "0")]
+
+
+def test_a_restatement_changes_nothing_of_what_the_book_is_told_to_show(exchange: Harness) -> None:
+    """An iceberg's next report says what the book showed of it before; a restatement is none of these."""
+    exchange.apply(buy("i", 10, 9_900, terms=Terms(display_qty=3)))
+    other = reload(exchange)
+    exchange.apply(ask(restates=True))
+    said = [each for each in exchange.apply(sell("s", 3, 9_900)) if isinstance(each, Execution)]
+    expected = [each for each in other.apply(sell("s", 3, 9_900)) if isinstance(each, Execution)]
+    shown = [(each.prior_price, each.prior_leaves, each.shown_qty) for each in expected]
+    assert [(each.prior_price, each.prior_leaves, each.shown_qty) for each in said] == shown
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_long_restatement_goes_on_in_steps_and_tells_each_order_as_it_stands_then(exchange: Harness) -> None:
+    """Applied in its order, all that the session is told leads to the book: nothing takes back a report before it."""
+    exchange.apply(*(buy(f"a{n}", 2, 9_900 + n) for n in range(6)))
+    first = exchange.apply(ask(restates=True))
+    assert restatement(first) == [("begin", "6"), *(("D", f"a{n}", "0", "2", "0") for n in range(3))]
+    exchange.apply(sell("s", 1, 9_905), cancel("c", "a4"), buy("new", 1, 9_800))
+    other = reload(exchange)
+    rest = exchange.apply(ContinueWork())
+    assert restatement(rest) == [("D", "a3", "0", "2", "0"), ("D", "a5", "1", "1", "1"), ("end", "5")]
+    assert other.apply(ContinueWork()) == rest
+    assert not exchange.engine.has_work
+    assert other.engine.state_hash() == exchange.engine.state_hash()
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_restatement_whose_last_orders_end_meanwhile_comes_to_its_end(exchange: Harness) -> None:
+    exchange.apply(*(buy(f"a{n}", 1, 9_900) for n in range(4)), ask(restates=True), cancel("c", "a3"))
+    assert restatement(exchange.apply(ContinueWork())) == [("end", "3")]
+    assert not exchange.engine.has_work
 
 
 def test_mass_status_takes_from_the_sessions_bucket() -> None:

@@ -28,7 +28,7 @@ CUT_LOOK_SECONDS: Final = 0.05
 UNTIL_LOOKS: Final = 100
 UNTIL_LOOK_SECONDS: Final = 0.1
 OPEN_STATUSES: Final = frozenset("015")
-GROUPS: Final = {"W": (268, 269), "X": (268, 279), "N": (73, 11), "b": (295, 299), "BX": (1351, 1355)}
+GROUPS: Final = {"W": (268, 269), "X": (268, 279), "N": (73, 11), "b": (295, 299), "BX": (1351, 1355), "B": (33, 58)}
 ORDER_ENTRY: Final = ("TRADER1", "TRADER2", "MAKER1")
 _VARIABLE: Final = re.compile(
     r"\$\{(?P<char>.)\*(?P<count>\d+)\}|\$(?P<name>[a-zA-Z]\w*(?:\.(?:in|out))?)(?P<shift>[+-]\d+(?:\.\d+)?s?)?"

@@ -15,8 +15,9 @@ OURS: Final = ROOT / "config" / "dictionaries"
 RELEASE: Final = ROOT / ".cache" / "quickfix" / "quickfix-1.16.0" / "spec"
 
 MESSAGE_ADDITIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "FIX42": {"A": ("Username", "Password", "NextExpectedMsgSeqNum")},
+    "FIX42": {"A": ("Username", "Password", "NewPassword", "NextExpectedMsgSeqNum")},
     "FIX44": {
+        "A": ("NewPassword",),
         "8": ("AggressorIndicator", "TrdMatchID", "ErrorCode", "TriggerBasis", "QuoteID", "QuoteEntryID"),
         "9": ("ErrorCode",),
         "b": ("ErrorCode",),
@@ -48,7 +49,7 @@ OF_NEW_MESSAGES: Final = (
     "RefApplLastSeqNum",
 )
 FIELD_ADDITIONS: Final[dict[str, tuple[str, ...]]] = {
-    "FIX42": ("Username", "Password", "NextExpectedMsgSeqNum", *OF_NEW_MESSAGES),
+    "FIX42": ("Username", "Password", "NewPassword", "NextExpectedMsgSeqNum", *OF_NEW_MESSAGES),
     "FIX44": ("AggressorIndicator", "ErrorCode", "TriggerBasis", *OF_NEW_MESSAGES),
     "FIX50SP2": (),
     "FIXT11": (),
