@@ -227,7 +227,7 @@ class OrderDesk:
         if not has_traded:
             return False
         watch = opposite.on_last
-        watch.price = price
+        watch.price, watch.trade_id = price, trade_id
         is_swept = not (watch.low < price < watch.high and (first == price or watch.low < first < watch.high))
         if is_swept:
             self.special.after.sweep(watch, first, price)

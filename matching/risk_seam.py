@@ -159,6 +159,11 @@ class Risk(Protocol):
         already, also where it holds nothing (`prior_leaves` 0). Changes nothing.
         """
 
+    def may_reprice(self, exposure: int, side: Side, price: int, qty: int, leaves_qty: int, prior_price: int) -> bool:
+        """Tell whether an open order of `qty` may stand at another price than its prior one: nothing stops what needs
+        no more. Changes nothing.
+        """
+
     def reserve(self, exposure: int, side: Side, price: int, qty: int) -> None:
         """Count an accepted order, and hold what it may need; a quantity of 0 holds nothing."""
 

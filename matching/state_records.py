@@ -100,7 +100,8 @@ class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
 
 class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     """All of it; `risk` is the risk engine's own record, `works` is (kind, target, text, orders not yet looked at),
-    `told` the indicative price told last by instrument, `quotes` those that are to be pulled.
+    `told` the indicative price told last by instrument, `quotes` those that are to be pulled, `newest_trades` the
+    newest trade of each instrument whose trades are followed, 0 before the first.
     """
 
     version: int
@@ -126,6 +127,7 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     extended: list[ExtendedRecord] = []
     list_ids: list[tuple[str, list[str]]] = []
     quotes: list[tuple[QuoteKey, str]] | None = None
+    newest_trades: list[tuple[int, int]] = []
 
 
 _FIELDS_WITHOUT_PROTECTION: Final = EngineRecord.__struct_fields__.index("protection")
@@ -208,6 +210,7 @@ def _record(engine: "Engine") -> EngineRecord:
         ],
         [(key, list(member.list_ids)) for key, member in sorted(desk.members.items()) if member.list_ids],
         desk.special.quotes.records() or None,
+        [(key, book.on_last.trade_id) for key, book in sorted(desk.books.items()) if book.instrument.follows_trades],
     )
 
 
@@ -424,6 +427,9 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
     for kind, target_id, text, order_ids in record.works:
         engine.works.pending.append(Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids))
     desk.special.quotes.load(record.quotes or ())
+    for instrument_id, trade_id in record.newest_trades:
+        book = desk.books[instrument_id]
+        book.instrument.follows_trades, book.on_last.trade_id = True, trade_id
     if record.protection is not None:
         _load_protection(engine, record.protection)
     operations.corrections.load(record.corrections)

@@ -28,7 +28,7 @@ from matching.refusals import Refusal
 from matching.types import BUY, SELL, QuoteKey, Side
 from risk import audit, records
 from risk.accounts import Balance, Exposure, Ledger
-from risk.checks import Gates, check_order
+from risk.checks import Gates, check_order, may_reprice
 from risk.corrections import correct_trade
 from risk.deposits import Deposits
 from risk.firms import Firms, OpenOrder
@@ -305,6 +305,9 @@ class RiskEngine:
             prior_leaves,
             is_new=False,
         )
+
+    def may_reprice(self, exposure: int, side: Side, price: int, qty: int, leaves_qty: int, prior_price: int) -> bool:
+        return may_reprice(self.exposures[exposure], side, price, qty, leaves_qty, prior_price)
 
     def reserve(self, exposure: int, side: Side, price: int, qty: int) -> None:
         line = self.exposures[exposure]
