@@ -97,9 +97,7 @@ class Operations:
         self.accounts = desk.accounts
         self.corrections = Corrections(desk)
         self.steps = Steps(desk, works, self.instruments, self.phases, self.corrections)
-        self.limits = LimitDesk(
-            risk, accounts=self.accounts, instruments=self.instruments, open_orders=desk.open_orders
-        )
+        self.limits = LimitDesk(risk, accounts=self.accounts, instruments=self.instruments)
         self.accepting = True
         self.trading_day = 0
 

@@ -160,6 +160,9 @@ def load(engine: "Engine", data: bytes) -> None:
             raise ValueError(f"state has version {record.version}, known is {STATE_VERSION}")
         _load_definitions(engine, record)
         _load_orders(engine, record.orders, record.special or SpecialRecord())
+        for book in engine.desk.books.values():
+            book.renew_stops()
+        engine.risk.restore_sells(engine.desk.open_orders())
         _load_rest(engine, record)
         # Last, as what may go on depends on all the rest: an auction lets nothing else end orders.
         load_stirred(engine.desk, record.special or SpecialRecord())
@@ -366,6 +369,7 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
         exposure = exposures.get(key, -1)
         if exposure < 0:
             exposure = exposures[key] = exposure_of(account_id, instrument_id)
+            desk.books[instrument_id].exposures[account_id] = exposure
         order = Order(
             order_id,
             session,
@@ -386,7 +390,7 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
         order.status = status
         orders[order_id] = order
         if leaves_qty:
-            session.open[order_id] = order
+            session.shelves[exposure][order_id] = order
             resting.append(order)
         if order_id in quotes:
             continue
@@ -404,8 +408,6 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
             (book.bids if order.side == BUY else book.asks).append(order)
         elif not order.extra.waiting:
             desk.special.rest(order, book)
-    for book in desk.books.values():
-        book.renew_stops()
 
 
 def _load_rest(engine: "Engine", record: EngineRecord) -> None:
@@ -425,7 +427,8 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
     for comp_id, list_ids in record.list_ids:
         desk.members[comp_id].list_ids = dict.fromkeys(list_ids)
     for kind, target_id, text, order_ids in record.works:
-        engine.works.pending.append(Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids))
+        work = Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids)
+        engine.works.pending.append(work)
     desk.special.quotes.load(record.quotes or ())
     for instrument_id, trade_id in record.newest_trades:
         book = desk.books[instrument_id]

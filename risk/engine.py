@@ -83,19 +83,15 @@ class RiskEngine:
         self.ledgers[command.account_id].overrides[command.instrument_id] = command
         self._take_limits(command.account_id)
 
-    def set_firm_limits(
-        self, command: SetFirmLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]
-    ) -> None:
-        self.firms.set_limits(command, account_ids, open_orders)
+    def set_firm_limits(self, command: SetFirmLimits, account_ids: Sequence[int]) -> None:
+        self.firms.set_limits(command, account_ids)
 
-    def override_firm_limits(
-        self, command: OverrideLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]
-    ) -> None:
-        self.firms.override(command, account_ids, open_orders)
+    def override_firm_limits(self, command: OverrideLimits, account_ids: Sequence[int]) -> None:
+        self.firms.override(command, account_ids)
         self._renew_overrides()
 
-    def recount_firms(self, open_orders: Iterable[OpenOrder]) -> None:
-        self.firms.recount(open_orders)
+    def recount_firms(self) -> None:
+        self.firms.recount()
 
     def end_override(self, command: EndLimitOverride) -> bool:
         if command.firm:
@@ -322,6 +318,7 @@ class RiskEngine:
             line.open_sell_qty += qty
             if line.is_spot:
                 line.position.held += qty
+                line.open_sell_value += price * qty
             else:
                 line.cash.held += price * qty * line.tick_lot_value
 
@@ -338,6 +335,7 @@ class RiskEngine:
             line.open_sell_qty -= leaves_qty
             if line.is_spot:
                 line.position.held -= leaves_qty
+                line.open_sell_value -= price * leaves_qty
             else:
                 line.cash.held -= price * leaves_qty * line.tick_lot_value
 
@@ -365,6 +363,7 @@ class RiskEngine:
         if buying.is_spot:
             taking.amount += qty
             giving.held -= qty
+            selling.open_sell_value -= seller_price * qty
         else:
             # One account may be on both sides: it has bought before it sells.
             close_short(buying, qty)
@@ -412,6 +411,12 @@ class RiskEngine:
 
     def dump(self) -> bytes:
         return records.dump(self)
+
+    def restore_sells(self, open_orders: Iterable[OpenOrder]) -> None:
+        for account_id, instrument_id, side, price, qty in open_orders:
+            if side == SELL:
+                line = self.exposures[self.exposure_ids[account_id, instrument_id]]
+                line.open_sell_value += price * qty if line.is_spot else 0
 
     def load(self, data: bytes) -> None:
         records.load(self, data)
