@@ -1,7 +1,7 @@
 """The judges of a simulated day. They compare what members have with what the journal has, and that with a replay."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,18 +20,22 @@ from matching.events import (
 )
 from matching.journal import Journal
 from matching.order import Order
+from matching.quote_events import QuotesAnswered, QuotesFrozen
 from matching.replay import ReplayMismatchError, replay_batch
 from risk.engine import RiskEngine
 from tests.sim.fix import ADMIN_TYPES, Fields, FindingError, parse, split
 from tests.sim.market_fold import MarketFold
 from tests.sim.member import Member
+from tests.sim.quote_fold import is_unsaid
 from tests.sim.wire import Item, Observer
 
 ALL_BYTES = 1 << 40
 PRICED = ("2", "4")
 """OrdType(40) of orders with a price of their own."""
 Key = tuple[Any, ...]
-OF_REQUESTS = MessageThrottled | MassCancelReported | MassStatusReported | OrderListAnswered
+OF_REQUESTS = (
+    MessageThrottled | MassCancelReported | MassStatusReported | OrderListAnswered | QuotesAnswered | QuotesFrozen
+)
 """Answers that are of nobody's orders: a drop copy has them not."""
 Stored = dict[tuple[int, int], dict[int, bytes]]
 """By session id and epoch: number → bytes."""
@@ -113,7 +117,7 @@ class Audit:
             except ReplayMismatchError as error:
                 raise FindingError("replay", str(error)) from error
             for outcome in batch.outcomes():
-                self.fold.apply(outcome.seq, outcome.command, outcome.events)
+                self.fold.apply(outcome.seq, batch.time_ns, outcome.command, outcome.events)
                 self.events += outcome.events
             if not self.engine.has_work:
                 self.fold.rest()
@@ -194,6 +198,12 @@ def check_queues(fold: MarketFold, live: Engine, instrument_id: int) -> None:
 
 def event_key(event: Event, lots: dict[int, int]) -> Key | None:
     """Return what identifies the report of an event; None where it is nobody's."""
+    if isinstance(event, QuotesAnswered):
+        return ("b", event.quote_id or "NONE", event.status == "5")
+    if isinstance(event, QuotesFrozen):
+        return ("b", event.quote_id, False)
+    if isinstance(event, Execution) and is_unsaid(event):
+        return None
     if isinstance(event, Execution) and event.order_id:
         lot = lots[event.instrument_id]
         amounts = (Decimal(event.leaves_qty * lot) / 10**8, Decimal(event.cum_qty * lot) / 10**8)
@@ -218,6 +228,8 @@ def report_key(fields: Fields) -> Key:
     """Return the same of a FIX message."""
     if fields["35"] == "j":
         return ("j", fields.get("379", ""), int(fields["45"]))
+    if fields["35"] == "b":
+        return ("b", fields["117"], fields["297"] == "5")
     if fields["35"] == "N":
         return ("N", fields["66"], fields["429"], int(fields["68"]))
     if fields["35"] == "r":
@@ -272,8 +284,10 @@ def check_member(audit: Audit, session_id: int, epoch: int, member: Member) -> N
         raise FindingError("unanswered", f"{member.name} got no answer to {asked}")
 
 
-def check_books_of_members(members: Iterable[Member], engine: Engine) -> None:
-    """The newest report of every order, over all members, is what the books hold."""
+def check_books_of_members(members: Iterable[Member], engine: Engine, quotes: Container[int]) -> None:
+    """The newest report of every order, over all members, is what the books hold; but for sides of quotes, of which
+    most is said by the answers to their messages.
+    """
     newest: dict[str, Fields] = {}
     for member in members:
         known = [report.fields for report in member.reports]
@@ -286,7 +300,9 @@ def check_books_of_members(members: Iterable[Member], engine: Engine) -> None:
                 newest[fields["37"]] = fields
     told = {order_id: _standing(fields) for order_id, fields in newest.items()}
     told = {order_id: standing for order_id, standing in told.items() if standing is not None}
-    found = {f"O{order.order_id}": _stands(order, engine) for order in engine.desk.orders.values() if order.is_open()}
+    told = {order_id: standing for order_id, standing in told.items() if int(order_id[1:]) not in quotes}
+    orders = [order for order in engine.desk.orders.values() if order.is_open() and order.quote is None]
+    found = {f"O{order.order_id}": _stands(order, engine) for order in orders}
     for order_id in sorted({*told, *found}):
         if told.get(order_id) != found.get(order_id):
             text = f"members know {told.get(order_id)} of {order_id}, the exchange has {found.get(order_id)}"

@@ -51,7 +51,9 @@ class FoldedOrder:
         """Take what a replace, a restatement or a trigger says; all but less quantity alone costs the place."""
         leaves = event.qty - self.cum
         less = leaves < self.leaves and event.price == self.price
-        if event.exec_type == "5":
+        if event.exec_type == "5" and event.terms is not None and event.terms.quote is not None:
+            keeps_place = less
+        elif event.exec_type == "5":
             keeps_place = less and event.time_in_force == self.time_in_force and event.terms == self.terms
         else:
             keeps_place = event.exec_type == "D" and event.exec_restatement_reason == CUT
