@@ -22,8 +22,8 @@ storage, resends, start-up and recovery, and the journal on a real LMDB file. Si
   lost is anything of the pages that the unfinished transaction wrote. The file is put back to the last commit, with
   a random part of those pages (whole, torn at a sector, or not at all, in any order) and its length of before or after.
 - *Bounds*: slices, steps and counts that are large in the product are small here, so that they are reached.
-- *Operators*: kill switches of session, account, firm and market and their release, resets of frozen quotes, trading
-  phases and auctions,
+- *Operators*: kill switches of session, account, firm and market and their release, resets of frozen quotes, busts and
+  corrections of trades that the journal is asked for, trading phases and auctions,
   reference and mark prices, deposits, cancels of a session, the end of a trading day; restarts in order, snapshots, and
   a configuration that has changed at a restart (limits, band, circuit breaker, throttles, a further instrument).
 

@@ -21,6 +21,7 @@ from matching.events import Event
 from matching.order import Order
 from matching.types import Side
 from risk.engine import RiskEngine
+from tests.sim.bugs_of_corrections import BUGS_OF_CORRECTIONS, EXPECTED_OF_CORRECTIONS
 from tests.sim.bugs_of_quotes import BUGS_OF_QUOTES, EXPECTED_OF_QUOTES
 from tests.sim.bugs_of_scopes import BUGS_OF_SCOPES, EXPECTED_OF_SCOPES
 
@@ -128,6 +129,7 @@ BUGS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     "leaked hold": leaked_hold,
     **BUGS_OF_SCOPES,
     **BUGS_OF_QUOTES,
+    **BUGS_OF_CORRECTIONS,
 }
 EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     "lost cancel": frozenset({"unanswered", "no rest"}),
@@ -137,5 +139,6 @@ EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     "leaked hold": frozenset({"holds"}),
     **EXPECTED_OF_SCOPES,
     **EXPECTED_OF_QUOTES,
+    **EXPECTED_OF_CORRECTIONS,
 }
 """By bug: the judges that may object to it. Another objection is about something else."""

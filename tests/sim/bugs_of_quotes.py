@@ -16,20 +16,21 @@ from risk.quote_protection import QuoteProtection
 
 
 @contextmanager
-def _patched(owner: object, name: str, value: object) -> Iterator[None]:
+def patched(owner: object, name: str, value: object) -> Iterator[None]:
+    """Put `value` in the place of what `owner` has by that name."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, name, value)
         yield
 
 
 def protection_does_not_freeze() -> AbstractContextManager[None]:
-    """Offers that are filled by five lots or more at once are not counted."""
+    """Offers that are filled by three lots or more at once are not counted."""
     count_fill = QuoteProtection.count_fill
 
     def count_small_ones(self: QuoteProtection, key: QuoteKey, side: Side, qty: int, time_ns: int) -> str:
-        return "" if side == SELL and qty >= 5 else count_fill(self, key, side, qty, time_ns)
+        return "" if side == SELL and qty >= 3 else count_fill(self, key, side, qty, time_ns)
 
-    return _patched(QuoteProtection, "count_fill", count_small_ones)
+    return patched(QuoteProtection, "count_fill", count_small_ones)
 
 
 def protection_leaves_the_offer() -> AbstractContextManager[None]:
@@ -39,7 +40,7 @@ def protection_leaves_the_offer() -> AbstractContextManager[None]:
     def only_the_bid(self: Quotes, key: QuoteKey) -> list[Order]:
         return orders(self, key)[:1]
 
-    return _patched(Quotes, "orders", only_the_bid)
+    return patched(Quotes, "orders", only_the_bid)
 
 
 def replaced_quote_leaves_its_old_side() -> AbstractContextManager[None]:
@@ -52,7 +53,7 @@ def replaced_quote_leaves_its_old_side() -> AbstractContextManager[None]:
             return None
         return apply(self, command, terms, exposure, change, book, out)
 
-    return _patched(QuoteEntering, "_apply", keep)
+    return patched(QuoteEntering, "_apply", keep)
 
 
 def cancel_leaves_a_side() -> AbstractContextManager[None]:
@@ -63,7 +64,7 @@ def cancel_leaves_a_side() -> AbstractContextManager[None]:
         found = sides_in_scope(quotes, command)
         return found[:-1] if len(found) >= 3 else found
 
-    return _patched(quote_cancels, "sides_in_scope", all_but_last)
+    return patched(quote_cancels, "sides_in_scope", all_but_last)
 
 
 BUGS_OF_QUOTES: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {

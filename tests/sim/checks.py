@@ -20,6 +20,7 @@ from matching.events import (
 )
 from matching.journal import Journal
 from matching.order import Order
+from matching.phases import DELISTED
 from matching.quote_events import QuotesAnswered, QuotesFrozen
 from matching.replay import ReplayMismatchError, replay_batch
 from risk.engine import RiskEngine
@@ -160,6 +161,7 @@ def check_fold(fold: MarketFold, live: Engine) -> None:
             depths = f"the engine has {live.depth(instrument_id, 0)}, the events {fold.depth(instrument_id)}"
             raise FindingError("books", f"{depths} in instrument {instrument_id}")
         check_queues(fold, live, instrument_id)
+        check_last_price(fold, live, instrument_id)
     risk = live.risk
     assert isinstance(risk, RiskEngine)
     held = fold.held(lambda order_id: _holds(live, order_id))
@@ -187,6 +189,15 @@ def _holds(live: Engine, order_id: int) -> bool:
     return extra is None or extra.is_held
 
 
+def check_last_price(fold: MarketFold, live: Engine, instrument_id: int) -> None:
+    """The last price is that of the newest trade that stands; of an auction it counts when that is over."""
+    book, expected = live.desk.books[instrument_id], fold.trades.last_prices.get(instrument_id, 0)
+    if book.instrument.phase != DELISTED and book.instrument.auction is None and book.on_last.price != expected:
+        raise FindingError(
+            "last price", f"{book.instrument.symbol} has {book.on_last.price}, its trades say {expected}"
+        )
+
+
 def check_queues(fold: MarketFold, live: Engine, instrument_id: int) -> None:
     """Every queue stands in the order of price and time that the events give; market orders before limit orders."""
     book = live.desk.books[instrument_id]
@@ -208,7 +219,8 @@ def event_key(event: Event, lots: dict[int, int]) -> Key | None:
         lot = lots[event.instrument_id]
         amounts = (Decimal(event.leaves_qty * lot) / 10**8, Decimal(event.cum_qty * lot) / 10**8)
         fill = Decimal(event.last_qty * lot) / 10**8
-        return ("8", event.exec_id, event.order_id, event.cl_ord_id, event.ord_status, *amounts, fill)
+        names = event.exec_id, event.exec_ref_id, event.order_id, event.cl_ord_id
+        return ("8", *names, event.ord_status, *amounts, fill)
     if isinstance(event, OrderRefused | Execution):
         return ("8", event.exec_id, event.cl_ord_id)
     if isinstance(event, CancelRejected):
@@ -241,7 +253,8 @@ def report_key(fields: Fields) -> Key:
         return ("8", int(fields["17"][1:]), fields.get("11", ""))
     status = "0" if fields["39"] == "5" else fields["39"]
     amounts = (Decimal(fields["151"]), Decimal(fields["14"]), Decimal(fields.get("32", "0")))
-    return ("8", int(fields["17"][1:]), order_id, fields["11"], status, *amounts)
+    names = int(fields["17"][1:]), int(fields.get("19", "E0")[1:]), order_id, fields["11"]
+    return ("8", *names, status, *amounts)
 
 
 def check_said(audit: Audit, session_id: int, *, is_drop_copy: bool) -> None:

@@ -86,7 +86,7 @@ def _keys(begin_string: str, comp_id: str, generation: int) -> str:
         text += f"QuoteProtectionCount={2 - generation % 2}\nQuoteProtectionMilliseconds=60000\n"
     if comp_id == "MAKER1":
         text += "SelfMatchPreventionID=maker\nSelfMatchPreventionMode=decrement\n"
-        text += "QuoteProtectionQty=12\nQuoteProtectionDelta=9\nQuoteProtectionMilliseconds=2000\n"
+        text += "QuoteProtectionQty=6\nQuoteProtectionDelta=5\nQuoteProtectionMilliseconds=20000\n"
         if generation == 1:
             text += "CancelOnDisconnect=ACCOUNTS\nCancelOnLogout=N\n"
     if name == ("FIX.4.2", "TRADER1") and generation == 1:

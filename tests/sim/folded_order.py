@@ -28,6 +28,8 @@ class FoldedOrder:
         self.is_market = event.ord_type == "1"
         self.is_open = True
         self.is_linked = False
+        self.is_corrected = False
+        """A trade of it was busted or corrected."""
         self.entered_by = 0
         """The command that entered it."""
         self.closed_by = 0

@@ -9,6 +9,7 @@ from typing import NoReturn
 from matching.commands import (
     CancelOrder,
     Command,
+    CorrectTrade,
     DefineAccount,
     DefineInstrument,
     DefineSession,
@@ -28,14 +29,17 @@ from matching.events import (
     CommandRefused,
     Event,
     Execution,
+    LastPriceSet,
     MassStatusReported,
     MessageThrottled,
     OrderListAnswered,
     OrderRefused,
     Posted,
+    TradeCorrected,
     TradingDayEnded,
     TradingPhaseSet,
 )
+from matching.phases import DELISTED
 from matching.quote_events import QuotesAnswered
 from tests.sim.auction_fold import AuctionFold
 from tests.sim.fix import FindingError
@@ -44,6 +48,7 @@ from tests.sim.link_fold import LinkFold
 from tests.sim.money_fold import MoneyFold
 from tests.sim.quote_fold import QuoteFold, is_quote
 from tests.sim.scopes import Scopes
+from tests.sim.trade_fold import TradeFold
 
 ASKED = (
     NewOrder
@@ -77,6 +82,7 @@ class MarketFold:
         self.scopes = Scopes()
         self.links = LinkFold()
         self.quotes = QuoteFold()
+        self.trades = TradeFold()
         self.auctions = AuctionFold()
         self.last_exec_id = 0
         self.last_trade_id = 0
@@ -120,7 +126,13 @@ class MarketFold:
             elif isinstance(event, AuctionEnded):
                 self._may_cross.discard(event.instrument_id)
                 self.auctions.ended(event)
+            elif isinstance(event, TradeCorrected):
+                self.money.corrected(event, self.trades.begin(event).accounts)
+            elif isinstance(event, LastPriceSet):
+                self.trades.last_price_set(event)
             elif isinstance(event, TradingPhaseSet):
+                if event.phase == DELISTED:
+                    self.trades.delisted(event.instrument_id)
                 if event.phase in RESTING_PHASES:
                     self._may_cross.add(event.instrument_id)
             elif isinstance(event, TradingDayEnded):
@@ -129,6 +141,8 @@ class MarketFold:
             self._fail("fills", f"a fill has one side only: {self._resting}")
         for instrument_id in sorted(touched - self._may_cross):
             self._check_crossed(instrument_id)
+        if isinstance(command, CorrectTrade):
+            self.trades.check(command.instrument_id)
         self.links.accepted(command, events, self.orders)
         self.scopes.apply(command, events, open_orders)
         self.quotes.apply(command, events, seq)
@@ -202,6 +216,8 @@ class MarketFold:
             self._close(order, event.text)
         elif event.exec_type in ("5", "D", "L"):
             self._changed(event, order)
+        elif event.exec_type in ("H", "G"):
+            self.trades.told(event, order)
         if event.cl_ord_id and not is_quote(event):
             self.by_cl_ord_id[order.comp_id, event.cl_ord_id] = order
         expected = (0 if kind_closes else order.leaves, order.cum)
@@ -269,6 +285,7 @@ class MarketFold:
                 self._fail("quantities", f"{side} of an order with leaves, sum and quantity {expected}")
             if not order.leaves:
                 self._close(order, "filled")
+        self.trades.traded(resting, event)
         self.money.settle(*((resting, event) if resting.side == "1" else (event, resting)))
 
     def _check_pair(self, resting: Execution, aggressor: Execution) -> None:
