@@ -280,6 +280,7 @@ def _instruments(
             breaker_seconds=instrument.breaker_seconds,
             breaker_extended_bp=instrument.breaker_extended_bp,
             breaker_extensions=instrument.breaker_extensions,
+            follows_trades=True,
         )
         if record is not None and record.phase == DELISTED:
             continue

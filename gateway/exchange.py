@@ -34,6 +34,7 @@ from gateway.storage import Storage
 from gateway.teller import Teller
 from gateway.user_desk import UserDesk
 from gateway.wire import Wire
+from gateway.work_turns import WorkTurns
 from matching.clock import Clock
 from matching.codec import encode_commands, encode_event_counts, encode_events
 from matching.commands import (
@@ -60,8 +61,6 @@ from matching.work import RESTATED_OTHER
 POLL_TIMEOUT_MS: Final = 200
 """Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
 OPERATIONS_PER_TURN_MAX: Final = 64
-STEP_BATCHES_MAX: Final = 2
-"""Batches that may wait for their commit when a step of work over a whole scope is begun."""
 PHASES_PER_BATCH_MAX: Final = 100
 """Commands of the phase keeper in one batch."""
 SHARD_ANSWER_SECONDS: Final = 5.0
@@ -140,6 +139,7 @@ class Exchange:
             symbols=self._symbols,
             market=market,
         )
+        self._work_turns = WorkTurns(self._pipeline)
         self._stopping = False
         self._stopping_since = 0.0
         self._ended = False
@@ -213,12 +213,14 @@ class Exchange:
             self._apply(oldest_ns)
         self.drop_copies.catch_up(self._begin_batch, had_orders=bool(inbound))
         self.statistics.busy(time.perf_counter_ns() - began)
-        self._commit()
+        if not self._work_turns.holds_commit():
+            self._commit()
 
     def _add_own_commands(self) -> None:
         """Add what the exchange itself has to do: work that goes on, what the clock and the disk ask for."""
         commands, now_ns = self._next.commands, self._clock.now_ns()
-        if self._may_continue():
+        if self._engine.has_work and not (commands and self._work_turns.gives_way()) and self._work_turns.may_step():
+            self._work_turns.stepped()
             commands.append(ContinueWork())
         commands += self._intake.disconnects_due(now_ns)
         commands += ended_overrides(self._engine.risk, now_ns)
@@ -233,14 +235,10 @@ class Exchange:
         gathered.commands = market.distribute(gathered.commands, gathered.targets, begun=begun, committed=committed)
         gathered.targets = market.answers.targets()
 
-    def _may_continue(self) -> bool:
-        """Whether work goes on with a step: its batches may not pile up, or the orders of others wait for all."""
-        return self._engine.has_work and len(self._pipeline.pending) < STEP_BATCHES_MAX
-
     def _has_own_work(self) -> bool:
         return (
             bool(self._next.commands)
-            or self._may_continue()
+            or (self._engine.has_work and self._work_turns.may_step())
             or not self._operations.empty()
             or self.drop_copies.may_catch_up()
             or self.market_data.has_work(self._storage.journal.last.batch_seq)

@@ -240,7 +240,7 @@ class _Change:
         if self._exchange.market is not None:
             return LiveSession(session_id, session.logged_on, None if session.role == "order_entry" else frozenset())
         names = self._engine.accounts
-        orders = self._engine.sessions[session_id].open.values()
+        orders = self._engine.sessions[session_id].open_orders()
         return LiveSession(session_id, session.logged_on, frozenset(names[order.account_id].name for order in orders))
 
     def apply(self, by: str, reason: str) -> tuple[list[Event], int]:

@@ -70,9 +70,9 @@ def orders_without_owner(settings: Settings, started: Started, sessions: Session
         if known is None:
             continue
         if session.name not in configured:
-            if known.open:
+            if known.open_count():
                 commands.append(CancelSessionOrders(session.session_id, NOT_CONFIGURED))
-        elif known.open or session.disconnecting.rule.account_ids:
+        elif known.open_count() or session.disconnecting.rule.account_ids:
             commands += canceled_at_start(session)
     return commands
 

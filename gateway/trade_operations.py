@@ -63,7 +63,8 @@ class TradeOperations:
         instrument = self._engine.instruments[found.instrument_id]
         ids = found.buy_order_id, found.sell_order_id, found.buy_exec_id, found.sell_exec_id
         values = found.price, found.qty, price, qty
-        command = CorrectTrade(found.instrument_id, found.trade_id, *ids, *values, by, reason)
+        standing = found.standing_trade_id, found.standing_price, found.is_newest
+        command = CorrectTrade(found.instrument_id, found.trade_id, *ids, *values, by, reason, *standing)
         result = await self._command(command)
         return {
             **result,

@@ -150,14 +150,15 @@ class AuctionDesk:
         return bool(work.left()) or self._determine(instrument, auction, work, out)
 
     def _bring_forward(self, order: Order, out: list[Event]) -> None:
-        """Let a market order go before limit orders again; one that cannot pay for that stays where it is."""
+        """Let a market order go before limit orders again; one whose cash or limits do not reach so far stays where it
+        is.
+        """
         desk, book = self.desk, self.desk.books[order.instrument_id]
-        side, leaves = book.side_of(order), order.leaves_qty
+        side = book.side_of(order)
         price = auction_book.front_key(side, book.instrument) * side.sign
         if price * side.sign >= order.price * side.sign:
             return
-        amount, held = desk.risk.balance_of(order.account_id, book.instrument.currency)
-        if (price - order.price) * leaves * book.instrument.tick_lot_value > amount - held:
+        if not desk.risk.may_reprice(order.exposure, order.side, price, order.qty, order.leaves_qty, order.price):
             return
         book.withdraw(order)
         desk.special.release(order)
@@ -204,7 +205,7 @@ class AuctionDesk:
                 special.cut(sell, sell.leaves_qty - qty, f"{text}{buy.order_id}", out)
                 _drop_ended(buys, sells)
                 continue
-            desk.last_trade_id += 1
+            desk.last_trade_id = book.on_last.trade_id = desk.last_trade_id + 1
             self._fill(buy, qty, price)
             self._fill(sell, qty, price)
             desk.risk.settle(

@@ -122,7 +122,7 @@ class BookSide:
         level.head = following
         level.order_count -= 1
         order.level = None
-        del order.session.open[order.order_id]
+        del order.session.shelves[order.exposure][order.order_id]
         if following is None:
             level.tail = None
         else:

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from matching.commands import CorrectTrade
 from matching.desk import OrderDesk
-from matching.events import CommandRefused, Event, Execution, TradeCorrected
+from matching.events import CommandRefused, Event, Execution, LastPriceSet, TradeCorrected
 from matching.instrument import PRICE_TICKS_MAX
 from matching.order import Order
 from matching.order_states import AFTER_BUST, AFTER_CORRECT, AFTER_LAST_BUST
@@ -46,6 +46,7 @@ class Corrections:
         sell_exec_id = self._tell(seller, command, command.sell_exec_id, out)
         present = command.new_price, command.new_qty, buy_exec_id, sell_exec_id
         self.corrected[command.trade_id] = command.buy_order_id, command.sell_order_id, present
+        self._renew_last_price(command, out)
         for order in (buyer, seller):
             self.desk.special.note_position(order.exposure)
             self.desk.special.links.busted(order, command.qty - command.new_qty)
@@ -73,7 +74,42 @@ class Corrections:
             return f"{name} cannot be corrected to {command.new_price} ticks, allowed are 1 to {PRICE_TICKS_MAX}"
         if (command.new_price, command.new_qty) == (command.price, command.qty):
             return f"{name} is as it shall be"
-        return ""
+        return self._last_price_fault(command)
+
+    def _last_price_fault(self, command: CorrectTrade) -> str:
+        """Return why the last price would not be known behind it, or nothing."""
+        instrument = self.desk.books[command.instrument_id].instrument
+        if not instrument.follows_trades:
+            return ""
+        if instrument.auction is not None:
+            return f"the auction of {instrument.symbol} is being executed"
+        standing = self.corrected.get(command.standing_trade_id)
+        if command.new_qty or standing is None or standing[2][1] or not self._is_newest(command):
+            return ""
+        return f"trade T{command.standing_trade_id}, the newest one before, has been busted since, look again"
+
+    def _is_newest(self, command: CorrectTrade) -> bool:
+        """Tell whether it is the newest trade that stands; what was traded before trades were followed, the journal
+        knows.
+        """
+        newest = self.desk.books[command.instrument_id].on_last.trade_id
+        return newest == command.trade_id if newest else command.is_newest
+
+    def _renew_last_price(self, command: CorrectTrade, out: list[Event]) -> None:
+        """Make the last price that of the newest trade that stands. It triggers nothing: the next trade does."""
+        book = self.desk.books[command.instrument_id]
+        if not book.instrument.follows_trades or not self._is_newest(command):
+            return
+        trade_id, price = command.trade_id, command.new_price
+        if not command.new_qty:
+            trade_id, price = command.standing_trade_id, command.standing_price
+            standing = self.corrected.get(trade_id)
+            price = price if standing is None else standing[2][0]
+        book.on_last.trade_id = trade_id
+        if price != book.on_last.price:
+            book.on_last.price = price
+            book.renew_stops()
+            out.append(LastPriceSet(command.instrument_id, price, trade_id))
 
     def _tell(self, order: Order, command: CorrectTrade, exec_ref_id: int, out: list[Event]) -> int:
         """Change one side's order and say so; return the ExecID."""

@@ -19,6 +19,7 @@ from matching.order import Member, Order, Session
 from matching.order_states import AFTER_CANCEL, AFTER_EXPIRE, AFTER_FILL, AFTER_PARTIAL_FILL
 from matching.refusals import DUPLICATE_ORDER, Refusal, ord_rej_reason
 from matching.risk_seam import OpenOrder, Risk
+from matching.scope_ids import ids_of
 from matching.special import SpecialDesk
 from matching.term_checks import missing_terms
 from matching.types import (
@@ -156,7 +157,7 @@ class OrderDesk:
             self.expire(order, out)
         else:
             own.append(order)
-            session.open[order_id] = order
+            session.shelves[exposure][order_id] = order
         if is_swept:
             self.special.after.run(out)
 
@@ -227,7 +228,7 @@ class OrderDesk:
         if not has_traded:
             return False
         watch = opposite.on_last
-        watch.price = price
+        watch.price, watch.trade_id = price, trade_id
         is_swept = not (watch.low < price < watch.high and (first == price or watch.low < first < watch.high))
         if is_swept:
             self.special.after.sweep(watch, first, price)
@@ -279,8 +280,8 @@ class OrderDesk:
         if not why:
             return
         out.append(SessionCut(session_id, why))
-        open_ids = list(self.sessions[session_id].open)
-        if open_ids:
+        open_ids = ids_of(self.sessions[session_id].shelves.values())
+        if len(open_ids):
             # Its first step is that of the next ContinueWork: this is the path of orders.
             text = f"Canceled: {why}"
             self.works.pending.append(Work(kind="cancel session", target_id=session_id, text=text, order_ids=open_ids))
@@ -364,7 +365,7 @@ class OrderDesk:
         if order.level is not None:
             book = self.books[order.instrument_id]
             book.side_of(order).remove(order)
-            del order.session.open[order.order_id]
+            del order.session.shelves[order.exposure][order.order_id]
             if book.pegs:
                 self.special.after.stir(book)
         order.leaves_qty = 0
@@ -406,7 +407,7 @@ class OrderDesk:
     def open_orders(self) -> Iterator[OpenOrder]:
         """Yield what every open order is to the risk engine."""
         for session in self.sessions.values():
-            for order in session.open.values():
+            for order in session.open_orders():
                 held = order.leaves_qty if order.extra is None or order.extra.is_held else 0
                 yield order.account_id, order.instrument_id, order.side, order.price, held
 
@@ -421,7 +422,12 @@ class OrderDesk:
             for level in side.all_levels()
         )
         waiting = self.special.check_invariants()
-        assert resting + waiting == sum(len(session.open) for session in self.sessions.values()), "what rests is open"
+        assert resting + waiting == sum(session.open_count() for session in self.sessions.values()), (
+            "what rests is open"
+        )
+        for session in self.sessions.values():
+            for shelf in session.shelves.values():
+                assert list(shelf) == sorted(shelf), f"open orders of {session.name} stand in the order of their ids"
         last = 0
         for order_id, order in self.orders.items():
             assert last < order_id == order.order_id <= self.last_order_id, "orders stand under their ids, ascending"
@@ -429,7 +435,8 @@ class OrderDesk:
             assert order.is_open() == (order.leaves_qty > 0), f"order {order_id} of status {order.status} has leaves"
             stands = order.level is not None or (order.extra is not None and order.extra.waiting)
             assert order.is_open() == stands, f"order {order_id} rests or waits while it is open"
-            assert order.is_open() == (order.session.open.get(order_id) is order), "a session knows its open orders"
+            shelf = order.session.shelves.get(order.exposure, {})
+            assert order.is_open() == (shelf.get(order_id) is order), "a session knows its open orders"
             names = _names(order)
             used = order.session.member.used
             assert all(used.get(name) is order for name in names), f"every ClOrdID of order {order_id} leads to it"

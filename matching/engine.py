@@ -312,7 +312,7 @@ class Engine:
             "instruments": len(self.instruments),
             "sessions": len(self.sessions),
             "orders": len(desk.orders),
-            "open_orders": sum(len(session.open) for session in desk.sessions.values()),
+            "open_orders": sum(session.open_count() for session in desk.sessions.values()),
             "trades": desk.last_trade_id - (self.shard_id << SHARD_ID_SHIFT),
             "executions": desk.last_exec_id - (self.shard_id << SHARD_ID_SHIFT),
             "work_left": self.works.left() + self.desk.special.after.left(),

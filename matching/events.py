@@ -476,6 +476,16 @@ class StopPlanned(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=97
     is_reminder: bool = False
 
 
+class LastPriceSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=84):
+    """The last price of an instrument has changed without a trade, as its newest trade was busted or corrected:
+    `trade_id` is the newest one that stands now, 0 and a `price` of 0: there is none.
+    """
+
+    instrument_id: int
+    price: int
+    trade_id: int
+
+
 Event: TypeAlias = (
     Execution
     | OrderRefused
@@ -510,6 +520,7 @@ Event: TypeAlias = (
     | AuctionEnded
     | OrderListAnswered
     | TradeCorrected
+    | LastPriceSet
     | FirmLimitsSet
     | QuotesAnswered
     | QuotesFrozen

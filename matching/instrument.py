@@ -43,6 +43,7 @@ class Instrument:
     0 without one. `auction` is set while one is being executed. `is_uncrossed`: the book cannot be crossed; False
     from the first phase that rests orders without matching until the auction is over. `auction_price` is of the last
     auction, 0 before the first. `extension_count`: how often the call of the present volatility halt was extended.
+    `follows_trades`: a bust or correction of the newest trade changes the last price.
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class Instrument:
         "breaker_static_bp",
         "currency",
         "extension_count",
+        "follows_trades",
         "instrument_id",
         "is_matching",
         "is_spot",
@@ -90,6 +92,7 @@ class Instrument:
         breaker_seconds: int = 0,
         breaker_extended_bp: int = 0,
         breaker_extensions: int = 0,
+        follows_trades: bool = False,
     ) -> None:
         self.instrument_id = instrument_id
         self.symbol = symbol
@@ -112,6 +115,7 @@ class Instrument:
         self.breaker_extended_bp = breaker_extended_bp
         self.breaker_extensions = breaker_extensions
         self.extension_count = 0
+        self.follows_trades = follows_trades
         self.reference_price = 0
         self.band_bp = 0
         self.band_low = 1

@@ -3,7 +3,7 @@
 A command that cannot be obeyed is answered with CommandRefused and changes nothing; open orders stay as they are.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from matching.commands import EndLimitOverride, OverrideLimits, SetFirmLimits, SetLimits, SetPermission
@@ -18,7 +18,7 @@ from matching.events import (
 )
 from matching.instrument import Instrument
 from matching.order import Account
-from matching.risk_seam import OpenOrder, Risk
+from matching.risk_seam import Risk
 
 LimitCommand: TypeAlias = SetLimits | SetFirmLimits | OverrideLimits | EndLimitOverride | SetPermission
 
@@ -26,9 +26,9 @@ AS_CONFIGURED: Final = -1
 
 
 class LimitDesk:
-    """`accounts` and `instruments` are those that are defined, `open_orders` what the risk engine counts."""
+    """`accounts` and `instruments` are those that are defined."""
 
-    __slots__ = ("_accounts", "_instruments", "_open_orders", "_risk")
+    __slots__ = ("_accounts", "_instruments", "_risk")
 
     def __init__(
         self,
@@ -36,12 +36,10 @@ class LimitDesk:
         *,
         accounts: Mapping[int, Account],
         instruments: Mapping[int, Instrument],
-        open_orders: Callable[[], Iterable[OpenOrder]],
     ) -> None:
         self._risk = risk
         self._accounts = accounts
         self._instruments = instruments
-        self._open_orders = open_orders
 
     def accounts_of(self, firm: str) -> list[int]:
         """Return the accounts of a firm, ascending."""
@@ -57,7 +55,7 @@ class LimitDesk:
 
     def recount_firms(self) -> None:
         """Count anew what firms with limits have open, after an account has changed its firm."""
-        self._risk.recount_firms(self._open_orders())
+        self._risk.recount_firms()
 
     def _put(self, command: LimitCommand, out: list[Event]) -> str:
         """Obey a command without a fault of its own; return why it cannot be obeyed now, or nothing."""
@@ -66,14 +64,14 @@ class LimitDesk:
             risk.set_limits(command)
             out.append(LimitsSet(command.account_id, command.instrument_id))
         elif isinstance(command, SetFirmLimits):
-            risk.set_firm_limits(command, self.accounts_of(command.firm), self._open_orders())
+            risk.set_firm_limits(command, self.accounts_of(command.firm))
             out.append(FirmLimitsSet(command.firm, command.instrument_id))
         elif isinstance(command, SetPermission):
             risk.set_permission(command)
             out.append(PermissionSet(command.account_id, command.instrument_id, command.sides))
         elif isinstance(command, OverrideLimits):
             if command.firm:
-                risk.override_firm_limits(command, self.accounts_of(command.firm), self._open_orders())
+                risk.override_firm_limits(command, self.accounts_of(command.firm))
             else:
                 risk.override_limits(command)
             ids = command.account_id, command.instrument_id

@@ -99,9 +99,7 @@ class Operations:
         self.accounts = desk.accounts
         self.corrections = Corrections(desk)
         self.steps = Steps(desk, works, self.instruments, self.phases, self.corrections)
-        self.limits = LimitDesk(
-            risk, accounts=self.accounts, instruments=self.instruments, open_orders=desk.open_orders
-        )
+        self.limits = LimitDesk(risk, accounts=self.accounts, instruments=self.instruments)
         self.accepting = True
         self.trading_day = 0
 
@@ -131,6 +129,7 @@ class Operations:
                     breaker_seconds=command.breaker_seconds,
                     breaker_extended_bp=command.breaker_extended_bp,
                     breaker_extensions=command.breaker_extensions,
+                    follows_trades=command.follows_trades,
                 )
             )
         else:
@@ -139,7 +138,11 @@ class Operations:
             present.breaker_seconds = command.breaker_seconds
             present.breaker_extended_bp = command.breaker_extended_bp
             present.breaker_extensions = command.breaker_extensions
-            self.desk.books[command.instrument_id].renew_stops()
+            book = self.desk.books[command.instrument_id]
+            if present.follows_trades != command.follows_trades:
+                # What an older program has traded is known by the journal alone.
+                present.follows_trades, book.on_last.trade_id = command.follows_trades, 0
+            book.renew_stops()
         out.append(InstrumentDefined(command.instrument_id, command.symbol))
 
     def add_instrument(self, instrument: Instrument) -> None:

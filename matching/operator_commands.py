@@ -15,7 +15,8 @@ class DefineInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     1/10000; `breaker_bp` and `breaker_static_bp` those of the circuit breaker around last trade and last auction, 0 for
     none, whose halt lasts `breaker_seconds`. An auction that ends such a halt outside of `breaker_extended_bp` around
     the last trade is not executed: the call is extended by as long, `breaker_extensions` times, and then until an
-    operator ends it.
+    operator ends it. `follows_trades`: the last price is that of the newest trade that stands, busts and corrections
+    counted in; records of an older program leave it where it was.
     """
 
     instrument_id: int
@@ -32,6 +33,7 @@ class DefineInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, t
     breaker_seconds: int = 0
     breaker_extended_bp: int = 0
     breaker_extensions: int = 0
+    follows_trades: bool = False
 
 
 class DefineAccount(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=11):
@@ -303,7 +305,8 @@ class CorrectTrade(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=8
     """Correct price and quantity of a trade of this trading day, or bust it: `new_qty` 0.
 
     The order ids are those of its two sides; price and quantity, and the ExecIDs that said them last, are as they are
-    now: where they are not, the command is refused. `new_qty` is at most `qty`.
+    now: where they are not, the command is refused. `new_qty` is at most `qty`. `standing_*` is the newest other trade
+    of the instrument that stands, as the journal had it, 0 for none; `is_newest`: no other one is newer.
     """
 
     instrument_id: int
@@ -318,6 +321,9 @@ class CorrectTrade(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=8
     new_qty: int
     by: str
     reason: str
+    standing_trade_id: int = 0
+    standing_price: int = 0
+    is_newest: bool = False
 
 
 class DelistInstrument(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=51):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from matching.order_states import ACCEPTED, OPEN
@@ -35,7 +38,9 @@ class Member:
 
 
 class Session:
-    """One FIX session. `open` holds its resting orders by order id, in the order in which they came."""
+    """One FIX session. `shelves` hold its open orders by exposure (the risk engine's handle of account and instrument)
+    and order id, ascending: what work over a whole scope has to find lies in shelves that have nothing else.
+    """
 
     __slots__ = (
         "burst",
@@ -45,9 +50,9 @@ class Session:
         "is_connected",
         "member",
         "name",
-        "open",
         "rate",
         "session_id",
+        "shelves",
     )
 
     def __init__(self, *, session_id: int, name: str, member: Member) -> None:
@@ -55,12 +60,20 @@ class Session:
         self.name = name
         self.comp_id = member.comp_id
         self.member = member
-        self.open: dict[int, Order] = {}
+        self.shelves: defaultdict[int, dict[int, Order]] = defaultdict(dict)
         self.rate = 0
         self.burst = 0
         self.is_connected = True
         self.cancel_rate = 0
         self.cancel_burst = 0
+
+    def open_orders(self) -> Iterator[Order]:
+        """Yield the open orders of the session, shelf by shelf."""
+        return chain.from_iterable(shelf.values() for shelf in self.shelves.values())
+
+    def open_count(self) -> int:
+        """Return how many orders of the session are open."""
+        return sum(map(len, self.shelves.values()))
 
 
 class Account:

@@ -112,7 +112,7 @@ class PhaseDesk:
             return
         book = self.desk.books[instrument.instrument_id]
         assert book.is_empty(), f"{instrument.symbol} was delisted with all of its orders"
-        book.on_last.price = book.on_mark.price = instrument.auction_price = 0
+        book.on_last.price = book.on_mark.price = instrument.auction_price = book.on_last.trade_id = 0
         instrument.is_uncrossed = True
         self._enter(instrument, CLOSED, command.reason, 0, out)
         book.renew_stops()

@@ -37,16 +37,20 @@ def trailing_price(side: Side, price: int, offset: int) -> int:
 
 
 class PriceWatch:
-    """`price` is the last one seen, 0 before the first. `up` and `down` are queues by trigger price, keys ascending
-    from the price that is reached first. `due` are queues whose price was reached and that have not entered, with
-    `due_count` orders. `trails` are trailing stops by order id; they wait in `up` or `down` as well, and stand in
-    `rising` (those that sell) or `falling` by the extreme that they were drawn to, keys ascending from the one that is
-    passed first: a price asks one key of each whether it draws any, and touches those alone that it moves. `moves`
-    counts those since the start, for the difference over a step alone: it is no state.
+    """`price` is the last one seen, 0 before the first; `trade_id` is the newest trade's, where trades are followed
+    (`Instrument.follows_trades`), 0 before the first since then.
+
+    `up` and `down` are queues by trigger price, keys ascending from the price that is reached first. `due` are queues
+    whose price was reached and that have not entered, with `due_count` orders. `trails` are trailing stops by order
+    id; they wait in `up` or `down` as well, and stand in `rising` (those that sell) or `falling` by the extreme that
+    they were drawn to, keys ascending from the one that is passed first: a price asks one key of each whether it
+    draws any, and touches those alone that it moves. `moves` counts those since the start, for the difference over a
+    step alone: it is no state.
     """
 
     __slots__ = (
-        "down", "due", "due_count", "falling", "high", "instrument", "low", "moves", "price", "rising", "trails", "up",
+        "down", "due", "due_count", "falling", "high", "instrument", "low", "moves", "price", "rising", "trade_id",
+        "trails", "up",
     )  # fmt: skip
 
     def __init__(self, instrument: Instrument) -> None:
@@ -54,6 +58,7 @@ class PriceWatch:
         self.due: deque[dict[int, Order]] = deque()
         self.due_count = 0
         self.price = 0
+        self.trade_id = 0
         self.moves = 0
         self.low = 0
         self.high = NEVER_ABOVE

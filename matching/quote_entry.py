@@ -186,7 +186,7 @@ class QuoteEntering:
             DAY, change.price, change.qty, exposure, desk.last_exec_id + 1,
         )  # fmt: skip
         order.extra = Extra(terms)
-        desk.orders[order_id] = session.open[order_id] = order
+        desk.orders[order_id] = session.shelves[exposure][order_id] = order
         self.special.quotes.add(order)
         desk.say(order, EXEC_NEW, out)
         return order

@@ -154,7 +154,7 @@ class Requests:
         if order.leaves_qty:
             self.desk.side_of(order).append(order)
         else:
-            del order.session.open[order.order_id]
+            del order.session.shelves[order.exposure][order.order_id]
 
     def refuse_cancel(self, command: RefuseCancel, time_ns: int, out: list[Event]) -> None:
         """Reject a cancel or replace that translation could not express, with the true state of its order."""

@@ -79,17 +79,13 @@ class Risk(Protocol):
     def ended_overrides(self, now_ns: int) -> list[tuple[int, int, str]]:
         """Return account id, instrument id and firm of the overrides whose time is over, ascending."""
 
-    def set_firm_limits(
-        self, command: SetFirmLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]
-    ) -> None:
-        """Set the limits of a firm, whose accounts these are; `open_orders` are read where it had no limits before."""
+    def set_firm_limits(self, command: SetFirmLimits, account_ids: Sequence[int]) -> None:
+        """Set the limits of a firm, whose accounts these are."""
 
-    def override_firm_limits(
-        self, command: OverrideLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]
-    ) -> None:
+    def override_firm_limits(self, command: OverrideLimits, account_ids: Sequence[int]) -> None:
         """Put an operator's limits of a firm in force, as `set_firm_limits`."""
 
-    def recount_firms(self, open_orders: Iterable[OpenOrder]) -> None:
+    def recount_firms(self) -> None:
         """Count anew what firms with limits have open; nothing is read where none has limits."""
 
     def set_permission(self, command: SetPermission) -> None:
@@ -159,6 +155,11 @@ class Risk(Protocol):
         already, also where it holds nothing (`prior_leaves` 0). Changes nothing.
         """
 
+    def may_reprice(self, exposure: int, side: Side, price: int, qty: int, leaves_qty: int, prior_price: int) -> bool:
+        """Tell whether an open order of `qty` may stand at another price than its prior one: nothing stops what needs
+        no more. Changes nothing.
+        """
+
     def reserve(self, exposure: int, side: Side, price: int, qty: int) -> None:
         """Count an accepted order, and hold what it may need; a quantity of 0 holds nothing."""
 
@@ -192,6 +193,9 @@ class Risk(Protocol):
 
     def dump(self) -> bytes:
         """Return the complete state, the same bytes for the same state."""
+
+    def restore_sells(self, open_orders: Iterable[OpenOrder]) -> None:
+        """Count what `dump` leaves out, behind `load`, out of all open orders."""
 
     def load(self, data: bytes) -> None:
         """Take the state out of `dump`; instruments are defined already."""

@@ -155,7 +155,7 @@ class SpecialDesk:
     def rest(self, order: Order, book: Book) -> None:
         """Let an order stand at the end of its queue."""
         book.place(order)
-        order.session.open[order.order_id] = order
+        order.session.shelves[order.exposure][order.order_id] = order
         if order.time_in_force in FOR_AUCTION:
             book.for_auction[order.order_id] = order
         extra = order.extra
@@ -261,7 +261,7 @@ class SpecialDesk:
 
     def close(self, order: Order) -> None:
         """Forget an order, filled or gone, where open ones are listed."""
-        order.session.open.pop(order.order_id, None)
+        order.session.shelves[order.exposure].pop(order.order_id, None)
         if order.extra is None:
             return
         self.expiries.discard(order)

@@ -159,7 +159,7 @@ class SpecialEntry:
                 extra.waiting = True
             extra.for_entry, extra.is_held = for_entry, holds
             # At once, so that the orders of a list stand in the order of their ids.
-            session.open[order_id] = order
+            session.shelves[exposure][order_id] = order
         desk.say(order, EXEC_NEW, out)
         return order
 

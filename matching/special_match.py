@@ -52,6 +52,7 @@ class SpecialMatch:
         if opposite.stop_key < KEY_MAX:
             breaker.look(book, order, opposite, reach, self.desk.time_ns, out)
         if last:
+            book.on_last.trade_id = self.desk.last_trade_id
             self.special.after.stir(book)
             self.special.after.sweep(book.on_last, first, last)
             book.renew_stops()

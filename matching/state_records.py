@@ -102,7 +102,8 @@ class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
 
 class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     """All of it; `risk` is the risk engine's own record, `works` is (kind, target, text, orders not yet looked at),
-    `told` the indicative price told last by instrument, `quotes` those that are to be pulled.
+    `told` the indicative price told last by instrument, `quotes` those that are to be pulled, `newest_trades` the
+    newest trade of each instrument whose trades are followed, 0 before the first.
     """
 
     version: int
@@ -130,6 +131,7 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     quotes: list[tuple[QuoteKey, str]] | None = None
     users: UsersRecord | None = None
     planned_stop: StopRecord | None = None
+    newest_trades: list[tuple[int, int]] = []
 
 
 _FIELDS_WITHOUT_PROTECTION: Final = EngineRecord.__struct_fields__.index("protection")
@@ -162,6 +164,9 @@ def load(engine: "Engine", data: bytes) -> None:
             raise ValueError(f"state has version {record.version}, known is {STATE_VERSION}")
         _load_definitions(engine, record)
         _load_orders(engine, record.orders, record.special or SpecialRecord())
+        for book in engine.desk.books.values():
+            book.renew_stops()
+        engine.risk.restore_sells(engine.desk.open_orders())
         _load_rest(engine, record)
         # Last, as what may go on depends on all the rest: an auction lets nothing else end orders.
         load_stirred(engine.desk, record.special or SpecialRecord())
@@ -214,6 +219,7 @@ def _record(engine: "Engine") -> EngineRecord:
         desk.special.quotes.records() or None,
         engine.users.record(),
         engine.planned_stop.record(),
+        [(key, book.on_last.trade_id) for key, book in sorted(desk.books.items()) if book.instrument.follows_trades],
     )
 
 
@@ -369,6 +375,7 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
         exposure = exposures.get(key, -1)
         if exposure < 0:
             exposure = exposures[key] = exposure_of(account_id, instrument_id)
+            desk.books[instrument_id].exposures[account_id] = exposure
         order = Order(
             order_id,
             session,
@@ -389,7 +396,7 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
         order.status = status
         orders[order_id] = order
         if leaves_qty:
-            session.open[order_id] = order
+            session.shelves[exposure][order_id] = order
             resting.append(order)
         if order_id in quotes:
             continue
@@ -407,8 +414,6 @@ def _load_orders(engine: "Engine", records: list[OrderRecord], special: SpecialR
             (book.bids if order.side == BUY else book.asks).append(order)
         elif not order.extra.waiting:
             desk.special.rest(order, book)
-    for book in desk.books.values():
-        book.renew_stops()
 
 
 def _load_rest(engine: "Engine", record: EngineRecord) -> None:
@@ -428,8 +433,12 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
     for comp_id, list_ids in record.list_ids:
         desk.members[comp_id].list_ids = dict.fromkeys(list_ids)
     for kind, target_id, text, order_ids in record.works:
-        engine.works.pending.append(Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids))
+        work = Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids)
+        engine.works.pending.append(work)
     desk.special.quotes.load(record.quotes or ())
+    for instrument_id, trade_id in record.newest_trades:
+        book = desk.books[instrument_id]
+        book.instrument.follows_trades, book.on_last.trade_id = True, trade_id
     if record.protection is not None:
         _load_protection(engine, record.protection)
     operations.corrections.load(record.corrections)

@@ -4,7 +4,6 @@ Owner: the matching thread. The first step is done by the command that begins th
 report of the whole comes behind the last step.
 """
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -28,6 +27,7 @@ from matching.instrument import Instrument
 from matching.order import Order
 from matching.phase_desk import PhaseDesk
 from matching.quote_entry import cancel_side
+from matching.scope_ids import has_id
 from matching.scopes import orders_in_scope
 from matching.types import (
     AT_THE_CLOSE,
@@ -105,7 +105,7 @@ class Steps:
             return work.order_ids
         if isinstance(work.request, CancelQuotes):
             return quote_cancels.sides_in_scope(self.desk.special.quotes, work.request)
-        return orders_in_scope(work, self.desk.orders, self.desk.sessions, self.instruments, self.accounts)
+        return orders_in_scope(work, self.desk, self.instruments)
 
     def _step(self, work: Work, out: list[Event]) -> None:
         if work.kind == "auction":
@@ -142,9 +142,7 @@ class Steps:
         if link is None or work.request is None or not link.is_over():
             return
         for each in link.orders():
-            place = bisect_left(work.order_ids, each.order_id)
-            is_in_scope = place < len(work.order_ids) and work.order_ids[place] == each.order_id
-            if is_in_scope and not _is_spared(work, each):
+            if has_id(work.order_ids, each.order_id) and not _is_spared(work, each):
                 self._cancel(work, each, out)
 
     def _cancel(self, work: Work, order: Order, out: list[Event]) -> None:

@@ -103,11 +103,12 @@ class Ledger:
 class Exposure:
     """One account in one instrument: its open orders, its ledgers there, and the limits in force.
 
-    `position` is the ledger of the shares, or of the contracts of a perpetual (negative: short). `short_lock` is the
-    cash held for a short perpetual. The four limits are the tighter of the account's own and the account's in this
-    instrument. Where not both `sides` may be entered, `order_qty_max` is 0, so that the path has no case for it, and
-    `order_qty_bound` is the limit. `firm` counts for the account's firm in this instrument; None where the firm has no
-    limits.
+    `position` is the ledger of the shares, or of the contracts of a perpetual (negative: short). `short_lock` is
+    the cash held for a short perpetual, `open_sell_value` the value of the open sells of a share in ticks times
+    lots, which hold no cash: with the cash held it tells the value of all that is open. The four limits are the
+    tighter of the account's own and the account's in this instrument. Where not both `sides` may be entered,
+    `order_qty_max` is 0, so that the path has no case for it, and `order_qty_bound` is the limit. `firm` counts for
+    the account's firm in this instrument; None where the firm has no limits.
     """
 
     __slots__ = (
@@ -120,6 +121,7 @@ class Exposure:
         "open_orders",
         "open_orders_max",
         "open_sell_qty",
+        "open_sell_value",
         "order_qty_bound",
         "order_qty_max",
         "order_value_max",
@@ -140,6 +142,7 @@ class Exposure:
         self.open_orders = 0
         self.open_buy_qty = 0
         self.open_sell_qty = 0
+        self.open_sell_value = 0
         self.short_lock = 0
         self.firm: FirmLine | None = None
         self.take_limits()

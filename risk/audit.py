@@ -39,18 +39,20 @@ def _check_exposures(risk: "RiskEngine", open_orders: Iterable[OpenOrder]) -> di
     for account_id, instrument_id, side, price, leaves_qty in open_orders:
         exposure_id = risk.exposure_ids[account_id, instrument_id]
         line = risk.exposures[exposure_id]
-        counts = found.setdefault(exposure_id, [0, 0, 0])
+        counts = found.setdefault(exposure_id, [0, 0, 0, 0])
         counts[0] += 1
         counts[1 if side == BUY else 2] += leaves_qty
         orders_of_account[account_id] = orders_of_account.get(account_id, 0) + 1
         in_shares = line.is_spot and side != BUY
+        counts[3] += price * leaves_qty if in_shares else 0
         asset = line.position.asset if in_shares else line.cash.asset
         amount = leaves_qty if in_shares else price * leaves_qty * line.tick_lot_value
         held[account_id, asset] = held.get((account_id, asset), 0) + amount
     for exposure_id, line in enumerate(risk.exposures):
-        counts = found.get(exposure_id, [0, 0, 0])
+        counts = found.get(exposure_id, [0, 0, 0, 0])
         where = f"{line.account.name} in {line.instrument.symbol}"
-        assert counts == [line.open_orders, line.open_buy_qty, line.open_sell_qty], f"open orders of {where} add up"
+        expected = [line.open_orders, line.open_buy_qty, line.open_sell_qty, line.open_sell_value]
+        assert counts == expected, f"open orders of {where} add up"
         is_short = not line.is_spot and line.position.amount < 0
         assert line.short_lock > 0 if is_short else line.short_lock == 0, f"{where} locks {line.short_lock}"
         key = (line.account.account_id, line.cash.asset)

@@ -150,6 +150,22 @@ def check_order(
     return None
 
 
+def may_reprice(exposure: Exposure, side: Side, price: int, qty: int, leaves_qty: int, prior_price: int) -> bool:
+    """Tell whether value and cash let an open order of `qty` stand at another price, which nobody asked for: no switch,
+    phase or band is looked at, and nothing stops what needs no more.
+    """
+    unit = exposure.tick_lot_value
+    added = (price - prior_price) * leaves_qty * unit
+    if added <= 0:
+        return True
+    if price * qty * unit > exposure.order_value_max:
+        return False
+    if exposure.firm is not None and exposure.firm.refusal(side, 0, added, is_one_more=False) is not None:
+        return False
+    holds_cash = side == BUY or not exposure.is_spot
+    return not holds_cash or added <= exposure.cash.amount - exposure.cash.held
+
+
 def check_gates(gates: Gates, account: Ledger, session_id: int) -> Refusal | None:
     """Refuse where a kill switch is engaged or orders are not accepted."""
     if gates.market_killed:

@@ -28,7 +28,7 @@ from matching.refusals import Refusal
 from matching.types import BUY, SELL, QuoteKey, Side
 from risk import audit, records
 from risk.accounts import Balance, Exposure, Ledger
-from risk.checks import Gates, check_order
+from risk.checks import Gates, check_order, may_reprice
 from risk.corrections import correct_trade
 from risk.deposits import Deposits
 from risk.firms import Firms, OpenOrder
@@ -83,19 +83,15 @@ class RiskEngine:
         self.ledgers[command.account_id].overrides[command.instrument_id] = command
         self._take_limits(command.account_id)
 
-    def set_firm_limits(
-        self, command: SetFirmLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]
-    ) -> None:
-        self.firms.set_limits(command, account_ids, open_orders)
+    def set_firm_limits(self, command: SetFirmLimits, account_ids: Sequence[int]) -> None:
+        self.firms.set_limits(command, account_ids)
 
-    def override_firm_limits(
-        self, command: OverrideLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]
-    ) -> None:
-        self.firms.override(command, account_ids, open_orders)
+    def override_firm_limits(self, command: OverrideLimits, account_ids: Sequence[int]) -> None:
+        self.firms.override(command, account_ids)
         self._renew_overrides()
 
-    def recount_firms(self, open_orders: Iterable[OpenOrder]) -> None:
-        self.firms.recount(open_orders)
+    def recount_firms(self) -> None:
+        self.firms.recount()
 
     def end_override(self, command: EndLimitOverride) -> bool:
         if command.firm:
@@ -306,6 +302,9 @@ class RiskEngine:
             is_new=False,
         )
 
+    def may_reprice(self, exposure: int, side: Side, price: int, qty: int, leaves_qty: int, prior_price: int) -> bool:
+        return may_reprice(self.exposures[exposure], side, price, qty, leaves_qty, prior_price)
+
     def reserve(self, exposure: int, side: Side, price: int, qty: int) -> None:
         line = self.exposures[exposure]
         line.open_orders += 1
@@ -319,6 +318,7 @@ class RiskEngine:
             line.open_sell_qty += qty
             if line.is_spot:
                 line.position.held += qty
+                line.open_sell_value += price * qty
             else:
                 line.cash.held += price * qty * line.tick_lot_value
 
@@ -335,6 +335,7 @@ class RiskEngine:
             line.open_sell_qty -= leaves_qty
             if line.is_spot:
                 line.position.held -= leaves_qty
+                line.open_sell_value -= price * leaves_qty
             else:
                 line.cash.held -= price * leaves_qty * line.tick_lot_value
 
@@ -362,6 +363,7 @@ class RiskEngine:
         if buying.is_spot:
             taking.amount += qty
             giving.held -= qty
+            selling.open_sell_value -= seller_price * qty
         else:
             # One account may be on both sides: it has bought before it sells.
             close_short(buying, qty)
@@ -409,6 +411,12 @@ class RiskEngine:
 
     def dump(self) -> bytes:
         return records.dump(self)
+
+    def restore_sells(self, open_orders: Iterable[OpenOrder]) -> None:
+        for account_id, instrument_id, side, price, qty in open_orders:
+            if side == SELL:
+                line = self.exposures[self.exposure_ids[account_id, instrument_id]]
+                line.open_sell_value += price * qty if line.is_spot else 0
 
     def load(self, data: bytes) -> None:
         records.load(self, data)

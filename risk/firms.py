@@ -5,7 +5,7 @@ pay nothing for it. The counts are kept by step, at the same places as an accoun
 open orders when a firm gets its first limit or another account.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from matching import refusals
@@ -162,18 +162,18 @@ class Firms:
         self.by_name: dict[str, Firm] = {}
         self._of_account: dict[int, Firm] = {}
 
-    def set_limits(self, command: SetFirmLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]) -> None:
+    def set_limits(self, command: SetFirmLimits, account_ids: Sequence[int]) -> None:
         """Set configured limits; the last one that goes takes the firm with it."""
-        firm = self._firm(command.firm, account_ids, open_orders)
+        firm = self._firm(command.firm, account_ids)
         if command.open_orders_max or command.open_value_max or command.position_max:
             firm.limits[command.instrument_id] = command
         else:
             firm.limits.pop(command.instrument_id, None)
         self._renew(firm)
 
-    def override(self, command: OverrideLimits, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]) -> None:
+    def override(self, command: OverrideLimits, account_ids: Sequence[int]) -> None:
         """Put an operator's limits in force."""
-        firm = self._firm(command.firm, account_ids, open_orders)
+        firm = self._firm(command.firm, account_ids)
         firm.overrides[command.instrument_id] = command
         self._renew(firm)
 
@@ -204,19 +204,25 @@ class Firms:
         firm = self._of_account.get(exposure.account.account_id)
         exposure.firm = None if firm is None else firm.line(exposure.instrument)
 
-    def recount(self, open_orders: Iterable[OpenOrder]) -> None:
-        """Draw every count anew; nothing is read where no firm has limits."""
+    def recount(self) -> None:
+        """Draw every count anew, out of what is counted and held by exposure: no order is looked at."""
         if not self.by_name:
             return
         for firm in self.by_name.values():
-            firm.open_orders, firm.lines, firm.worths = 0, {}, {}
+            firm.lines, firm.worths = {}, {}
+            firm.open_orders = sum(ledger.open_orders for ledger in firm.members.values())
+        counted: set[tuple[int, str]] = set()
         for exposure in self._exposures:
             self.attach(exposure)
-        lines = {(each.account.account_id, each.instrument.instrument_id): each.firm for each in self._exposures}
-        for account_id, instrument_id, side, price, qty in open_orders:
-            line = lines[account_id, instrument_id]
-            if line is not None:
-                line.count(side, price, qty, orders=1)
+            line, account, cash = exposure.firm, exposure.account, exposure.cash
+            if line is None:
+                continue
+            line.open_buy_qty += exposure.open_buy_qty
+            line.open_sell_qty += exposure.open_sell_qty
+            line.worth.amount += exposure.open_sell_value * exposure.tick_lot_value - exposure.short_lock
+            if (account.account_id, cash.asset) not in counted:
+                counted.add((account.account_id, cash.asset))
+                line.worth.amount += cash.held
 
     def recount_positions(self, account_id: int, asset: str) -> None:
         """Add up positions anew, after a balance has changed otherwise than by a trade."""
@@ -242,14 +248,14 @@ class Firms:
             firm.worths.setdefault(currency, Worth(currency)).amount = amount
         firm.take_limits()
 
-    def _firm(self, name: str, account_ids: Sequence[int], open_orders: Iterable[OpenOrder]) -> Firm:
+    def _firm(self, name: str, account_ids: Sequence[int]) -> Firm:
         """Return a firm, counted where it had no limits before."""
         firm = self.by_name.get(name)
         if firm is None:
             firm = self.by_name[name] = Firm(name)
             for account_id in account_ids:
                 self.place(account_id, name)
-            self.recount(open_orders)
+            self.recount()
         return firm
 
     def _renew(self, firm: Firm) -> None:

@@ -42,8 +42,10 @@ def configured(settings: Settings) -> Engine:
 def test_a_new_engine_is_told_everything_in_order(tmp_path: Path) -> None:
     settings = load(write_config(tmp_path))
     assert configuration_commands(settings, Engine(RiskEngine()), SESSION_IDS) == [
-        DefineInstrument(1, "AAPL", "spot", "USD", 1_000_000, 100_000_000, 10_000, 58_500, 5_000),
-        DefineInstrument(2, "BTC-PERP", "perpetual", "USD", 50_000_000, 100_000, 500, 120_000, 5_000),
+        DefineInstrument(1, "AAPL", "spot", "USD", 1_000_000, 100_000_000, 10_000, 58_500, 5_000, follows_trades=True),
+        DefineInstrument(
+            2, "BTC-PERP", "perpetual", "USD", 50_000_000, 100_000, 500, 120_000, 5_000, follows_trades=True
+        ),
         DefineAccount(1, "ACC1", "FIRM1"),
         DefineAccount(2, "ACC2", "FIRM1"),
         SetLimits(1, 0, 0, 100_000_000, 0, 0, 10, 10),
@@ -83,7 +85,7 @@ def test_what_changed_is_told_and_ids_stay_with_their_names(tmp_path: Path) -> N
     # Instruments that are read again are all that is taken of what was read.
     assert instrument_commands(settings, engine) == commands[:1]
     assert commands == [
-        DefineInstrument(3, "GOLD", "spot", "USD", 1_000_000, 100_000_000, 10_000, 58_500, 5_000),
+        DefineInstrument(3, "GOLD", "spot", "USD", 1_000_000, 100_000_000, 10_000, 58_500, 5_000, follows_trades=True),
         DefineAccount(3, "ACC0", "FIRM2"),
         SetLimits(1, 0, 0, 100_000_000, 0, 0, 0, 0),
         SetLimits(1, 2, 0, 0, 0, 2_000),
@@ -114,7 +116,7 @@ def test_the_reference_price_is_the_markets_after_the_first_start(tmp_path: Path
     )
     settings = load(write_config(tmp_path, wider))
     assert configuration_commands(settings, engine, SESSION_IDS) == [
-        DefineInstrument(1, "AAPL", "spot", "USD", 1_000_000, 100_000_000, 10_000, 60_000, 1_000)
+        DefineInstrument(1, "AAPL", "spot", "USD", 1_000_000, 100_000_000, 10_000, 60_000, 1_000, follows_trades=True)
     ]
 
 

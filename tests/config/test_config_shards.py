@@ -52,7 +52,7 @@ def configured(settings: Settings, shard: str) -> Engine:
 
 def test_a_shard_is_told_its_part_under_the_ids_given(split: Settings) -> None:
     assert commands_of(split, "main") == [
-        DefineInstrument(40, "AAPL", "spot", "USD", 1_000_000, 100_000_000, 10_000, 58_500, 5_000),
+        DefineInstrument(40, "AAPL", "spot", "USD", 1_000_000, 100_000_000, 10_000, 58_500, 5_000, follows_trades=True),
         DefineAccount(12, "ACC1", "FIRM1"),
         DefineAccount(11, "ACC2", "FIRM1"),
         SetLimits(12, 0, 0, 100_000_000, 0, 0, 10, 10),
@@ -65,7 +65,9 @@ def test_a_shard_is_told_its_part_under_the_ids_given(split: Settings) -> None:
 
 def test_the_other_shard_is_told_the_rest(split: Settings) -> None:
     assert commands_of(split, "perps") == [
-        DefineInstrument(4, "BTC-PERP", "perpetual", "USD", 50_000_000, 100_000, 500, 120_000, 5_000),
+        DefineInstrument(
+            4, "BTC-PERP", "perpetual", "USD", 50_000_000, 100_000, 500, 120_000, 5_000, follows_trades=True
+        ),
         DefineAccount(12, "ACC1", "FIRM1"),
         DefineAccount(11, "ACC2", "FIRM1"),
         SetLimits(12, 0, 0, 100_000_000, 0, 0, 10, 10),

@@ -38,7 +38,7 @@ SAID_TO_NOBODY = {
     "TransferredOut", "TransferredIn", "MarkPriceSet", "ScopeCanceled", "SessionCut", "LimitsOverridden",
     "LimitOverrideEnded", "ProtectionSet", "PermissionSet", "IndicativePrice", "AuctionEnded", "TradeCorrected",
     "FirmLimitsSet", "QuotesReset", "QuoteProtectionSet", "SessionsChanged",
-    "UserRequested", "PasswordSet", "SignedLogonNoted", "StopPlanned",
+    "UserRequested", "PasswordSet", "SignedLogonNoted", "StopPlanned", "LastPriceSet",
 }  # fmt: skip
 """Events that are no report of an order: of phases and prices the market is told, of the others the operator."""
 REFUSED_ORDER = OrderRefused(4, 1, "a", "", "X", "1", "2", "0", "1.50", "1e5", 99, "why")

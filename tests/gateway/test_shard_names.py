@@ -86,7 +86,7 @@ def test_names_are_known_as_long_as_the_engine_knows_them(seed: int) -> None:
             assert found == expected
     day.end_day()
     assert {name for name in day.given if day.names.shard_id(MEMBER, name)} == set(member.used)
-    assert day.names.records()[1] == sorted(day.engine.sessions[SESSION].open)
+    assert day.names.records()[1] == sorted(order.order_id for order in day.engine.sessions[SESSION].open_orders())
     restored = OrderNames()
     restored.load(*day.names.records())
     assert restored.records() == day.names.records()

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from matching.events import LastPriceSet
+from matching.journal import Journal
 from tests.support.exchange import ExchangeProcess
 from tests.support.fix_peer import FixPeer, Message, unique_id, utc_timestamp
 
@@ -23,14 +25,20 @@ def exchange(tmp_path: Path) -> Iterator[ExchangeProcess]:
 def trade(exchange: ExchangeProcess) -> tuple[FixPeer, FixPeer, Message]:
     """Two members trade 10 AAPL at 585.00; return them and the fill of the buyer."""
     buyer, seller = exchange.peer("TRADER1"), exchange.peer("TRADER2")
-    for peer, side in ((buyer, "1"), (seller, "2")):
+    for peer in (buyer, seller):
         peer.logon()
+    return buyer, seller, trade_once(buyer, seller)
+
+
+def trade_once(buyer: FixPeer, seller: FixPeer) -> Message:
+    """Two peers trade 10 AAPL at 585.00; return the fill of the buyer."""
+    for peer, side in ((buyer, "1"), (seller, "2")):
         terms = [(55, "AAPL"), (54, side), (38, "10"), (40, "2"), (44, "585.00"), (60, utc_timestamp())]
         peer.send("D", [(11, unique_id()), *terms])
         assert peer.receive_application()[150] == "0"
     fill = buyer.receive_application()
     assert fill[150] == seller.receive_application()[150] == "F"
-    return buyer, seller, fill
+    return fill
 
 
 @pytest.mark.slow
@@ -83,3 +91,26 @@ def test_a_bust_outlives_the_kill_that_follows_its_answer(exchange: ExchangeProc
         missed = peer.recover()
         assert [(each[150], each[43]) for each in missed if each.msg_type == "8"][-1] == ("H", "Y")
         peer.cut()
+
+
+@pytest.mark.slow
+def test_the_newest_trade_that_stands_is_found_in_the_journal(exchange: ExchangeProcess) -> None:
+    """T2 goes first; the bust of T3 then leads back to T1, which was corrected."""
+    buyer, seller, _ = trade(exchange)
+    for _ in range(2):
+        trade_once(buyer, seller)
+    for peer in (buyer, seller):
+        peer.cut()
+    data = ("--data", str(exchange.data_dir), "--reason", "ruling")
+    for words in (("correct", "T1", "--price", "584.50"), ("bust", "T2"), ("bust", "T3")):
+        done = exchange.run(*words, *data)
+        assert done.returncode == 0, done.stderr
+    exchange.kill()
+    events: list[LastPriceSet] = []
+    journal = Journal.open(exchange.data_dir / "journal", read_only=True)
+    try:
+        for batch in journal.read(1):
+            events += [event for event in batch.decode_events() if isinstance(event, LastPriceSet)]
+    finally:
+        journal.close()
+    assert [(event.price, event.trade_id) for event in events] == [(58_450, 1)]

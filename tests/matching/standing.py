@@ -15,7 +15,10 @@ def standing(engine: Engine) -> dict[str, Any]:
     desk, special = engine.desk, engine.desk.special
     found: dict[str, Any] = {
         "orders": list(desk.orders),
-        "open": {key: list(session.open) for key, session in desk.sessions.items()},
+        "open": {
+            key: sorted(list(shelf) for shelf in session.shelves.values() if shelf)
+            for key, session in desk.sessions.items()
+        },
         "refused": {key: list(member.refused) for key, member in desk.members.items()},
         "mass cancels": {key: list(member.mass_cancels) for key, member in desk.members.items()},
         "works": [(each.kind, list(each.order_ids[each.done :]), each.askers) for each in engine.works.pending],

@@ -100,7 +100,7 @@ def test_orders_for_the_opening_expire_after_it_and_those_for_the_close_stay(exc
     events = exchange.finish(phase("continuous"))
     assert brief(events)[0] == ("opening", "C", "C", 0, 0)
     assert events[-2] == AuctionEnded(1, "opening auction", 0, 0, 0, 0)
-    assert "day" in [order.cl_ord_id for order in exchange.engine.sessions[1].open.values()]
+    assert "day" in [order.cl_ord_id for order in exchange.engine.sessions[1].open_orders()]
 
 
 def test_orders_at_the_close_wait_outside_of_the_book_and_join_its_auction(exchange: Harness) -> None:

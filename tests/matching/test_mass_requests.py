@@ -95,7 +95,7 @@ def test_scope_is_that_of_every_field_that_is_given(exchange: Harness, scope: di
     )
     assert [name for _, name, _ in canceled(exchange.apply(mass(**scope)))] == names
     expected = [name for name in ("a", "b", "p", "x", "t", "s") if name not in names]
-    left = [order.cl_ord_id for session in exchange.engine.sessions.values() for order in session.open.values()]
+    left = [order.cl_ord_id for session in exchange.engine.sessions.values() for order in session.open_orders()]
     assert sorted(left) == sorted(expected)
 
 

@@ -119,7 +119,7 @@ class JudgedHarness(Harness):
         out: list[Event] = []
         for command in commands:
             events = super().apply(command)
-            self.fold.apply(self.engine.seq, command, events)
+            self.fold.apply(self.engine.seq, self.time_ns, command, events)
             check_fold(self.fold, self.engine)
             out += events
         return out

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from matching import scopes, work
+from matching import work
 from matching.commands import CancelSessionOrders, DelistInstrument, MassCancel, RequestMassStatus, SetKillSwitch
 from matching.events import WorkLeft
 from matching.order import Order
 from matching.work import Work
 from tests.matching.harness import ACC1, ACC2, ACC3, MAKER, TRADER, TRADER_FIX42, Harness, buy, cancel, order
+from tests.matching.test_state_records import reload
 
 
 def _killed(scope: Any, target_id: int, name: str = "") -> SetKillSwitch:
@@ -96,13 +97,12 @@ def _fill(exchange: Harness, count: int) -> None:
             exchange.apply(cancel(f"c{n}", f"o{n}", side, session_id=session_id, instrument_id=names["instrument_id"]))
 
 
-@pytest.mark.parametrize("closed_share_max", [0, 1_000], ids=["by session", "by id"])
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["steady", "restarted"])
 @pytest.mark.parametrize("scope", SCOPES)
-def test_a_scope_has_its_open_orders_ascending(
-    exchange: Harness, monkeypatch: pytest.MonkeyPatch, scope: str, closed_share_max: int
-) -> None:
-    monkeypatch.setattr(scopes, "CLOSED_SHARE_MAX", closed_share_max)
+def test_a_scope_has_its_open_orders_ascending(exchange: Harness, scope: str, *, is_restarted: bool) -> None:
     _fill(exchange, 54)
+    if is_restarted:
+        exchange = reload(exchange)
     orders = exchange.engine.desk.orders
     piece, is_of = SCOPES[scope]
     expected = [key for key, each in sorted(orders.items()) if each.is_open() and is_of(each)]

@@ -185,7 +185,10 @@ class SpecialPhases(PhasedExchange, ReferenceSpecial):
         instrument = self.risk.instruments[order.instrument_id]
         front = self.front(order.instrument_id, order.side)
         more = (front - order.price) * order.leaves * instrument.tick_lot_value
-        if more <= self.risk.available(order.account_id, instrument.currency):
+        value_max = self.risk.bound("order_value_max", order.account_id, order.instrument_id)
+        if more > 0 and value_max and front * order.qty * instrument.tick_lot_value > value_max:
+            return
+        if more <= 0 or more <= self.risk.available(order.account_id, instrument.currency):
             order.price = front
             self.say(order, "D", exec_restatement_reason=99)
             order.place = self.exec_id

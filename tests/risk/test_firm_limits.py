@@ -16,9 +16,11 @@ from matching.commands import (
     OverrideLimits,
     SetFirmLimits,
     SetKillSwitch,
+    SetReferencePrice,
+    SetTradingPhase,
 )
 from matching.events import CommandRefused, Execution, FirmLimitsSet, LimitOverrideEnded, LimitsOverridden
-from matching.types import BUY, SELL
+from matching.types import BUY, MARKET, SELL
 from tests.matching.harness import (
     ACC1,
     ACC2,
@@ -283,3 +285,32 @@ def test_what_is_refused_is_nowhere_left_behind(exchange: Harness) -> None:
     before = exchange.risk.dump()
     assert brief(exchange.apply(buy("b", 1, 9_900)))[0][1] == "8"
     assert exchange.risk.dump() == before
+
+
+@pytest.mark.parametrize(("value", "is_brought"), [(1_120 * USD, True), (1_119 * USD, False)])
+def test_market_orders_are_brought_before_limit_orders_as_far_as_the_firm_may_go(
+    exchange: Harness, value: int, *, is_brought: bool
+) -> None:
+    """Held for the edge of before, 110.00, the order would count at 112.00 in front of the limit order."""
+    market = buy("m", 10, 0, ord_type=MARKET)
+    exchange.apply(SetTradingPhase(1, "volatility halt", "ops", ""), market, SetReferencePrice(1, 10_500, "ops"))
+    exchange.apply(DefineAccount(ACC3, "ACC3", "OTHER"), DefineAccount(ACC2, "ACC2", "OTHER"), of_firm(value=value))
+    exchange.apply(buy("limit", 10, 11_200, session_id=3, account_id=ACC3), sell("s", 10, 11_100))
+    filled = [
+        row[0] for row in brief(exchange.finish(SetTradingPhase(1, "continuous", "ops", ""))) if row[1:2] == ("F",)
+    ]
+    assert filled == (["m", "s"] if is_brought else ["limit", "s"])
+
+
+@pytest.mark.parametrize(("value", "is_brought"), [(1_120 * USD, True), (1_119 * USD, False)])
+def test_market_orders_are_brought_before_limit_orders_as_far_as_the_order_value_goes(
+    exchange: Harness, value: int, *, is_brought: bool
+) -> None:
+    market = buy("m", 10, 0, ord_type=MARKET)
+    exchange.apply(SetTradingPhase(1, "volatility halt", "ops", ""), market, SetReferencePrice(1, 10_500, "ops"))
+    exchange.limits(ACC1, 0, order_value_max=value)
+    exchange.apply(buy("limit", 10, 11_200, session_id=3, account_id=ACC3), sell("s", 10, 11_100))
+    filled = [
+        row[0] for row in brief(exchange.finish(SetTradingPhase(1, "continuous", "ops", ""))) if row[1:2] == ("F",)
+    ]
+    assert filled == (["m", "s"] if is_brought else ["limit", "s"])

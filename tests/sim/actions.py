@@ -21,6 +21,7 @@ WEIGHTS: Final = {
     "ask resend": 3,
     "operate": 6,
     "auction": 3,
+    "correct": 3,
     "wait": 3,
     "step clock": 1,
     "throw out": 1,

@@ -21,6 +21,8 @@ from matching.events import Event
 from matching.order import Order
 from matching.types import Side
 from risk.engine import RiskEngine
+from tests.sim.bugs_of_corrections import BUGS_OF_CORRECTIONS, EXPECTED_OF_CORRECTIONS
+from tests.sim.bugs_of_quotes import BUGS_OF_QUOTES, EXPECTED_OF_QUOTES
 from tests.sim.bugs_of_scopes import BUGS_OF_SCOPES, EXPECTED_OF_SCOPES
 
 
@@ -126,6 +128,8 @@ BUGS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     "wrong priority": wrong_priority,
     "leaked hold": leaked_hold,
     **BUGS_OF_SCOPES,
+    **BUGS_OF_QUOTES,
+    **BUGS_OF_CORRECTIONS,
 }
 EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     "lost cancel": frozenset({"unanswered", "no rest"}),
@@ -134,5 +138,7 @@ EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     "wrong priority": frozenset({"priority"}),
     "leaked hold": frozenset({"holds"}),
     **EXPECTED_OF_SCOPES,
+    **EXPECTED_OF_QUOTES,
+    **EXPECTED_OF_CORRECTIONS,
 }
 """By bug: the judges that may object to it. Another objection is about something else."""

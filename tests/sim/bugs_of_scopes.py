@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from matching.auction_book import first_orders
 from matching.auction_desk import AuctionDesk
 from matching.book import Book
 from matching.events import Event
@@ -60,13 +61,8 @@ def auction_off_its_price() -> Iterator[None]:
     def step_higher(self: AuctionDesk, work: Work, out: list[Event]) -> bool:
         is_over = step(self, work, out)
         auction = self.instruments[work.target_id].auction
-        best = self.desk.books[work.target_id].bids.first()
-        if (
-            auction is not None
-            and 0 < auction.qty_left < auction.qty
-            and best is not None
-            and best.price > auction.price
-        ):
+        first = first_orders(self.desk.books[work.target_id].bids, frozenset(work.order_ids[1:]), 1)
+        if auction is not None and 0 < auction.qty_left < auction.qty and first and first[0].price > auction.price:
             auction.price += 1
         return is_over
 

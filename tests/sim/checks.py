@@ -1,7 +1,7 @@
 """The judges of a simulated day. They compare what members have with what the journal has, and that with a replay."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,18 +20,23 @@ from matching.events import (
 )
 from matching.journal import Journal
 from matching.order import Order
+from matching.phases import DELISTED
+from matching.quote_events import QuotesAnswered, QuotesFrozen
 from matching.replay import ReplayMismatchError, replay_batch
 from risk.engine import RiskEngine
 from tests.sim.fix import ADMIN_TYPES, Fields, FindingError, parse, split
 from tests.sim.market_fold import MarketFold
 from tests.sim.member import Member
+from tests.sim.quote_fold import is_unsaid
 from tests.sim.wire import Item, Observer
 
 ALL_BYTES = 1 << 40
 PRICED = ("2", "4")
 """OrdType(40) of orders with a price of their own."""
 Key = tuple[Any, ...]
-OF_REQUESTS = MessageThrottled | MassCancelReported | MassStatusReported | OrderListAnswered
+OF_REQUESTS = (
+    MessageThrottled | MassCancelReported | MassStatusReported | OrderListAnswered | QuotesAnswered | QuotesFrozen
+)
 """Answers that are of nobody's orders: a drop copy has them not."""
 Stored = dict[tuple[int, int], dict[int, bytes]]
 """By session id and epoch: number → bytes."""
@@ -113,7 +118,7 @@ class Audit:
             except ReplayMismatchError as error:
                 raise FindingError("replay", str(error)) from error
             for outcome in batch.outcomes():
-                self.fold.apply(outcome.seq, outcome.command, outcome.events)
+                self.fold.apply(outcome.seq, batch.time_ns, outcome.command, outcome.events)
                 self.events += outcome.events
             if not self.engine.has_work:
                 self.fold.rest()
@@ -156,6 +161,7 @@ def check_fold(fold: MarketFold, live: Engine) -> None:
             depths = f"the engine has {live.depth(instrument_id, 0)}, the events {fold.depth(instrument_id)}"
             raise FindingError("books", f"{depths} in instrument {instrument_id}")
         check_queues(fold, live, instrument_id)
+        check_last_price(fold, live, instrument_id)
     risk = live.risk
     assert isinstance(risk, RiskEngine)
     held = fold.held(lambda order_id: _holds(live, order_id))
@@ -183,6 +189,15 @@ def _holds(live: Engine, order_id: int) -> bool:
     return extra is None or extra.is_held
 
 
+def check_last_price(fold: MarketFold, live: Engine, instrument_id: int) -> None:
+    """The last price is that of the newest trade that stands; of an auction it counts when that is over."""
+    book, expected = live.desk.books[instrument_id], fold.trades.last_prices.get(instrument_id, 0)
+    if book.instrument.phase != DELISTED and book.instrument.auction is None and book.on_last.price != expected:
+        raise FindingError(
+            "last price", f"{book.instrument.symbol} has {book.on_last.price}, its trades say {expected}"
+        )
+
+
 def check_queues(fold: MarketFold, live: Engine, instrument_id: int) -> None:
     """Every queue stands in the order of price and time that the events give; market orders before limit orders."""
     book = live.desk.books[instrument_id]
@@ -194,11 +209,18 @@ def check_queues(fold: MarketFold, live: Engine, instrument_id: int) -> None:
 
 def event_key(event: Event, lots: dict[int, int]) -> Key | None:
     """Return what identifies the report of an event; None where it is nobody's."""
+    if isinstance(event, QuotesAnswered):
+        return ("b", event.quote_id or "NONE", event.status == "5")
+    if isinstance(event, QuotesFrozen):
+        return ("b", event.quote_id, False)
+    if isinstance(event, Execution) and is_unsaid(event):
+        return None
     if isinstance(event, Execution) and event.order_id:
         lot = lots[event.instrument_id]
         amounts = (Decimal(event.leaves_qty * lot) / 10**8, Decimal(event.cum_qty * lot) / 10**8)
         fill = Decimal(event.last_qty * lot) / 10**8
-        return ("8", event.exec_id, event.order_id, event.cl_ord_id, event.ord_status, *amounts, fill)
+        names = event.exec_id, event.exec_ref_id, event.order_id, event.cl_ord_id
+        return ("8", *names, event.ord_status, *amounts, fill)
     if isinstance(event, OrderRefused | Execution):
         return ("8", event.exec_id, event.cl_ord_id)
     if isinstance(event, CancelRejected):
@@ -218,6 +240,8 @@ def report_key(fields: Fields) -> Key:
     """Return the same of a FIX message."""
     if fields["35"] == "j":
         return ("j", fields.get("379", ""), int(fields["45"]))
+    if fields["35"] == "b":
+        return ("b", fields["117"], fields["297"] == "5")
     if fields["35"] == "N":
         return ("N", fields["66"], fields["429"], int(fields["68"]))
     if fields["35"] == "r":
@@ -229,7 +253,8 @@ def report_key(fields: Fields) -> Key:
         return ("8", int(fields["17"][1:]), fields.get("11", ""))
     status = "0" if fields["39"] == "5" else fields["39"]
     amounts = (Decimal(fields["151"]), Decimal(fields["14"]), Decimal(fields.get("32", "0")))
-    return ("8", int(fields["17"][1:]), order_id, fields["11"], status, *amounts)
+    names = int(fields["17"][1:]), int(fields.get("19", "E0")[1:]), order_id, fields["11"]
+    return ("8", *names, status, *amounts)
 
 
 def check_said(audit: Audit, session_id: int, *, is_drop_copy: bool) -> None:
@@ -272,8 +297,10 @@ def check_member(audit: Audit, session_id: int, epoch: int, member: Member) -> N
         raise FindingError("unanswered", f"{member.name} got no answer to {asked}")
 
 
-def check_books_of_members(members: Iterable[Member], engine: Engine) -> None:
-    """The newest report of every order, over all members, is what the books hold."""
+def check_books_of_members(members: Iterable[Member], engine: Engine, quotes: Container[int]) -> None:
+    """The newest report of every order, over all members, is what the books hold; but for sides of quotes, of which
+    most is said by the answers to their messages.
+    """
     newest: dict[str, Fields] = {}
     for member in members:
         known = [report.fields for report in member.reports]
@@ -286,7 +313,9 @@ def check_books_of_members(members: Iterable[Member], engine: Engine) -> None:
                 newest[fields["37"]] = fields
     told = {order_id: _standing(fields) for order_id, fields in newest.items()}
     told = {order_id: standing for order_id, standing in told.items() if standing is not None}
-    found = {f"O{order.order_id}": _stands(order, engine) for order in engine.desk.orders.values() if order.is_open()}
+    told = {order_id: standing for order_id, standing in told.items() if int(order_id[1:]) not in quotes}
+    orders = [order for order in engine.desk.orders.values() if order.is_open() and order.quote is None]
+    found = {f"O{order.order_id}": _stands(order, engine) for order in orders}
     for order_id in sorted({*told, *found}):
         if told.get(order_id) != found.get(order_id):
             text = f"members know {told.get(order_id)} of {order_id}, the exchange has {found.get(order_id)}"

@@ -83,8 +83,10 @@ def _keys(begin_string: str, comp_id: str, generation: int) -> str:
         text += "CancelOnDisconnect=Y\n"
     if name == ("FIXT.1.1", "TRADER1"):
         text += "CancelOnDisconnect=Y\nCancelOnDisconnectSparesGTC=Y\nCancelOnDisconnectGrace=5\n"
+        text += f"QuoteProtectionCount={2 - generation % 2}\nQuoteProtectionMilliseconds=60000\n"
     if comp_id == "MAKER1":
         text += "SelfMatchPreventionID=maker\nSelfMatchPreventionMode=decrement\n"
+        text += "QuoteProtectionQty=6\nQuoteProtectionDelta=5\nQuoteProtectionMilliseconds=20000\n"
         if generation == 1:
             text += "CancelOnDisconnect=ACCOUNTS\nCancelOnLogout=N\n"
     if name == ("FIX.4.2", "TRADER1") and generation == 1:

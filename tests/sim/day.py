@@ -125,7 +125,7 @@ class Day(Happenings):
                 raise FindingError(
                     "numbers", f"{member.name} is at {member.expected} and {member.next_sender}, {found}"
                 )
-        check_books_of_members(self.members, life.engine)
+        check_books_of_members(self.members, life.engine, audit.fold.quotes.ids)
         self._verify()
 
     def _verify(self) -> None:

@@ -28,6 +28,8 @@ class FoldedOrder:
         self.is_market = event.ord_type == "1"
         self.is_open = True
         self.is_linked = False
+        self.is_corrected = False
+        """A trade of it was busted or corrected."""
         self.entered_by = 0
         """The command that entered it."""
         self.closed_by = 0
@@ -51,7 +53,9 @@ class FoldedOrder:
         """Take what a replace, a restatement or a trigger says; all but less quantity alone costs the place."""
         leaves = event.qty - self.cum
         less = leaves < self.leaves and event.price == self.price
-        if event.exec_type == "5":
+        if event.exec_type == "5" and event.terms is not None and event.terms.quote is not None:
+            keeps_place = less
+        elif event.exec_type == "5":
             keeps_place = less and event.time_in_force == self.time_in_force and event.terms == self.terms
         else:
             keeps_place = event.exec_type == "D" and event.exec_restatement_reason == CUT

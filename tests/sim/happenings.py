@@ -5,7 +5,8 @@ from random import Random
 from typing import Final
 
 from gateway.fault_points import BATCH_FAULT_POINTS, RESET_FAULT_POINT, START_FAULT_POINTS, STEP_FAULT_POINTS
-from matching.commands import SetTradingPhase
+from gateway.trade_lookup import find_trade
+from matching.commands import CorrectTrade, SetTradingPhase
 from matching.journal import JournalError
 from matching.types import TradingPhase
 from tests.sim.clock import SECOND_NS
@@ -17,6 +18,8 @@ from tests.sim.trading import send_request
 from tests.sim.world import World
 
 FAULT_POINTS: Final = (*BATCH_FAULT_POINTS, *STEP_FAULT_POINTS, RESET_FAULT_POINT)
+TRADES_CORRECTED: Final = 12
+"""Of the newest so many trades one is busted or corrected."""
 WAITS_S: Final = (1, 40, 3_600, 20_000)
 KILL_TURNS: Final = 25
 """A kill at a fault point that is not passed within so many turns comes all the same."""
@@ -99,6 +102,26 @@ class Happenings(World):
 
     def _do_operate(self, random: Random) -> str:
         command = operators_command(random, self.life.engine, self)
+        self.life.operate(command)
+        return str(command)
+
+    def _do_correct(self, random: Random) -> str:
+        """An operator busts a trade, of those that the journal has, or corrects its price, its quantity or both."""
+        last = self.life.engine.desk.last_trade_id
+        trade = (
+            find_trade(self.life.journal, f"T{random.randrange(max(last - TRADES_CORRECTED, 0), last) + 1}")
+            if last
+            else None
+        )
+        if trade is None:
+            return "nothing was traded"
+        price, qty = 0, 0
+        if random.random() < 0.4:
+            price, qty = trade.price + random.randrange(-3, 4), max(trade.qty - random.choice((0, 0, 1, 2)), 1)
+        ids = trade.buy_order_id, trade.sell_order_id, trade.buy_exec_id, trade.sell_exec_id
+        values = trade.price, trade.qty, price, qty
+        standing = trade.standing_trade_id, trade.standing_price, trade.is_newest
+        command = CorrectTrade(trade.instrument_id, trade.trade_id, *ids, *values, BY, "simulated", *standing)
         self.life.operate(command)
         return str(command)
 

@@ -150,8 +150,11 @@ class Life:
     def _check_orders_of_the_disconnected(self) -> None:
         """After the first turn nothing is open of a session with CancelOnDisconnect but what is being canceled."""
         session = self.engine.sessions[self.session_id(*CANCELED_ON_DISCONNECT)]
-        if session.open and not self.engine.has_work:
-            raise FindingError("orders without owner", f"{session.name} is not connected and has {list(session.open)}")
+        if session.open_count() and not self.engine.has_work:
+            raise FindingError(
+                "orders without owner",
+                f"{session.name} is not connected and has {[each.order_id for each in session.open_orders()]}",
+            )
 
     def stop(self, random: Random, read: Callable[[], None]) -> None:
         """Stop in order, as the server does: no new orders, Logout to all, all committed and sent."""

@@ -52,6 +52,9 @@ class LinkFold:
         kept = []
         for entry, legs in self._links:
             everybody = legs if entry is None else [entry, *legs]
+            if any(order.is_corrected for order in everybody):
+                # Exits that have ended do not come back, and what is left of the others depends on when each ended.
+                continue
             left = [order.order_id for order in everybody if order.is_open]
             ended = [order.order_id for order in everybody if _ends_the_others(order, entry, legs)]
             if ended and left:

@@ -9,10 +9,12 @@ from typing import NoReturn
 from matching.commands import (
     CancelOrder,
     Command,
+    CorrectTrade,
     DefineAccount,
     DefineInstrument,
     DefineSession,
     EndTradingDay,
+    MassQuote,
     NewOrder,
     NewOrderList,
     RefuseCancel,
@@ -27,25 +29,41 @@ from matching.events import (
     CommandRefused,
     Event,
     Execution,
+    LastPriceSet,
     MassStatusReported,
     MessageThrottled,
     OrderListAnswered,
     OrderRefused,
     Posted,
+    TradeCorrected,
     TradingDayEnded,
     TradingPhaseSet,
 )
+from matching.phases import DELISTED
+from matching.quote_events import QuotesAnswered
 from tests.sim.auction_fold import AuctionFold
 from tests.sim.fix import FindingError
 from tests.sim.folded_order import CUT, REFILLED, FoldedOrder, shown_by
 from tests.sim.link_fold import LinkFold
 from tests.sim.money_fold import MoneyFold
+from tests.sim.quote_fold import QuoteFold, is_quote
 from tests.sim.scopes import Scopes
+from tests.sim.trade_fold import TradeFold
 
 ASKED = (
-    NewOrder | CancelOrder | ReplaceOrder | RefuseOrder | RefuseCancel | RequestStatus | NewOrderList | RefuseOrderList
+    NewOrder
+    | CancelOrder
+    | ReplaceOrder
+    | RefuseOrder
+    | RefuseCancel
+    | RequestStatus
+    | NewOrderList
+    | RefuseOrderList
+    | MassQuote
 )
 OPEN = ("0", "1")
+EVERY_ENTRY = "2"
+"""QuoteResponseLevel(301)."""
 RESTING_PHASES = ("pre-open", "opening auction", "volatility halt", "closing auction")
 """Phases in which orders rest without matching."""
 
@@ -63,6 +81,8 @@ class MarketFold:
         self.money = MoneyFold(self.instruments)
         self.scopes = Scopes()
         self.links = LinkFold()
+        self.quotes = QuoteFold()
+        self.trades = TradeFold()
         self.auctions = AuctionFold()
         self.last_exec_id = 0
         self.last_trade_id = 0
@@ -73,14 +93,15 @@ class MarketFold:
         self._day_is_ending = False
         self._where = ""
 
-    def apply(self, seq: int, command: Command, events: Sequence[Event]) -> None:
-        """Take one command and what came of it."""
+    def apply(self, seq: int, time_ns: int, command: Command, events: Sequence[Event]) -> None:
+        """Take one command, of the time of its frame, and what came of it."""
         self._where = f"command {seq} {command}"
         self._seq = seq
         if isinstance(command, EndTradingDay) and not any(isinstance(event, CommandRefused) for event in events):
             self._day_ends_from, self._day_is_ending = seq, True
         open_orders = {order.order_id: order for orders in self.books.values() for order in orders.values()}
         self.scopes.begin(command, open_orders)
+        self.quotes.begin(command, time_ns)
         if isinstance(command, DefineInstrument):
             self.instruments[command.instrument_id] = command
         elif isinstance(command, DefineAccount):
@@ -94,6 +115,8 @@ class MarketFold:
             if isinstance(event, Execution):
                 touched.add(event.instrument_id)
                 self._execution(event)
+                if is_quote(event):
+                    self.quotes.executed(event, self._known(event))
             elif isinstance(event, MassStatusReported) and event.execution is not None:
                 self._execution(event.execution)
             elif isinstance(event, OrderRefused | MassStatusReported):
@@ -103,7 +126,13 @@ class MarketFold:
             elif isinstance(event, AuctionEnded):
                 self._may_cross.discard(event.instrument_id)
                 self.auctions.ended(event)
+            elif isinstance(event, TradeCorrected):
+                self.money.corrected(event, self.trades.begin(event).accounts)
+            elif isinstance(event, LastPriceSet):
+                self.trades.last_price_set(event)
             elif isinstance(event, TradingPhaseSet):
+                if event.phase == DELISTED:
+                    self.trades.delisted(event.instrument_id)
                 if event.phase in RESTING_PHASES:
                     self._may_cross.add(event.instrument_id)
             elif isinstance(event, TradingDayEnded):
@@ -112,18 +141,25 @@ class MarketFold:
             self._fail("fills", f"a fill has one side only: {self._resting}")
         for instrument_id in sorted(touched - self._may_cross):
             self._check_crossed(instrument_id)
+        if isinstance(command, CorrectTrade):
+            self.trades.check(command.instrument_id)
         self.links.accepted(command, events, self.orders)
         self.scopes.apply(command, events, open_orders)
+        self.quotes.apply(command, events, seq)
 
     def rest(self) -> None:
         """Judge what has to hold when nothing of earlier commands is left to be done."""
         self.scopes.rest()
+        self.quotes.rest()
         self.links.check()
 
     # -- answers ------------------------------------------------------------------------------------------------------
 
     def _check_answer(self, command: ASKED, events: Sequence[Event]) -> None:
         """Promise 5: every request has an answer, and a cancel of an open order is not refused."""
+        if isinstance(command, MassQuote) and command.response_level != EVERY_ENTRY:
+            # Only what was refused is told.
+            return
         answers = [event for event in events if _answers(event, command)]
         if not answers:
             self._fail("silence", f"no answer among {events}")
@@ -143,6 +179,7 @@ class MarketFold:
             and named.comp_id == comp_id
             and named.side == command.side
             and command.instrument_id in (0, named.instrument_id)
+            and named.order_id not in self.quotes.ids
         )
         if is_right and "used before" not in answers[0].text and "auction" not in answers[0].text:
             self._fail("lost cancel", f"of an open order: {answers[0]}")
@@ -179,7 +216,9 @@ class MarketFold:
             self._close(order, event.text)
         elif event.exec_type in ("5", "D", "L"):
             self._changed(event, order)
-        if event.cl_ord_id and not _is_quote(event):
+        elif event.exec_type in ("H", "G"):
+            self.trades.told(event, order)
+        if event.cl_ord_id and not is_quote(event):
             self.by_cl_ord_id[order.comp_id, event.cl_ord_id] = order
         expected = (0 if kind_closes else order.leaves, order.cum)
         if (event.leaves_qty, event.cum_qty) != expected:
@@ -202,7 +241,7 @@ class MarketFold:
     def _accepted(self, event: Execution) -> None:
         comp_id = self.comp_ids[event.session_id]
         # Both sides of a quote have its QuoteID, and nothing reaches them by it.
-        name = (comp_id, f"O{event.order_id}" if _is_quote(event) else event.cl_ord_id)
+        name = (comp_id, f"O{event.order_id}" if is_quote(event) else event.cl_ord_id)
         before = self.by_cl_ord_id.get(name)
         if event.order_id in self.orders or (before is not None and not before.may_be_forgotten):
             self._fail("second order", f"{event} repeats an order of the day")
@@ -246,6 +285,7 @@ class MarketFold:
                 self._fail("quantities", f"{side} of an order with leaves, sum and quantity {expected}")
             if not order.leaves:
                 self._close(order, "filled")
+        self.trades.traded(resting, event)
         self.money.settle(*((resting, event) if resting.side == "1" else (event, resting)))
 
     def _check_pair(self, resting: Execution, aggressor: Execution) -> None:
@@ -348,11 +388,10 @@ class MarketFold:
         raise FindingError(kind, f"{text}; {self._where}")
 
 
-def _is_quote(event: Execution) -> bool:
-    return event.terms is not None and event.terms.quote is not None
-
-
 def _answers(event: Event, command: ASKED) -> bool:
+    if isinstance(command, MassQuote):
+        is_throttled = isinstance(event, MessageThrottled) and event.ref_id == command.quote_id
+        return is_throttled or (isinstance(event, QuotesAnswered) and event.quote_id == command.quote_id)
     if isinstance(command, NewOrderList | RefuseOrderList):
         is_throttled = isinstance(event, MessageThrottled) and event.ref_id == command.list_id
         return is_throttled or (isinstance(event, OrderListAnswered) and event.list_id == command.list_id)

@@ -7,7 +7,7 @@ from gateway.inbound import NO_TERMS
 from tests.sim.connection import Connection, Sent
 from tests.sim.fix import Fields, FindingError, Parsed, parse
 
-REPORTS: Final = frozenset("89jrN")
+REPORTS: Final = frozenset("89bjrN")
 OPEN: Final = frozenset("01")
 
 
@@ -137,7 +137,9 @@ class Member:
         return sent
 
     def request(self, msg_type: str, values: tuple[Any, ...], *, poss_resend: bool = False) -> None:
-        """Send an application message. Its first value is its ClOrdID(11), that of a list its ListID(66)."""
+        """Send an application message. Its first value is its ClOrdID(11), that of a list its ListID(66), of quotes
+        their QuoteID(117).
+        """
         sent = self._send(msg_type, values=values, poss_resend=poss_resend)
         self.sent[sent.num] = sent
         if not poss_resend:
@@ -266,7 +268,8 @@ class Member:
 
     def _learn(self, fields: Fields) -> None:
         # The answer to a list names orders of it too: the list is what was asked for.
-        answered = fields.get("66", "") if fields["35"] == "N" else fields.get("379") or fields.get("11", "")
+        named = {"N": "66", "b": "117"}.get(fields["35"])
+        answered = fields[named] if named else fields.get("379") or fields.get("11", "")
         if answered in self.requests:
             self.answered.add(answered)
         if (fields.get("150") == "I" or fields.get("20") == "3") and fields.get("41") in self.requests:

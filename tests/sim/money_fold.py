@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from matching.commands import DefineInstrument, Deposit
-from matching.events import Execution, Posted
+from matching.events import Execution, Posted, TradeCorrected
 from tests.sim.fix import FindingError
 from tests.sim.folded_order import FoldedOrder
 
@@ -40,6 +40,32 @@ class MoneyFold:
             self._open_short(seller, instrument)
         self._add(seller.account_id, instrument.symbol, -qty)
         self._add(seller.account_id, instrument.currency, value)
+
+    def corrected(self, event: TradeCorrected, accounts: Mapping[str, int]) -> None:
+        """Move what a corrected trade moves back; what becomes short by it is locked as a sale at the trade's price."""
+        buyer, seller = accounts["1"], accounts["2"]
+        if buyer == seller:
+            return
+        instrument = self.instruments[event.instrument_id]
+        back = event.qty - event.new_qty
+        if instrument.kind == "perpetual":
+            self._correct_locks(event, (buyer, event.instrument_id), (seller, event.instrument_id), instrument)
+        value = (event.price * event.qty - event.new_price * event.new_qty) * instrument.tick_lot_value
+        for account_id, lots, cash in ((buyer, -back, value), (seller, back, -value)):
+            self._add(account_id, instrument.symbol, lots)
+            self._add(account_id, instrument.currency, cash)
+
+    def _correct_locks(
+        self, event: TradeCorrected, buyer: tuple[int, int], seller: tuple[int, int], instrument: DefineInstrument
+    ) -> None:
+        back, unit = event.qty - event.new_qty, instrument.tick_lot_value
+        short = max(-self.balances.get((seller[0], instrument.symbol), 0), 0)
+        lock = self.short_locks.get(seller, 0)
+        lock -= (lock if back >= short else lock * back // short) if short else 0
+        lock += (event.new_price - event.price) * min(event.new_qty, max(short - back, 0)) * unit
+        opening = min(back, back - self.balances.get((buyer[0], instrument.symbol), 0))
+        self.short_locks[seller] = lock
+        self.short_locks[buyer] = self.short_locks.get(buyer, 0) + 2 * event.price * max(opening, 0) * unit
 
     def _close_short(self, buyer: Execution, instrument: DefineInstrument) -> None:
         short = -self.balances.get((buyer.account_id, instrument.symbol), 0)

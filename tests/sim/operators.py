@@ -8,6 +8,7 @@ from matching.commands import (
     Command,
     Deposit,
     EndTradingDay,
+    ResetQuoteProtection,
     SetKillSwitch,
     SetMarkPrice,
     SetReferencePrice,
@@ -37,7 +38,7 @@ def operators_command(random: Random, engine: Engine, calendar: Calendar) -> Com
     shut = _opening(engine)
     if shut and random.random() < 0.7:
         return random.choice(shut)
-    kind = random.randrange(7)
+    kind = random.randrange(8)
     instrument = random.choice(list(engine.instruments.values()))
     if kind == 0:
         scope: KillScope = random.choice(("session", "account", "firm", "market"))
@@ -58,6 +59,8 @@ def operators_command(random: Random, engine: Engine, calendar: Calendar) -> Com
         return SetMarkPrice(instrument.instrument_id, instrument.reference_price + random.randrange(-3, 4), BY)
     if kind == 5:
         return CancelSessionOrders(random.randrange(1, 6), "by an operator", (), random.random() < 0.5)
+    if kind == 6:
+        return ResetQuoteProtection(random.randrange(1, 6), 0, 0, BY, "simulated")
     if random.random() < 0.6:
         calendar.trading_day += 1
     return EndTradingDay(calendar.trading_day)

@@ -14,6 +14,7 @@ from matching.commands import (
     DefineInstrument,
     DefineSession,
     MassCancel,
+    MassQuote,
     NewOrder,
     NewOrderList,
     ReplaceOrder,
@@ -22,7 +23,7 @@ from matching.events import Event, Execution, KillSwitchSet, MassCancelReported,
 from tests.sim.fix import FindingError
 from tests.sim.folded_order import FoldedOrder
 
-ENTERS: Final = (NewOrder, NewOrderList, ReplaceOrder)
+ENTERS: Final = (NewOrder, NewOrderList, ReplaceOrder, MassQuote)
 LONG: Final = ("1", "6")
 """TimeInForce(59) that a cancel on disconnect may spare."""
 Key = tuple[str, int, str]
@@ -109,7 +110,7 @@ class Scopes:
         }
         return tests[scope]
 
-    def _entered(self, command: NewOrder | NewOrderList | ReplaceOrder, event: Execution) -> None:
+    def _entered(self, command: NewOrder | NewOrderList | ReplaceOrder | MassQuote, event: Execution) -> None:
         """Nothing enters, and nothing is replaced, while its scope is killed; `KillSwitchSet` comes behind it."""
         if event.exec_type not in ("0", "5"):
             return

@@ -65,7 +65,7 @@ def test_an_operation_before_the_first_turn_comes_after_what_the_exchange_begins
     life = world.start()
     life.operate(SetTradingPhase(1, "halted", "operator", "at once"))
     settle(life)
-    assert not life.engine.sessions[life.session_id(*CANCELED_ON_DISCONNECT)].open
+    assert not life.engine.sessions[life.session_id(*CANCELED_ON_DISCONNECT)].open_count()
     assert life.engine.instruments[1].phase == "halted"
     life.end()
 

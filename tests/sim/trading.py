@@ -6,6 +6,7 @@ from typing import Final
 from gateway.inbound import NO_TERMS, SCOPE_NOT_OFFERED
 from tests.sim.configuration import LOT_E8, REFERENCE, TICK_E8
 from tests.sim.member import Member
+from tests.sim.quoting import send_quotes
 from tests.sim.special_trading import replaced, send_special
 
 SYMBOLS: Final = ("AAPL", "AAPL", "AAPL", "MSFT", "BTC-PERP")
@@ -13,10 +14,15 @@ FORCES: Final = ("0", "0", "0", "1", "3", "4")
 SPREAD_TICKS: Final = 4
 WITH_TERMS: Final = 0.3
 """How many of the requests are orders with terms."""
+QUOTES_OF_MAKER: Final = 0.5
+QUOTES_OF_OTHERS: Final = 0.04
+"""How many are about quotes."""
 
 
 def send_request(member: Member, random: Random, now_ns: int) -> str:
     """Send one application message; return what it is. `now_ns` is the time as the member has it."""
+    if random.random() < (QUOTES_OF_MAKER if member.comp_id == "MAKER1" else QUOTES_OF_OTHERS):
+        return send_quotes(member, random)
     if random.random() < WITH_TERMS:
         return send_special(member, random, now_ns)
     kind = random.random()
