@@ -216,7 +216,7 @@ LIST_STATUS: Final = SentMessage(
         Sent(82),
         Sent(431, values=("3", "6", "7")),
         Sent(1385, "the list was taken", ONLY_50, ("1", "2")),
-        Sent(1386, "the list is refused", ONLY_50, ("2", "4", "6", "11", "99")),
+        Sent(1386, "the list is refused", ONLY_50, ("2", "6", "11", "99")),
         Sent(83),
         Sent(444, "the list is refused"),
         CLOCK,
@@ -417,7 +417,7 @@ ADMIN: Final[tuple[SentMessage, ...]] = (
             Sent(372),
             Sent(
                 373,
-                "",
+                "the version has the value",
                 values={
                     FIX42: tuple(str(value) for value in range(12)),
                     **{version: (*(str(value) for value in range(18)), "99") for version in AFTER_42},
