@@ -52,6 +52,8 @@ class Runner:
         self._values: dict[str, str] = {}
         self._open: dict[str, dict[str, Message]] = {}
         self._pool: list[Message] = []
+        self.heard: list[Message] = []
+        """Every message that a peer was given, in order."""
 
     def run(self) -> None:
         """Run every step, then check that nobody was told more than the file says."""
@@ -246,6 +248,7 @@ class Runner:
         while True:
             message = peer.receive()
             check_sent(message)
+            self.heard.append(message)
             is_copy = peer.comp_id not in ORDER_ENTRY and (message.get(11) or "").startswith(BARRIER)
             if message.msg_type == "1" and wanted != "1":
                 peer.send("0", [(112, message[112])])
