@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from gateway.certify.exchange import MAKER_ACCOUNT, SYMBOL
+from gateway.certify.exchange import SYMBOL
 from gateway.certify.raw import RawMessage
 from gateway.certify.rules import Fault
 from gateway.certify.run import Act, ActKind, CaseFailed, Run, same
@@ -106,7 +106,7 @@ def fill_type(run: Run, *, is_full: bool) -> str:
 def maker_sells(run: Run, price: str, qty: int) -> None:
     """Have the other side sell."""
     with maker_of(run) as maker:
-        order = maker.new_order(SYMBOL, "sell", qty, price, account=MAKER_ACCOUNT)
+        order = maker.new_order(SYMBOL, "sell", qty, price)
         maker.wait_for_report(order, "F")
 
 

@@ -14,7 +14,7 @@ from gateway.certify.acts import (
     maker_sells,
     order_fields,
 )
-from gateway.certify.exchange import MAKER_ACCOUNT, SYMBOL
+from gateway.certify.exchange import SYMBOL
 from gateway.certify.run import Act, Run
 from gateway.sessions import FIX42
 
@@ -77,7 +77,7 @@ def ioc(run: Run) -> None:
     price = run.next_price()
     be_logged_on(run)
     with maker_of(run) as maker:
-        maker.wait_for_report(maker.new_order(SYMBOL, "sell", PART, price, account=MAKER_ACCOUNT), "0")
+        maker.wait_for_report(maker.new_order(SYMBOL, "sell", PART, price), "0")
         _, heard = run.mark()
         message = asked(run, "D", order_fields(run, price, more=((59, "3"),)))
         run.wait_heard(("8",), {11: message.get(11) or "", 32: str(PART)}, since=heard)
@@ -89,7 +89,7 @@ def post_only(run: Run) -> None:
     price = run.next_price()
     be_logged_on(run)
     with maker_of(run) as maker:
-        order = maker.new_order(SYMBOL, "sell", PART, price, account=MAKER_ACCOUNT)
+        order = maker.new_order(SYMBOL, "sell", PART, price)
         maker.wait_for_report(order, "0")
         _, heard = run.mark()
         message = asked(run, "D", order_fields(run, price, more=((18, "6"),)))

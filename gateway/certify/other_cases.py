@@ -3,7 +3,7 @@
 from typing import Final
 
 from gateway.certify.acts import asked, be_logged_on, log_on, trader_of
-from gateway.certify.exchange import ACCOUNT, SYMBOL
+from gateway.certify.exchange import SYMBOL
 from gateway.certify.run import Run
 
 COPIES: Final = ("0", "5", "4")
@@ -62,7 +62,7 @@ def _trade(run: Run) -> tuple[str, str, str]:
     """Have another session of the account enter, replace and cancel an order; return the ClOrdIDs of the three."""
     price = run.next_price()
     with trader_of(run) as trader:
-        order = trader.new_order(SYMBOL, "buy", 10, price, account=ACCOUNT)
+        order = trader.new_order(SYMBOL, "buy", 10, price)
         trader.wait_for_report(order, "0")
         changed = trader.replace(order, SYMBOL, "buy", 20, price)
         trader.wait_for_report(changed, "5")

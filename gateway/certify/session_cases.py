@@ -116,7 +116,9 @@ def wrong_password(run: Run) -> None:
     if answer.msg_type == "A":
         raise CaseFailed(Fault("act", "the Logon was right, a wrong password was asked for", str(attempt)))
     run.wait(lambda: run.link is None, "the end of the connection")
-    log_on(run, "logon again", "Log on with the right password; numbers go on as before.")
+    run.tell(Act("logon again", "Log on with the right password; numbers go on as before."))
+    # An engine that connects again by itself may try the wrong one once more before it is told.
+    run.wait(lambda: run.is_logged_on, "a Logon(A) with the right password")
 
 
 def sequence_reset(run: Run) -> None:

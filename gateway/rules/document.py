@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from gateway import inbound
+from gateway.certify.case_table import WRITTEN
+from gateway.certify.rules import RULES
 from gateway.rules import sent, taken
 from gateway.rules.sent import Sent, SentMessage
 from gateway.rules.specification import specification
@@ -33,12 +35,22 @@ All that is ever written, beside header and trailer. *yes*: the field is there i
 FIX.4.4 is *strict* by default, `StrictFix44=N` makes it the column behind. *when*: empty where the field always stands
 there.
 """
+CASES_HEAD: Final = """### Cases of certification
+
+`outcry certify` goes through these, and with `--all` also through one for each message taken and for each value of
+OrdType(40), TimeInForce(59) and ExecInst(18) in the tables above; `outcry certify --list` names them.
+"""
+RULES_HEAD: Final = """### What the bytes of a client are judged by
+
+All the time, in every case. The first rule that is broken fails the case, and the report says it by this name.
+"""
 
 
 def render() -> str:
     """Return the tables as Markdown."""
     parts = [TAKEN_HEAD, *(_taken(msg_type) for msg_type in inbound.SCHEMA)]
     parts += [SENT_HEAD, *(_sent(message) for message in (*sent.SENT, *sent.ADMIN))]
+    parts += [CASES_HEAD, _cases(), RULES_HEAD, _rules()]
     return "\n".join(parts)
 
 
@@ -125,6 +137,20 @@ def _sent(message: SentMessage) -> str:
     for depth, field in _deep(message.fields, 0):
         cells = [_sent_cell(message, field, version) for version in SENT_VERSIONS]
         lines.append(f"| {'› ' * depth}{_name(field.tag)} | {field.when} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cases() -> str:
+    lines = ["| case | what | role | optional |", "|---|---|---|---|"]
+    for case in WRITTEN:
+        roles = "every" if len(case.roles) > 1 else case.roles[0].replace("_", " ")
+        lines.append(f"| `{case.name}` | {case.title} | {roles} | {'yes' if case.is_optional else ''} |")
+    return "\n".join(lines) + "\n"
+
+
+def _rules() -> str:
+    lines = ["| rule | asks | where |", "|---|---|---|"]
+    lines += [f"| `{name}` | {rule.asks} | {rule.where} |" for name, rule in RULES.items()]
     return "\n".join(lines) + "\n"
 
 

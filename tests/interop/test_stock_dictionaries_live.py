@@ -101,7 +101,7 @@ def every_message(version: Version, spoken: dict[str, list[tuple[str, str]]]) ->
     writer.set_time(TIME_NS)
     # An order without a Side(54) that the version knows has no ExecutionReport(8) that any dictionary would take.
     written = [each for each in bodies(writer, version) if each[0] != "8" or "\x0154=" in each[1]]
-    found = dict.fromkeys([*written, *spoken[BEGIN_STRINGS[version]], *own_42(version)])
+    found = dict.fromkeys([*written, *spoken[BEGIN_STRINGS[version]], *own_data(version)])
     for row in rows_of(version):
         if row.msg_type in BY_WRITERS or not row.value:
             continue
@@ -115,14 +115,18 @@ def every_message(version: Version, spoken: dict[str, list[tuple[str, str]]]) ->
     return [*found, ("j", wire_says)]
 
 
-def own_42(version: Version) -> list[tuple[str, str]]:
-    """Return market data as FIX.4.2 has it; the shipped configuration has no such session."""
+def own_data(version: Version) -> list[tuple[str, str]]:
+    """Return market data that no conversation comes to: in FIX.4.2, which the shipped configuration has no session of,
+    and a snapshot in the midst of an auction in FIX.4.4.
+    """
+    entry = "270=585.00\x01271=5\x01"
+    if version == FIX44:
+        return [("W", f"262=r\x0155=AAPL\x01268=1\x01269=4\x01{entry}286=5\x01")]
     if version != FIX42:
         return []
-    entry = "270=585.00\x01271=5\x01346=1\x01"
     return [
-        ("W", f"262=r\x0155=AAPL\x01268=1\x01269=0\x01{entry}290=1\x01"),
-        ("X", f"262=r\x01268=1\x01279=0\x01269=0\x01278=0-58500\x0155=AAPL\x01{entry}"),
+        ("W", f"262=r\x0155=AAPL\x01268=1\x01269=0\x01{entry}346=1\x01290=1\x01"),
+        ("X", f"262=r\x01268=1\x01279=0\x01269=0\x01278=0-58500\x0155=AAPL\x01{entry}346=1\x01"),
         ("Y", "262=r\x01281=0\x0158=Symbol(55) X is not traded here\x01"),
     ]
 
