@@ -76,17 +76,17 @@ class Specification:
             if known is not None:
                 values = {**known.values, **values}
             self.fields[tag] = Field(tag, each.attrib["name"], each.attrib["type"], values)
-        components = {each.attrib["name"]: each for each in root.iterfind("components/component")}
+        components = _Components(root, numbers)
         for each in root.iterfind("messages/message"):
             msg_type = each.attrib["msgtype"]
-            members = _members(each, numbers, components)
+            members = components.members(each)
             self.messages[msg_type] = MessageRule(
                 msg_type, each.attrib["name"], each.attrib["msgcat"] == "admin", members
             )
         for name in ("header", "trailer"):
             part = root.find(name)
             if part is not None and len(part):
-                setattr(self, name, _members(part, numbers, components))
+                setattr(self, name, components.members(part))
 
     def name(self, tag: int) -> str:
         """Name and number of a field, as texts say it."""
@@ -106,23 +106,32 @@ def _flat(members: Members) -> Iterator[Member]:
             yield from _flat(member.group)
 
 
-def _members(
-    parent: ElementTree.Element,
-    numbers: Mapping[str, int],
-    components: Mapping[str, ElementTree.Element],
-    *,
-    is_required: bool = True,
-) -> dict[int, Member]:
-    members: dict[int, Member] = {}
-    for child in parent:
-        name = child.attrib["name"]
-        required = is_required and child.get("required") == "Y"
-        if child.tag == "component":
-            members.update(_members(components[name], numbers, components, is_required=required))
-        else:
-            group = _members(child, numbers, components) if child.tag == "group" else None
-            members[numbers[name]] = Member(numbers[name], required, group)
-    return members
+class _Components:
+    """The components of one file; each is read once, however many messages name it."""
+
+    def __init__(self, root: ElementTree.Element, numbers: Mapping[str, int]) -> None:
+        self._elements = {each.attrib["name"]: each for each in root.iterfind("components/component")}
+        self._numbers = numbers
+        self._read: dict[tuple[str, bool], dict[int, Member]] = {}
+
+    def members(self, parent: ElementTree.Element, *, is_required: bool = True) -> dict[int, Member]:
+        """Return the members of a message, a group or a component."""
+        members: dict[int, Member] = {}
+        for child in parent:
+            name = child.attrib["name"]
+            required = is_required and child.get("required") == "Y"
+            if child.tag == "component":
+                members.update(self._component(name, is_required=required))
+            else:
+                group = self.members(child) if child.tag == "group" else None
+                members[self._numbers[name]] = Member(self._numbers[name], required, group)
+        return members
+
+    def _component(self, name: str, *, is_required: bool) -> dict[int, Member]:
+        known = self._read.get((name, is_required))
+        if known is None:
+            known = self._read[name, is_required] = self.members(self._elements[name], is_required=is_required)
+        return known
 
 
 def read_specification(*paths: Path) -> Specification:

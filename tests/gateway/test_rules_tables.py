@@ -40,6 +40,8 @@ from tests.support.sessions import session_in
 
 __all__ = ["reports", "translator"]
 
+pytestmark = pytest.mark.slow
+
 VERSIONS: tuple[Version, ...] = (FIX42, FIX44, FIX44_EXTENDED, FIX50SP2)
 WRITTEN = ("8", "9", "N", "r", "b", "j")
 """Messages whose writers are driven here through all they can say; of the others the conversations are the proof."""

@@ -1,5 +1,6 @@
 """Holds what the exchange says against its table of messages sent: a judge of drift, not of FIX."""
 
+import functools
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,11 +20,7 @@ def sent_faults(msg_type: str, pairs: Sequence[tuple[int, str]], version: Versio
     if row is None or version not in row.versions:
         return [f"{msg_type} is not in the table of messages sent (gateway/rules/sent.py) for {version}"]
     spec = specification(version)
-    rows = [field for field in flat(row.fields) if version in field.versions]
-    values: dict[int, set[str]] = {}
-    for field in rows:
-        # A field may stand in the message and in a group; any of its values will do.
-        values.setdefault(field.tag, set()).update(field.values_in(version))
+    values = _values(msg_type, version)
     faults = []
     for tag, value in pairs:
         if tag in HEADER:
@@ -37,6 +34,18 @@ def sent_faults(msg_type: str, pairs: Sequence[tuple[int, str]], version: Versio
     present = {tag for tag, _ in pairs}
     missing = [field for field in row.fields_in(version) if not field.when and field.tag not in present]
     return [*faults, *(f"{msg_type}: {spec.name(field.tag)} is absent in {version}" for field in missing)]
+
+
+@functools.cache
+def _values(msg_type: str, version: Version) -> dict[int, set[str]]:
+    """Return the tags of a message and their values; one that stands in a group too has the values of both."""
+    row = sent_message(msg_type)
+    assert row is not None
+    values: dict[int, set[str]] = {}
+    for field in flat(row.fields):
+        if version in field.versions:
+            values.setdefault(field.tag, set()).update(field.values_in(version))
+    return values
 
 
 def check_sent(message: Message) -> None:
