@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 import typer
 
 from gateway.cli import instruments, journal, limits, live, prices, quotes, session_changes, sessions, setup, trades
+from gateway.cli.certify import certify
 from gateway.cli.demo import demo
 from gateway.cli.kill_report import kill_report
 
@@ -19,6 +20,15 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "passwd",
         setup.passwd,
         ("outcry passwd TRADER1 --config /etc/outcry", "pass show trader1 | outcry passwd TRADER1 --stdin"),
+    ),
+    (
+        "certify",
+        certify,
+        (
+            "outcry certify --member CLIENT1 --password client1 --out certification",
+            "outcry certify --list --begin-string FIXT.1.1",
+            "outcry certify --case logon --case resend --json",
+        ),
     ),
     ("demo", demo, ("outcry demo", "outcry demo --json")),
     ("status", live.status, ("outcry status", "outcry status --watch 1", "outcry status --json")),

@@ -1,6 +1,7 @@
 """A QuickFIX initiator as a program of its own, driven line by line: commands on standard input, events on output.
 
-Commands: `send TAG=VALUE|TAG=VALUE...` and `quit`. Events are JSON objects with `event` and, for messages, `text`. It
+Commands: `send TAG=VALUE|TAG=VALUE...`, `logout`, `logon`, `password TEXT`, `reset` (the next Logon has
+ResetSeqNumFlag(141)=Y) and `quit`. Events are JSON objects with `event` and, for messages, `text`. It
 runs under an interpreter that has the `quickfix` package and imports nothing of the project. An exception in a callback
 would end the process without a word (the binding calls Py_Exit), so each callback turns it into an event.
 """
@@ -40,6 +41,8 @@ class Client(quickfix.Application):  # type: ignore[misc]  # the binding has no 
     def __init__(self, username: str) -> None:
         super().__init__()
         self._username = username
+        self.password = username.lower()
+        self.wants_reset = False
         self.session_id: Any = None
 
     @guarded
@@ -59,7 +62,10 @@ class Client(quickfix.Application):  # type: ignore[misc]  # the binding has no 
         kind = message.getHeader().getField(35)
         if kind == "A":
             message.setField(quickfix.StringField(553, self._username))
-            message.setField(quickfix.StringField(554, self._username.lower()))
+            message.setField(quickfix.StringField(554, self.password))
+            if self.wants_reset:
+                message.setField(quickfix.StringField(141, "Y"))
+                self.wants_reset = False
         elif kind != "0":
             tell("to_admin", message.toString())
 
@@ -118,6 +124,15 @@ def main(config: str, username: str) -> int:
         command, _, text = line.rstrip("\n").partition(" ")
         if command == "quit":
             break
+        if command == "password":
+            client.password = text
+            continue
+        if command == "reset":
+            client.wants_reset = True
+            continue
+        if command in ("logon", "logout"):
+            getattr(quickfix.Session.lookupSession(client.session_id), command)()
+            continue
         quickfix.Session.sendToTarget(message_of(text), client.session_id)
     initiator.stop()
     tell("stopped")

@@ -33,7 +33,7 @@ ConnectionType=initiator
 ReconnectInterval=1
 StartTime=00:00:00
 EndTime=00:00:00
-HeartBtInt=30
+HeartBtInt={heart}
 UseDataDictionary=Y
 ValidateUserDefinedFields=Y
 ValidateFieldsHaveValues=Y
@@ -59,15 +59,26 @@ def interpreter() -> str | None:
 class Initiator:
     """The initiator's process: commands in, events out."""
 
-    def __init__(self, base: Path, port: int, version: str, comp_id: str) -> None:
+    def __init__(
+        self,
+        base: Path,
+        port: int,
+        version: str,
+        comp_id: str,
+        *,
+        specifications: Path = SPECIFICATIONS,
+        heart: int = 30,
+    ) -> None:
         python = interpreter()
         assert python is not None
         dictionaries = "\n".join(
-            line if "xml" not in line else line.replace("=", f"={SPECIFICATIONS}/", 1)
+            line if "xml" not in line else line.replace("=", f"={specifications}/", 1)
             for line in DICTIONARIES[version].splitlines()
         )
         config = base / "initiator.cfg"
-        text = SETTINGS.format(base=base, port=port, version=version, comp_id=comp_id, dictionaries=dictionaries)
+        text = SETTINGS.format(
+            base=base, port=port, version=version, comp_id=comp_id, dictionaries=dictionaries, heart=heart
+        )
         config.write_text(text, encoding="utf-8")
         self.seen: list[dict[str, str]] = []
         self._events: queue.Queue[dict[str, str]] = queue.Queue()
@@ -89,10 +100,23 @@ class Initiator:
 
     def send(self, msg_type: str, fields: Sequence[tuple[int | str, str]]) -> None:
         """Have the initiator send a message."""
-        assert self._process.stdin is not None
         text = "|".join(f"{tag}={value}" for tag, value in [(35, msg_type), *fields])
-        self._process.stdin.write(f"send {text}\n")
+        self.command(f"send {text}")
+
+    def command(self, text: str) -> None:
+        """Give the initiator a command."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{text}\n")
         self._process.stdin.flush()
+
+    def next_event(self, seconds: float = PATIENCE_SECONDS) -> dict[str, str] | None:
+        """Return the next event; None: none came in time."""
+        try:
+            found = self._events.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        self.seen.append(found)
+        return found
 
     def wait_for(self, event: str, *texts: str) -> str:
         """Take events until one of that kind has every text in it; return its text."""

@@ -19,6 +19,7 @@ from tests.support.exchange import ExchangeProcess
 from tests.support.fix_peer import FixPeer, Message, PeerClosedError, PeerError, unique_id, utc_timestamp
 from tests.support.fix_versions import adapted
 from tests.support.script import Expectation, FieldText, Script, Step
+from tests.support.sent_table import check_sent
 
 DECIMAL_TAGS: Final = frozenset({6, 14, 31, 32, 38, 44, 84, 99, 111, 151, 211, 270, 271, 839, 1138})
 BARRIER: Final = "BARRIER"
@@ -51,6 +52,8 @@ class Runner:
         self._values: dict[str, str] = {}
         self._open: dict[str, dict[str, Message]] = {}
         self._pool: list[Message] = []
+        self.heard: list[Message] = []
+        """Every message that a peer was given, in order."""
 
     def run(self) -> None:
         """Run every step, then check that nobody was told more than the file says."""
@@ -244,6 +247,8 @@ class Runner:
         """Return the next message that is not the session layer's own small talk."""
         while True:
             message = peer.receive()
+            check_sent(message)
+            self.heard.append(message)
             is_copy = peer.comp_id not in ORDER_ENTRY and (message.get(11) or "").startswith(BARRIER)
             if message.msg_type == "1" and wanted != "1":
                 peer.send("0", [(112, message[112])])
