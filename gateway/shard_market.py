@@ -197,12 +197,11 @@ class ShardMarket:
 
     def _answer_requests(self, own: list[Command]) -> None:
         """Answer the requests over several shards that wait only for shards that are not to be waited for."""
-        for each in self._relay.requests.unanswered():
-            if self.dispatch.is_sent(each.asked_id) and all(self.links[name].is_away for name in each.waiting):
-                own.append(AnswerRequest(each.asked_id))
-                if isinstance(each.request, MassQuote):
-                    # What is pulled of its quotes must not be newer than it.
-                    self._requests.begin(each.request.session_id)
+        own += [
+            AnswerRequest(each.asked_id)
+            for each in self._relay.requests.unanswered()
+            if self.dispatch.is_sent(each.asked_id) and all(self.links[name].is_away for name in each.waiting)
+        ]
 
     def _sessions_with_many(self) -> set[int]:
         """Return the sessions whose next message waits until more of their quotes over several shards are answered."""

@@ -188,7 +188,7 @@ class ShardRequests:
         return asked if asked is not None and asked.request.session_id == session_id else None
 
     def close(self, asked_id: int, relay: "RelayEngine", out: list[Event]) -> None:
-        """Answer a request whose last shards are not waited for any longer; of their quotes nothing stays there."""
+        """Answer a request whose last shards are not waited for any longer; what they take of quotes is pulled."""
         asked = self.open.get(asked_id)
         if asked is None or asked.is_answered:
             out.append(CommandRefused("AnswerRequest", f"request {asked_id} is answered"))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 
 from gateway.shard_link import ShardLink
@@ -15,16 +16,17 @@ from matching.commands import (
     Command,
     DefineSession,
     Deposit,
+    MassCancel,
     MassQuote,
     NewOrder,
     PullQuotes,
     QuoteEntry,
     SetQuoteProtection,
 )
-from matching.events import Event, Execution, MessageThrottled, MessageUnavailable
+from matching.events import Event, Execution, MassCancelReported, MessageThrottled, MessageUnavailable
 from matching.quote_events import QuotesAnswered, QuotesFrozen, QuotesReset
-from matching.types import EXEC_CANCELED, EXEC_NEW, EXEC_REPLACED, EXEC_TRADE, Side, TimeInForce
-from tests.gateway.test_shard_requests import cancel_all, connected
+from matching.types import BUY, EXEC_CANCELED, EXEC_NEW, EXEC_REPLACED, EXEC_TRADE, Side, TimeInForce
+from tests.gateway.test_shard_requests import STEPS, RandomDay, RandomMessage, cancel_all, connected
 from tests.support.shard_pair import EPOCH, INSTRUMENTS, SESSION, GatewaySide, ShardSide, order, settle, shard_sides
 
 SELL: Final[Side] = "2"
@@ -310,7 +312,7 @@ def test_what_a_shard_is_given_too_late_is_refused(shards: list[ShardSide], monk
 @pytest.mark.usefixtures("nobody_waits")
 @pytest.mark.parametrize("has_taken_it", [True, False])
 @pytest.mark.parametrize("is_gateway_killed", [True, False])
-def test_of_a_shard_that_has_not_answered_nothing_stands_when_it_is_back(
+def test_what_a_shard_that_has_not_answered_takes_of_a_quote_is_pulled(
     shards: list[ShardSide], *, has_taken_it: bool, is_gateway_killed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway = connected(*shards)
@@ -328,20 +330,21 @@ def test_of_a_shard_that_has_not_answered_nothing_stands_when_it_is_back(
     (answer,) = [event for event in events if isinstance(event, QuotesAnswered)]
     aapl = 0 if has_taken_it else refusals.QUOTE_TOO_LATE
     assert [each.code for each in answer.entries] == [aapl, refusals.MASS_NOT_CONFIRMED]
-    text = "shard b has not answered and cancels what stands of the quote when it is back"
+    text = "shard b has not answered and cancels what it takes of the quote when it is back"
     assert answer.entries[1].text == text
     if is_gateway_killed:
         gateway = gateway.restarted(logon_number=4)
         gateway.connect(shards[0])
     gateway.connect(shards[1])
-    # A newer quote is not what is canceled: it comes when the shard is back, and is taken behind the cancel.
     seen = settle(gateway, *shards)
     gateway.turn(quote(4, entry(2, bid=8_000), quote_id="newer"))
     lines = told(seen + settle(gateway, *shards))
-    price, name = ("9100", "i") if has_taken_it else ("9000", "old")
-    left = [line for line in lines if line[0] in (EXEC_CANCELED, EXEC_NEW) and line[1] != "i"]
-    assert left[-2:] == [(EXEC_CANCELED, name, "2", price), new("newer", 2, 8_000)][-len(left) :]
-    assert [line for line in lines if line[0] == EXEC_CANCELED] == [(EXEC_CANCELED, name, "2", price)]
+    if has_taken_it:
+        assert lines[-3:-1] == [(EXEC_CANCELED, "i", "2", "9100"), ("b", "newer", "0", "0", "MSFT=0")]
+        assert lines[-1] == new("newer", 2, 8_000)
+    else:
+        # What stood there before stays.
+        assert lines == [("b", "newer", "0", "0", "MSFT=0"), (EXEC_REPLACED, "newer", "2", "8000")]
     assert answers(gateway.events)[-1] == ("b", "newer", "0", "0", "MSFT=0")
     assert gateway.relay.requests.open == {}
     assert gateway.relay.instructions.waiting == {}
@@ -360,17 +363,17 @@ def test_a_quote_that_comes_when_its_shard_is_back_is_not_what_is_pulled(shards:
     gateway.turn()
     (answer,) = [event for event in gateway.events if isinstance(event, QuotesAnswered)]
     assert [each.code for each in answer.entries] == [0, refusals.MASS_NOT_CONFIRMED]
-    # What pulls the older one waits for its commit, and the newer one behind it.
     gateway.connect(shards[1])
     for _ in range(3):
         shards[1].exchange.turn(0)
         gateway.turn()
     assert gateway.market.links["b"].is_up
+    # It overtakes what pulls the older one, and takes its place.
     gateway.turn(quote(3, entry(2, bid=8_000), quote_id="newer"))
     gateway.commits = True
     lines = told(settle(gateway, *shards))
-    assert lines[-2:] == [("b", "newer", "0", "0", "MSFT=0"), new("newer", 2, 8_000)]
-    assert [line for line in told(gateway.events) if line[0] == EXEC_CANCELED] == [(EXEC_CANCELED, "i", "2", "9000")]
+    assert lines[-2:] == [("b", "newer", "0", "0", "MSFT=0"), (EXEC_REPLACED, "newer", "2", "8000")]
+    assert [line for line in told(gateway.events) if line[0] == EXEC_CANCELED] == []
     gateway.close()
 
 
@@ -463,8 +466,9 @@ def test_pulled_quotes_are_reported_and_take_no_token(shards: list[ShardSide]) -
     settle(gateway, *shards)
     engine = shards[0].engine
     events: list[Event] = []
-    pull = PullQuotes(SESSION, 1, (1, 99), "it came too late")
-    for _ in range(2):
+    (asked_id,) = (each.answer_id for each in shards[0].commands() if isinstance(each, MassQuote))
+    for answer_id in ("", "other", asked_id, asked_id):
+        pull = PullQuotes(SESSION, 1, (1, 99), answer_id, "it came too late")
         engine.apply(engine.seq + 1, engine.time_ns + 1, pull, events)
     (canceled,) = events
     assert isinstance(canceled, Execution)
@@ -474,3 +478,104 @@ def test_pulled_quotes_are_reported_and_take_no_token(shards: list[ShardSide]) -
         99,
     )
     gateway.close()
+
+
+# -- at random --------------------------------------------------------------------------------------------------------
+
+
+class QuotingDay(RandomDay):
+    """The same day with quotes: of one shard or of both, canceled now and then. `pulled`: quotes of which the member
+    has heard that they left unasked.
+    """
+
+    pulled: set[tuple[str, int]]
+
+    def send(self) -> None:
+        """Send a few messages; the price of a quote is its number, on both sides of nothing."""
+        new: list[RandomMessage] = []
+        for _ in range(self.random.randint(1, 6)):
+            number = 2 + len(self.sent) + len(new)
+            what = self.random.random()
+            if what < 0.12:
+                new.append(msgspec.structs.replace(cancel_quotes(number), quote_id=f"z{number}"))
+            elif what < 0.2:
+                new.append(cancel_all(number, f"q{number}"))
+            else:
+                of = self.random.choice(((1, 2), (2, 1), (1,), (2,)))
+                entries = [entry(each, bid=8_000 + number) for each in of]
+                new.append(quote(number, *entries, quote_id=f"i{number}"))
+        self.sent += new
+        self.events += self.gateway.turn(*new)
+
+    def check(self) -> None:
+        """Every message was answered once, and what stands is what the member has to think."""
+        for _ in range(STEPS):
+            self.events += settle(self.gateway, *self.shards)
+            if all(link.is_up for link in self.gateway.market.links.values()):
+                break
+        self.events += settle(self.gateway, *self.shards)
+        said: dict[str, Event] = {}
+        for event in self.events:
+            name = _answered(event)
+            if name:
+                assert name not in said, f"{name} is answered twice"
+                said[name] = event
+        self.pulled = {
+            (event.cl_ord_id, event.instrument_id)
+            for event in self.events
+            if isinstance(event, Execution) and event.exec_type == EXEC_CANCELED and event.text
+        }
+        stands: dict[int, int] = {}
+        for message in self.sent:
+            self._follow(message, said, stands)
+        sides = [shard.engine.desk.special.quotes.sides for shard in self.shards]
+        found = {key[2]: side[BUY].price for each in sides for key, side in each.items()}
+        assert found == stands
+        entered = [event for event in self.events if isinstance(event, Execution) and event.exec_type == EXEC_NEW]
+        assert len({(each.cl_ord_id, each.instrument_id) for each in entered}) == len(entered), "placed twice"
+        assert self.gateway.relay.requests.open == {}
+        assert self.gateway.relay.instructions.waiting == {}
+
+    def _follow(self, message: RandomMessage, said: dict[str, Event], stands: dict[int, int]) -> None:
+        """Do with `stands`, the prices by instrument, what a member does that hears the answers."""
+        if isinstance(message, CancelQuotes | MassCancel):
+            name = message.quote_id if isinstance(message, CancelQuotes) else message.cl_ord_id
+            answer = said[name]
+            assert isinstance(answer, QuotesAnswered | MassCancelReported), f"{name} is answered"
+            if answer.code != refusals.MASS_TOO_MANY:
+                stands.clear()
+            return
+        assert isinstance(message, MassQuote), "nothing else is sent"
+        answer = said[message.quote_id]
+        if isinstance(answer, MessageUnavailable) or (isinstance(answer, QuotesAnswered) and answer.code):
+            return
+        assert isinstance(answer, QuotesAnswered), "the rest has a b"
+        for asked, told in zip(message.entries, answer.entries, strict=True):
+            if not told.code:
+                stands[asked.instrument_id] = asked.bid_price
+            elif (message.quote_id, asked.instrument_id) in self.pulled:
+                stands.pop(asked.instrument_id, None)
+
+
+def _answered(event: Event) -> str:
+    """Return the name of the message that an event answers, or nothing."""
+    if isinstance(event, QuotesAnswered):
+        return event.quote_id
+    if isinstance(event, MassCancelReported):
+        return event.cl_ord_id
+    return event.ref_id if isinstance(event, MessageUnavailable) else ""
+
+
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_happens_what_stands_is_what_the_member_was_told(
+    tmp_path: Path, seed: int, *, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not waits:
+        monkeypatch.setattr(ShardLink, "is_away", property(lambda link: not link.is_up))
+    with shard_sides(tmp_path, "a", "b") as shards:
+        day = QuotingDay(seed, shards)
+        for _ in range(STEPS):
+            day.step()
+        day.check()
+        day.gateway.close()

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from gateway.shard_requests import OPEN_MAX_OF_SESSION
 from gateway.start_up import new_engine
 from matching import refusals
 from matching.commands import (
+    CancelQuotes,
     Command,
     ContinueWork,
     DefineSession,
@@ -19,6 +21,7 @@ from matching.commands import (
     EndTradingDay,
     InstructShards,
     MassCancel,
+    MassQuote,
     NewOrder,
     RequestMassStatus,
 )
@@ -39,6 +42,7 @@ from tests.support.shard_pair import (
 
 ALL = "7"
 STEPS = 120
+RandomMessage: TypeAlias = NewOrder | MassCancel | RequestMassStatus | MassQuote | CancelQuotes
 
 
 @pytest.fixture
@@ -376,12 +380,12 @@ class RandomDay:
         self.random = random.Random(seed)
         self.shards = shards
         self.gateway = connected(*shards)
-        self.sent: list[NewOrder | MassCancel | RequestMassStatus] = []
+        self.sent: list[RandomMessage] = []
         self.events: list[Event] = []
 
     def send(self) -> None:
         """Send a few messages: orders for both shards, and a mass cancel now and then."""
-        new: list[NewOrder | MassCancel | RequestMassStatus] = []
+        new: list[RandomMessage] = []
         for _ in range(self.random.randint(1, 6)):
             number = 2 + len(self.sent) + len(new)
             what = self.random.random()
@@ -453,7 +457,7 @@ class RandomDay:
 
     def cancels_of(self, cl_ord_id: str, obeyed: set[str]) -> str:
         """Return the first mass cancel behind an order that was obeyed, or nothing."""
-        names = ["" if isinstance(each, RequestMassStatus) else each.cl_ord_id for each in self.sent]
+        names = [each.cl_ord_id if isinstance(each, NewOrder | MassCancel) else "" for each in self.sent]
         return next((name for name in names[names.index(cl_ord_id) :] if name in obeyed), "")
 
     def check_status(self) -> None:
