@@ -288,7 +288,7 @@ class ShardMarket:
             return
         elif link.name in self._unheard and self._repeats.is_possible(command) and self._has_room(link):
             self._ask(link, command)
-            self._held[link.name].append(command)
+            self._held[link.name].append(self._bounded(command))
         elif kind in OFFERING and not relay.accepting and (refused := self._not_accepted(command)):
             own.append(refused)
         elif cause := self._fault(link):
@@ -316,10 +316,14 @@ class ShardMarket:
             text = "what was sent behind it is done, and it had not come to its market: send what is wanted now"
             own.append(refused_quotes(command, text, refusals.QUOTE_TOO_LATE))
             return
-        if not command.code:
-            command = msgspec.structs.replace(command, valid_until_ns=self._clock.now_ns() + VALID_NS)
         self._ask(link, command)
-        link.submit(command)
+        link.submit(self._bounded(command))
+
+    def _bounded(self, command: Command) -> Command:
+        """Return a mass quote with the time until which it may be taken, anything else as it is."""
+        if not isinstance(command, MassQuote) or command.code or command.valid_until_ns:
+            return command
+        return msgspec.structs.replace(command, valid_until_ns=self._clock.now_ns() + VALID_NS)
 
     def _ask(self, link: ShardLink, command: Routed) -> None:
         """Note that a message is the shard's to answer."""

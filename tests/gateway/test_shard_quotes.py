@@ -309,6 +309,18 @@ def test_what_a_shard_is_given_too_late_is_refused(shards: list[ShardSide], monk
     gateway.close()
 
 
+def test_a_quote_that_waits_for_a_shard_to_be_heard_of_grows_old_meanwhile(
+    shards: list[ShardSide], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = connected(*shards).restarted(logon_number=3)
+    monkeypatch.setattr("gateway.shard_market.VALID_NS", -1)
+    assert told(gateway.turn(quote(2, entry(1)))) == []
+    monkeypatch.undo()
+    gateway.connect(shards[0])
+    assert told(settle(gateway, *shards)) == [("b", "i", "5", LATE)]
+    gateway.close()
+
+
 @pytest.mark.usefixtures("nobody_waits")
 @pytest.mark.parametrize("has_taken_it", [True, False])
 @pytest.mark.parametrize("is_gateway_killed", [True, False])
@@ -430,6 +442,28 @@ def test_a_shard_that_is_down_is_named_and_cancels_when_it_is_back(shards: list[
     for shard in shards:
         gateway.connect(shard)
     assert told(settle(gateway, *shards)) == [(EXEC_CANCELED, "z", "2", "9000")]
+    assert gateway.relay.requests.open == {}
+    gateway.close()
+
+
+@pytest.mark.usefixtures("nobody_waits")
+def test_cancels_that_wait_for_a_shard_are_bounded_and_keep_no_quote_out(
+    shards: list[ShardSide], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.shard_requests.QUOTES_OPEN_MAX_OF_SESSION", 20)
+    gateway = connected(*shards)
+    gateway.market.links["b"].drop("killed")
+    seen: list[tuple[str, ...]] = []
+    for number in range(2, 23):
+        seen += told(gateway.turn(cancel_quotes(number))) + told(settle(gateway, shards[0]))
+    refused = ("b", "z", "5", str(refusals.MASS_TOO_MANY))
+    assert seen == [("b", "z", "4", UNCONFIRMED)] * 20 + [refused]
+    gateway.turn(cancel_all(23))
+    assert told(settle(gateway, shards[0])) == []
+    gateway.connect(shards[1])
+    settle(gateway, *shards)
+    gateway.turn(quote(24))
+    assert answers(settle(gateway, *shards)) == [("b", "i", "0", "0", "AAPL=0", "MSFT=0")]
     assert gateway.relay.requests.open == {}
     gateway.close()
 
