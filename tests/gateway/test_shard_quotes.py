@@ -9,11 +9,11 @@ import pytest
 
 from gateway.shard_link import ShardLink
 from gateway.shard_market import QUOTES_UNDER_WAY_MAX
+from gateway.shard_questions import FROZEN_QUOTES, LIMITS
 from gateway.shard_requests import OPEN_MAX_OF_SESSION
 from matching import refusals
 from matching.commands import (
     CancelQuotes,
-    Command,
     DefineSession,
     Deposit,
     MassCancel,
@@ -21,11 +21,13 @@ from matching.commands import (
     NewOrder,
     PullQuotes,
     QuoteEntry,
+    ResetQuoteProtection,
     SetQuoteProtection,
 )
 from matching.events import Event, Execution, MassCancelReported, MessageThrottled, MessageUnavailable
 from matching.quote_events import QuotesAnswered, QuotesFrozen, QuotesReset
 from matching.types import BUY, EXEC_CANCELED, EXEC_NEW, EXEC_REPLACED, EXEC_TRADE, Side, TimeInForce
+from tests.gateway.test_shard_market import instruct
 from tests.gateway.test_shard_requests import STEPS, RandomDay, RandomMessage, cancel_all, connected
 from tests.support.shard_pair import EPOCH, INSTRUMENTS, SESSION, GatewaySide, ShardSide, order, settle, shard_sides
 
@@ -286,7 +288,9 @@ def test_whatever_is_killed_every_entry_is_taken_once_and_answered_once(
         gateway.turn()
     first = list(gateway.events)
     if victim in ("gateway", "both"):
+        state = gateway.relay.snapshot()
         gateway = gateway.restarted(logon_number=3)
+        assert gateway.relay.snapshot() == state
     if victim in ("shard", "both"):
         shards[1] = shards[1].restarted()
     for shard in shards:
@@ -389,24 +393,24 @@ def test_a_quote_that_comes_when_its_shard_is_back_is_not_what_is_pulled(shards:
     gateway.close()
 
 
-def test_a_quote_that_its_shard_is_given_behind_a_later_message_is_refused(shards: list[ShardSide]) -> None:
+@pytest.mark.parametrize("later", [quote(3, quote_id="later"), cancel_quotes(3), cancel_all(3)], ids=["i", "Z", "q"])
+def test_a_quote_that_its_shard_is_given_behind_a_later_message_is_refused(
+    shards: list[ShardSide], later: MassQuote | CancelQuotes | MassCancel
+) -> None:
     """Gateway and shard are killed with the quote on its way; what came behind it was journaled, and is done first."""
-    for number, later in ((2, quote(3, quote_id="later")), (4, cancel_all(5))):
-        gateway = connected(*shards)
-        lost: Command = quote(number, entry(2, bid=9_100), quote_id="lost")
-        gateway.turn(lost, later)
-        gateway.turn()
-        gateway.turn()
-        # What the shards were sent is gone with their processes.
-        gateway = gateway.restarted(logon_number=number)
-        for place, shard in enumerate(shards):
-            shards[place] = shard.restarted()
-            gateway.connect(shards[place])
-        settle(gateway, *shards)
-        assert answers(gateway.turn(lost, later)) == [("b", "lost", "5", LATE)]
-        settle(gateway, *shards)
-        gateway.close()
-        return
+    gateway = connected(*shards)
+    lost = quote(2, entry(2, bid=9_100), quote_id="lost")
+    gateway.turn(lost, later)
+    gateway.turn()
+    # What the shards were sent is gone with their processes.
+    gateway = gateway.restarted(logon_number=2)
+    for place, shard in enumerate(shards):
+        shards[place] = shard.restarted()
+        gateway.connect(shards[place])
+    settle(gateway, *shards)
+    assert answers(gateway.turn(lost, later, quote(4, entry(2)))) == [("b", "lost", "5", LATE)]
+    assert answers(settle(gateway, *shards)) == [("b", "i", "0", "0", "MSFT=0")]
+    gateway.close()
 
 
 # -- quote cancels ----------------------------------------------------------------------------------------------------
@@ -491,6 +495,28 @@ def test_frozen_quotes_of_all_shards_are_reset(shards: list[ShardSide]) -> None:
     assert answers(settle(gateway, *shards)) == [("b", "i", "5", "0", f"AAPL={frozen}", f"MSFT={frozen}")]
     gateway.turn(quote(10, resets=True))
     assert answers(settle(gateway, *shards)) == [("b", "i", "0", "0", "AAPL=0", "MSFT=0")]
+    gateway.close()
+
+
+def test_operators_hear_of_all_shards_what_is_frozen_and_what_a_reset_took_again(shards: list[ShardSide]) -> None:
+    for shard in shards:
+        shard.configured = [SetQuoteProtection(SESSION, 1, 0, 0, 10_000_000_000), shares(shard)]
+    gateway = connected(*shards)
+    gateway.turn(quote(2), sell(3, 1, time_in_force="3"), sell(4, 2, time_in_force="3"))
+    settle(gateway, *shards)
+    questions, why = gateway.market.questions, "2 lots were filled within 10000 ms, allowed: 1"
+    limits, frozen = questions.ask(LIMITS), questions.ask(FROZEN_QUOTES)
+    assert questions.answers(FROZEN_QUOTES, frozen) == ({}, ["a", "b"])
+    settle(gateway, *shards)
+    found = {"a": [[SESSION, 1, 1, why]], "b": [[SESSION, 1, 2, why]]}
+    assert questions.answers(FROZEN_QUOTES, frozen) == (found, [])
+    assert questions.answers(LIMITS, limits) == ({"a": [], "b": []}, [])
+    instructions, counts = gateway.relay.instructions, []
+    for scope in ((SESSION, 0, 2), (SESSION, 0, 0), (SESSION, 0, 0)):
+        instruction_id = instruct(gateway, ResetQuoteProtection(*scope, "me", "checked"), "a", "b")
+        settle(gateway, *shards)
+        counts.append(instructions.counts.get(instruction_id, 0))
+    assert counts == [1, 1, 0]
     gateway.close()
 
 
