@@ -74,8 +74,8 @@ def frozen(event: QuotesFrozen, version: Version) -> str:
 
 
 def _reason(event: QuotesAnswered, refused: list[AnsweredEntry], version: Version) -> str:
-    """Return QuoteRejectReason(300): of the message, or of its first entry where all are refused."""
-    code = event.code
+    """Return QuoteRejectReason(300) of what is refused: of the message, or of its first entry where all are."""
+    code = event.code if event.status == QUOTES_REJECTED else 0
     if event.status == QUOTES_REJECTED and not code and refused:
         code = refused[0].code
     return f"300={quote_reject_reason(code, version)}\x01" if code else ""

@@ -15,7 +15,7 @@ from gateway.depth_view import BID, OFFER, DepthView
 from gateway.relay_state import Refused, ShardCursor
 from gateway.shard_instructions import Instructions
 from gateway.shard_names import OrderNames
-from gateway.shard_requests import ShardRequests
+from gateway.shard_requests import REFUSED, ShardRequests
 from gateway.shard_transfers import Transfers
 from matching.book import Depth
 from matching.codec import decode_events
@@ -236,6 +236,8 @@ class RelayEngine:
                 place: list[Event] = [] if isinstance(event, QuotesAnswered) else answers
                 if self.requests.take(command.shard, event, place):
                     kept[at] = place
+                elif isinstance(event, MassCancelReported) and event.response != REFUSED:
+                    names.use(sessions[event.session_id].comp_id, event.cl_ord_id, cursor.shard_id)
             else:
                 self._note(command.shard, event)
         for transfer_id, text in command.refused_transfers:

@@ -12,12 +12,12 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from gateway import shard_quotes
 from gateway.answers import Answers
 from gateway.fault_points import SHARDS_SENT
 from gateway.relay import RelayEngine
 from gateway.session_setup import NOT_CONFIGURED, canceled_at_start
 from gateway.sessions import SessionBook
+from gateway.shard_asking import NOT_ACCEPTED, asked
 from gateway.shard_commands import ROUTED_TYPES, Routed
 from gateway.shard_dispatch import Dispatch
 from gateway.shard_frames import Hello
@@ -34,17 +34,13 @@ from matching import refusals
 from matching.clock import Clock
 from matching.commands import (
     AnswerRequest,
-    AskShards,
-    CancelQuotes,
     CancelSessionOrders,
     Command,
-    MassCancel,
     MassQuote,
     MassRequest,
     NewOrder,
     NewOrderList,
     RefuseMessage,
-    RequestMassStatus,
     RequestUser,
     SetTradingPhase,
     TellIndicativePrice,
@@ -60,7 +56,6 @@ OFFERING: Final = ENTERING | {MassQuote}
 """Types of commands that are only taken while new orders are accepted."""
 QUOTES_UNDER_WAY_MAX: Final = 8
 """Quote messages of one session over several shards that may have no answer yet."""
-NOT_ACCEPTED: Final = "new orders are not accepted at the moment"
 
 
 class ShardMarket:
@@ -203,12 +198,11 @@ class ShardMarket:
 
     def _answer_requests(self, own: list[Command]) -> None:
         """Answer the requests over several shards that wait only for shards that are not to be waited for."""
-        for asked in self._relay.requests.unanswered():
-            if self.dispatch.is_sent(asked.asked_id) and all(self.links[name].is_away for name in asked.waiting):
-                own.append(AnswerRequest(asked.asked_id))
-                if isinstance(asked.request, MassQuote):
-                    # What is pulled of its quotes must not be newer than it.
-                    self._requests.begin(asked.request.session_id)
+        own += [
+            AnswerRequest(each.asked_id)
+            for each in self._relay.requests.unanswered()
+            if self.dispatch.is_sent(each.asked_id) and all(self.links[name].is_away for name in each.waiting)
+        ]
 
     def _sessions_with_many(self) -> set[int]:
         """Return the sessions whose next message waits until more of their quotes over several shards are answered."""
@@ -282,8 +276,8 @@ class ShardMarket:
         if relay.is_answered_here(session_id, epoch, number):
             return
         # Orders, most of all, are told by their type alone.
-        if kind in MASS_REQUESTS and (asked := self._asked(command)):  # type: ignore[arg-type]  # `kind` has narrowed it
-            own.append(asked)
+        if kind in MASS_REQUESTS and (over_many := asked(command, relay, self.routes, self._fault)):  # type: ignore[arg-type]  # `kind` has narrowed it
+            own.append(over_many)
             self._requests.begin(session_id)
             return
         link = self.routes.link(command)
@@ -295,7 +289,7 @@ class ShardMarket:
             return
         elif link.name in self._unheard and self._repeats.is_possible(command) and self._has_room(link):
             self._ask(link, command)
-            self._held[link.name].append(command)
+            self._held[link.name].append(self._bounded(command))
         elif kind in OFFERING and not relay.accepting and (refused := self._not_accepted(command)):
             own.append(refused)
         elif cause := self._fault(link):
@@ -323,31 +317,14 @@ class ShardMarket:
             text = "what was sent behind it is done, and it had not come to its market: send what is wanted now"
             own.append(refused_quotes(command, text, refusals.QUOTE_TOO_LATE))
             return
-        if not command.code:
-            command = msgspec.structs.replace(command, valid_until_ns=self._clock.now_ns() + VALID_NS)
         self._ask(link, command)
-        link.submit(command)
+        link.submit(self._bounded(command))
 
-    def _asked(self, request: MassRequest) -> Command | None:
-        """Return what is journaled of a request over several shards, or one that repeats the ClOrdID(11) of such; None
-        where it is for one shard, or for none.
-        """
-        if isinstance(request, MassCancel | RequestMassStatus):
-            is_known = isinstance(request, MassCancel) and self._relay.requests.knows(request)
-            if request.code or not (is_known or not request.instrument_id):
-                return None
-            return AskShards(self.routes.of_scope(request), request)
-        if request.code or (request.poss_resend and (request.resets or isinstance(request, MassQuote))):
-            # Of these nothing is taken, wherever it is for.
-            return None
-        shards = self.routes.of_quotes(request)
-        if len(shards) < 2 and not shard_quotes.has_stray(request, self.routes.by_instrument):
-            return None
-        if isinstance(request, CancelQuotes):
-            return AskShards(shards, request)
-        if not self._relay.accepting:
-            return refused_quotes(request, NOT_ACCEPTED)
-        return shard_quotes.asked_of(request, self.routes.by_instrument, self._fault)
+    def _bounded(self, command: Command) -> Command:
+        """Return a mass quote with the time until which it may be taken, anything else as it is."""
+        if not isinstance(command, MassQuote) or command.code or command.valid_until_ns:
+            return command
+        return msgspec.structs.replace(command, valid_until_ns=self._clock.now_ns() + VALID_NS)
 
     def _ask(self, link: ShardLink, command: Routed) -> None:
         """Note that a message is the shard's to answer."""

@@ -2,8 +2,8 @@
 
 A MassQuote(i) is split by shard. Prices grow old: a shard that is down is not given its part, its entries are refused;
 what a shard was given and has not taken within three seconds, it refuses. Where it has not answered by then it is not
-waited for: the member is told that nothing stands there, and what the shard has taken of it, and what stood there
-before, leaves before the shard is given anything else. Owner: the matching thread.
+waited for: the member is told so, and what the shard has taken of it leaves before the shard is given anything that
+comes later. Owner: the matching thread.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -137,7 +137,7 @@ def _refused(asked: Asked, request: MassQuote) -> Iterator[tuple[int, Refusal]]:
 
 
 def _not_answered(shard: str) -> str:
-    return f"shard {shard} has not answered and cancels what stands of the quote when it is back"
+    return f"shard {shard} has not answered and cancels what it takes of the quote when it is back"
 
 
 def _answered(entry: QuoteEntry, refusal: Refusal | None) -> AnsweredEntry:
@@ -153,7 +153,7 @@ def refusal(request: MassQuote | CancelQuotes, fault: Refusal) -> Event:
 
 
 def pulls(asked: Asked) -> list[tuple[str, PullQuotes]]:
-    """Return what the shards that have not answered a mass quote do before anything else."""
+    """Return what the shards that have not answered a mass quote do when they have."""
     request = asked.request
     if not isinstance(request, MassQuote):
         return []
@@ -161,5 +161,6 @@ def pulls(asked: Asked) -> list[tuple[str, PullQuotes]]:
     for shard in asked.waiting:
         ids = dict.fromkeys(request.entries[place].instrument_id for place in asked.places[shard])
         text = f"shard {shard} has not answered MassQuote(i) {request.quote_id} in time"
-        found.append((shard, PullQuotes(request.session_id, request.account_id, tuple(ids), text)))
+        name = own_id(asked.asked_id)
+        found.append((shard, PullQuotes(request.session_id, request.account_id, tuple(ids), name, text)))
     return found

@@ -49,8 +49,11 @@ if TYPE_CHECKING:
     from gateway.relay import RelayEngine
 
 OPEN_MAX_OF_SESSION: Final = 16
+QUOTES_OPEN_MAX_OF_SESSION: Final = 256
+"""Quote messages of a session that are not done: a cancel waits there for as long as a shard is down."""
 OPEN_MAX: Final = 2_048
 """Requests that are not done; more are refused. Half of what instructions may be: operators always have room."""
+QUOTE_MESSAGES: Final = (MassQuote, CancelQuotes)
 REFUSED: Final = "0"
 """MassCancelResponse(531) of a request that was refused."""
 
@@ -134,9 +137,15 @@ class ShardRequests:
             cl_ord_id = request.cl_ord_id
             if (comp_id, cl_ord_id) in self._cancels or self._names.shard_id(comp_id, cl_ord_id):
                 return refusals.MASS_DUPLICATE_CL_ORD_ID, used_before(cl_ord_id)
-        of_session = sum(1 for each in self.open.values() if each.request.session_id == request.session_id)
-        if of_session >= OPEN_MAX_OF_SESSION or len(self.open) >= OPEN_MAX:
-            text = f"{of_session} requests of the session wait for shards, allowed: {OPEN_MAX_OF_SESSION}"
+        is_quote = isinstance(request, QUOTE_MESSAGES)
+        bound = QUOTES_OPEN_MAX_OF_SESSION if is_quote else OPEN_MAX_OF_SESSION
+        of_session = sum(
+            1
+            for each in self.open.values()
+            if each.request.session_id == request.session_id and isinstance(each.request, QUOTE_MESSAGES) == is_quote
+        )
+        if of_session >= bound or len(self.open) >= OPEN_MAX:
+            text = f"{of_session} requests of the session wait for shards, allowed: {bound}"
             return refusals.MASS_TOO_MANY, text
         return None
 
@@ -219,7 +228,7 @@ class ShardRequests:
         return asked if asked is not None and asked.request.session_id == session_id else None
 
     def close(self, asked_id: int, relay: "RelayEngine", out: list[Event]) -> None:
-        """Answer a request whose last shards are not waited for any longer; of their quotes nothing stays there."""
+        """Answer a request whose last shards are not waited for any longer; what they take of quotes is pulled."""
         asked = self.open.get(asked_id)
         if asked is None or asked.is_answered:
             out.append(CommandRefused("AnswerRequest", f"request {asked_id} is answered"))

@@ -132,7 +132,8 @@ class Routes:
             # Its orders are of one instrument, and there is at least one: see `gateway.list_translation`.
             return self.by_instrument.get(command.orders[0].instrument_id)
         if isinstance(command, MassCancel | RequestMassStatus):
-            return self.by_instrument.get(command.instrument_id)
+            named = self.named(command) if isinstance(command, MassCancel) and command.poss_resend else None
+            return named or self.by_instrument.get(command.instrument_id)
         if isinstance(command, MassQuote | CancelQuotes):
             links = {self.by_instrument.get(each) for each in instruments_of(command)}
             return links.pop() if len(links) == 1 else None
@@ -142,6 +143,10 @@ class Routes:
         else:
             link = self.by_instrument.get(command.instrument_id) or by_order
         return self._link_by_name(command) if link is None and not command.order_id else link
+
+    def named(self, request: MassCancel) -> ShardLink | None:
+        """Return the shard that has used the ClOrdID(11) of a mass cancel, and so answers a repeat of it."""
+        return self._by_id.get(self._relay.names.shard_id(self._member(request), request.cl_ord_id))
 
     def ask(self, command: Routed, link: ShardLink) -> None:
         """Note that a message was given to a shard, or waits for it: its ClOrdIDs lead there from now on."""

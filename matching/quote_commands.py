@@ -103,11 +103,12 @@ class ResetQuoteProtection(msgspec.Struct, frozen=True, array_like=True, gc=Fals
 
 
 class PullQuotes(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=81):
-    """A gateway's own, for a shard: what stands of a session's quotes of one account in these instruments leaves, for
-    `text`. Its member was told that they are not there, as the shard had not answered.
+    """A gateway's own, for a shard: a session's quotes of one account in these instruments leave, for `text`, where
+    they are of the MassQuote with that `answer_id`. Its member is not to wait for the shard any longer.
     """
 
     session_id: int
     account_id: int
     instrument_ids: tuple[int, ...]
+    answer_id: str
     text: str

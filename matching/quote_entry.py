@@ -62,7 +62,7 @@ class QuoteEntering:
         refusal = self._refusal(command, entry, book, key, changes) or self._hold(command, exposure, changes)
         if refusal is not None:
             return refusal
-        ids = QuoteIds(command.quote_id, entry.set_id, entry.entry_id)
+        ids = QuoteIds(command.quote_id, entry.set_id, entry.entry_id, command.answer_id)
         terms = msgspec.structs.replace(command.terms or PLAIN, quote=ids)
         entering = [order for each in changes if (order := self._apply(command, terms, exposure, each, book, out))]
         for order in entering:

@@ -120,7 +120,7 @@ class QuoteRequests:
         """Let quotes leave, unasked; those whose auction is being executed when that is over."""
         quotes = self.desk.special.quotes
         for instrument_id in command.instrument_ids:
-            quotes.leave((command.session_id, command.account_id, instrument_id), command.text)
+            quotes.leave((command.session_id, command.account_id, instrument_id), command.answer_id, command.text)
         self.desk.special.after.run(out)
 
     # -- frozen quotes ------------------------------------------------------------------------------------------------

@@ -112,9 +112,10 @@ class Quotes:
             for key in keys:
                 leaving.setdefault(key, text)
 
-    def leave(self, key: QuoteKey, text: str) -> None:
-        """Note that a quote has to leave, if it stands."""
-        if key in self.sides:
+    def leave(self, key: QuoteKey, answer_id: str, text: str) -> None:
+        """Note that a quote has to leave, if it is of the message with that `answer_id`; all its sides are of one."""
+        ids = next((order.quote for order in self.orders(key)), None)
+        if ids is not None and ids.answer_id == answer_id:
             self.leaving.setdefault(key[2], {}).setdefault(key, text)
 
     def is_leaving(self, order: Order) -> bool:

@@ -10,11 +10,14 @@ SelfMatchMode: TypeAlias = Literal["", "newest", "oldest", "both", "decrement"]
 
 
 class QuoteIds(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What names a quote: QuoteID(117), QuoteSetID(302) and QuoteEntryID(299) of the message that it is of."""
+    """What names a quote: QuoteID(117), QuoteSetID(302) and QuoteEntryID(299) of the message that it is of, and the
+    `answer_id` of that.
+    """
 
     quote_id: str
     set_id: str
     entry_id: str
+    answer_id: str = ""
 
 
 class Terms(msgspec.Struct, frozen=True, array_like=True, gc=False):

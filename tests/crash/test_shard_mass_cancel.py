@@ -26,8 +26,8 @@ CANCELED: Final = "4"
 class Asker:
     """A member with a memory: what it has sent in this session, and what it was told, by number."""
 
-    def __init__(self, exchange: ExchangeProcess) -> None:
-        self.peer: FixPeer = exchange.peer("TRADER1")
+    def __init__(self, exchange: ExchangeProcess, comp_id: str = "TRADER1") -> None:
+        self.peer: FixPeer = exchange.peer(comp_id)
         self.sent: dict[int, tuple[str, list[tuple[int, str]]]] = {}
         self.told: dict[int, Message] = {}
         self._by_id: dict[tuple[str, str | None], list[Message]] = {}
@@ -50,9 +50,10 @@ class Asker:
                     again(self.peer, number, *self.sent[number])
                 else:
                     fill_gap(self.peer, number, number + 1)
-        elif message.msg_type in "8rj" and message.seq not in self.told:
+        elif message.msg_type in "8rjb" and message.seq not in self.told:
             self.told[message.seq] = message
-            self._by_id.setdefault((message.msg_type, message.get(11)), []).append(message)
+            name = message.get(11) or message.get(117) or message.get(379)
+            self._by_id.setdefault((message.msg_type, name), []).append(message)
 
     def until(self, *cl_ord_ids: str, msg_type: str = "r") -> None:
         """Listen until there is such an answer to each of these."""
@@ -62,7 +63,7 @@ class Asker:
                 self.take(self.peer.receive_application())
 
     def answers(self, cl_ord_id: str, msg_type: str) -> list[Message]:
-        """Return the answers of a type that have this ClOrdID(11)."""
+        """Return the answers of a type that have this ClOrdID(11), QuoteID(117) or BusinessRejectRefID(379)."""
         return self._by_id.get((msg_type, cl_ord_id), [])
 
     def drain(self) -> None:

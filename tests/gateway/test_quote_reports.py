@@ -17,7 +17,7 @@ from tests.gateway.test_translation import AAPL
 
 VERSIONS: tuple[Version, ...] = (FIX42, FIX44, FIX44_EXTENDED, FIX50SP2)
 QUOTE = Terms(quote=QuoteIds("Q1", "S", "E"))
-CODES = [code for code in refusals.TABLE if code // 10_000 in (1, 5)]
+CODES = [code for code in refusals.TABLE if code // 10_000 != 2]
 IN_SET = (302, 304, 295)
 IN_ENTRY = (299, 55, 368)
 
@@ -57,6 +57,15 @@ def test_every_other_answer_is_one_of_the_stock_dictionary(version: Version) -> 
         assert faults(body, version) == []
     stopped = QuotesFrozen(1, 1, 1, "AAPL", "Q1", "S", "E", refusals.QUOTES_FROZEN, "why")
     assert faults(frozen(stopped, version), version) == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_missing_of_a_cancel_that_is_done_is_no_refusal(version: Version) -> None:
+    code = refusals.MASS_NOT_CONFIRMED
+    body = acknowledgement(QuotesAnswered(1, 2, "Q1", 0, "4", cancel_type="4", code=code, text="1; shard a"), version)
+    assert faults(body, version) == []
+    assert "58=40003: 1; shard a" in body
+    assert "300=" not in body
 
 
 def test_entries_stand_in_the_groups_of_their_sets() -> None:

@@ -4,27 +4,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 
 from gateway.shard_link import ShardLink
 from gateway.shard_market import QUOTES_UNDER_WAY_MAX
+from gateway.shard_questions import FROZEN_QUOTES, LIMITS
 from gateway.shard_requests import OPEN_MAX_OF_SESSION
 from matching import refusals
 from matching.commands import (
     CancelQuotes,
-    Command,
     DefineSession,
     Deposit,
+    MassCancel,
     MassQuote,
     NewOrder,
     PullQuotes,
     QuoteEntry,
+    ResetQuoteProtection,
     SetQuoteProtection,
 )
-from matching.events import Event, Execution, MessageThrottled, MessageUnavailable
+from matching.events import Event, Execution, MassCancelReported, MessageThrottled, MessageUnavailable
 from matching.quote_events import QuotesAnswered, QuotesFrozen, QuotesReset
-from matching.types import EXEC_CANCELED, EXEC_NEW, EXEC_REPLACED, EXEC_TRADE, Side, TimeInForce
-from tests.gateway.test_shard_requests import cancel_all, connected
+from matching.types import BUY, EXEC_CANCELED, EXEC_NEW, EXEC_REPLACED, EXEC_TRADE, Side, TimeInForce
+from tests.gateway.test_shard_market import instruct
+from tests.gateway.test_shard_requests import STEPS, RandomDay, RandomMessage, cancel_all, connected
 from tests.support.shard_pair import EPOCH, INSTRUMENTS, SESSION, GatewaySide, ShardSide, order, settle, shard_sides
 
 SELL: Final[Side] = "2"
@@ -284,7 +288,9 @@ def test_whatever_is_killed_every_entry_is_taken_once_and_answered_once(
         gateway.turn()
     first = list(gateway.events)
     if victim in ("gateway", "both"):
+        state = gateway.relay.snapshot()
         gateway = gateway.restarted(logon_number=3)
+        assert gateway.relay.snapshot() == state
     if victim in ("shard", "both"):
         shards[1] = shards[1].restarted()
     for shard in shards:
@@ -307,10 +313,22 @@ def test_what_a_shard_is_given_too_late_is_refused(shards: list[ShardSide], monk
     gateway.close()
 
 
+def test_a_quote_that_waits_for_a_shard_to_be_heard_of_grows_old_meanwhile(
+    shards: list[ShardSide], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = connected(*shards).restarted(logon_number=3)
+    monkeypatch.setattr("gateway.shard_market.VALID_NS", -1)
+    assert told(gateway.turn(quote(2, entry(1)))) == []
+    monkeypatch.undo()
+    gateway.connect(shards[0])
+    assert told(settle(gateway, *shards)) == [("b", "i", "5", LATE)]
+    gateway.close()
+
+
 @pytest.mark.usefixtures("nobody_waits")
 @pytest.mark.parametrize("has_taken_it", [True, False])
 @pytest.mark.parametrize("is_gateway_killed", [True, False])
-def test_of_a_shard_that_has_not_answered_nothing_stands_when_it_is_back(
+def test_what_a_shard_that_has_not_answered_takes_of_a_quote_is_pulled(
     shards: list[ShardSide], *, has_taken_it: bool, is_gateway_killed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway = connected(*shards)
@@ -328,20 +346,21 @@ def test_of_a_shard_that_has_not_answered_nothing_stands_when_it_is_back(
     (answer,) = [event for event in events if isinstance(event, QuotesAnswered)]
     aapl = 0 if has_taken_it else refusals.QUOTE_TOO_LATE
     assert [each.code for each in answer.entries] == [aapl, refusals.MASS_NOT_CONFIRMED]
-    text = "shard b has not answered and cancels what stands of the quote when it is back"
+    text = "shard b has not answered and cancels what it takes of the quote when it is back"
     assert answer.entries[1].text == text
     if is_gateway_killed:
         gateway = gateway.restarted(logon_number=4)
         gateway.connect(shards[0])
     gateway.connect(shards[1])
-    # A newer quote is not what is canceled: it comes when the shard is back, and is taken behind the cancel.
     seen = settle(gateway, *shards)
     gateway.turn(quote(4, entry(2, bid=8_000), quote_id="newer"))
     lines = told(seen + settle(gateway, *shards))
-    price, name = ("9100", "i") if has_taken_it else ("9000", "old")
-    left = [line for line in lines if line[0] in (EXEC_CANCELED, EXEC_NEW) and line[1] != "i"]
-    assert left[-2:] == [(EXEC_CANCELED, name, "2", price), new("newer", 2, 8_000)][-len(left) :]
-    assert [line for line in lines if line[0] == EXEC_CANCELED] == [(EXEC_CANCELED, name, "2", price)]
+    if has_taken_it:
+        assert lines[-3:-1] == [(EXEC_CANCELED, "i", "2", "9100"), ("b", "newer", "0", "0", "MSFT=0")]
+        assert lines[-1] == new("newer", 2, 8_000)
+    else:
+        # What stood there before stays.
+        assert lines == [("b", "newer", "0", "0", "MSFT=0"), (EXEC_REPLACED, "newer", "2", "8000")]
     assert answers(gateway.events)[-1] == ("b", "newer", "0", "0", "MSFT=0")
     assert gateway.relay.requests.open == {}
     assert gateway.relay.instructions.waiting == {}
@@ -360,38 +379,38 @@ def test_a_quote_that_comes_when_its_shard_is_back_is_not_what_is_pulled(shards:
     gateway.turn()
     (answer,) = [event for event in gateway.events if isinstance(event, QuotesAnswered)]
     assert [each.code for each in answer.entries] == [0, refusals.MASS_NOT_CONFIRMED]
-    # What pulls the older one waits for its commit, and the newer one behind it.
     gateway.connect(shards[1])
     for _ in range(3):
         shards[1].exchange.turn(0)
         gateway.turn()
     assert gateway.market.links["b"].is_up
+    # It overtakes what pulls the older one, and takes its place.
     gateway.turn(quote(3, entry(2, bid=8_000), quote_id="newer"))
     gateway.commits = True
     lines = told(settle(gateway, *shards))
-    assert lines[-2:] == [("b", "newer", "0", "0", "MSFT=0"), new("newer", 2, 8_000)]
-    assert [line for line in told(gateway.events) if line[0] == EXEC_CANCELED] == [(EXEC_CANCELED, "i", "2", "9000")]
+    assert lines[-2:] == [("b", "newer", "0", "0", "MSFT=0"), (EXEC_REPLACED, "newer", "2", "8000")]
+    assert [line for line in told(gateway.events) if line[0] == EXEC_CANCELED] == []
     gateway.close()
 
 
-def test_a_quote_that_its_shard_is_given_behind_a_later_message_is_refused(shards: list[ShardSide]) -> None:
+@pytest.mark.parametrize("later", [quote(3, quote_id="later"), cancel_quotes(3), cancel_all(3)], ids=["i", "Z", "q"])
+def test_a_quote_that_its_shard_is_given_behind_a_later_message_is_refused(
+    shards: list[ShardSide], later: MassQuote | CancelQuotes | MassCancel
+) -> None:
     """Gateway and shard are killed with the quote on its way; what came behind it was journaled, and is done first."""
-    for number, later in ((2, quote(3, quote_id="later")), (4, cancel_all(5))):
-        gateway = connected(*shards)
-        lost: Command = quote(number, entry(2, bid=9_100), quote_id="lost")
-        gateway.turn(lost, later)
-        gateway.turn()
-        gateway.turn()
-        # What the shards were sent is gone with their processes.
-        gateway = gateway.restarted(logon_number=number)
-        for place, shard in enumerate(shards):
-            shards[place] = shard.restarted()
-            gateway.connect(shards[place])
-        settle(gateway, *shards)
-        assert answers(gateway.turn(lost, later)) == [("b", "lost", "5", LATE)]
-        settle(gateway, *shards)
-        gateway.close()
-        return
+    gateway = connected(*shards)
+    lost = quote(2, entry(2, bid=9_100), quote_id="lost")
+    gateway.turn(lost, later)
+    gateway.turn()
+    # What the shards were sent is gone with their processes.
+    gateway = gateway.restarted(logon_number=2)
+    for place, shard in enumerate(shards):
+        shards[place] = shard.restarted()
+        gateway.connect(shards[place])
+    settle(gateway, *shards)
+    assert answers(gateway.turn(lost, later, quote(4, entry(2)))) == [("b", "lost", "5", LATE)]
+    assert answers(settle(gateway, *shards)) == [("b", "i", "0", "0", "MSFT=0")]
+    gateway.close()
 
 
 # -- quote cancels ----------------------------------------------------------------------------------------------------
@@ -431,6 +450,28 @@ def test_a_shard_that_is_down_is_named_and_cancels_when_it_is_back(shards: list[
     gateway.close()
 
 
+@pytest.mark.usefixtures("nobody_waits")
+def test_cancels_that_wait_for_a_shard_are_bounded_and_keep_no_quote_out(
+    shards: list[ShardSide], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.shard_requests.QUOTES_OPEN_MAX_OF_SESSION", 20)
+    gateway = connected(*shards)
+    gateway.market.links["b"].drop("killed")
+    seen: list[tuple[str, ...]] = []
+    for number in range(2, 23):
+        seen += told(gateway.turn(cancel_quotes(number))) + told(settle(gateway, shards[0]))
+    refused = ("b", "z", "5", str(refusals.MASS_TOO_MANY))
+    assert seen == [("b", "z", "4", UNCONFIRMED)] * 20 + [refused]
+    gateway.turn(cancel_all(23))
+    assert told(settle(gateway, shards[0])) == []
+    gateway.connect(shards[1])
+    settle(gateway, *shards)
+    gateway.turn(quote(24))
+    assert answers(settle(gateway, *shards)) == [("b", "i", "0", "0", "AAPL=0", "MSFT=0")]
+    assert gateway.relay.requests.open == {}
+    gateway.close()
+
+
 def test_frozen_quotes_of_all_shards_are_reset(shards: list[ShardSide]) -> None:
     for shard in shards:
         shard.configured = [SetQuoteProtection(SESSION, 1, 0, 0, 10_000_000_000), shares(shard)]
@@ -457,14 +498,37 @@ def test_frozen_quotes_of_all_shards_are_reset(shards: list[ShardSide]) -> None:
     gateway.close()
 
 
+def test_operators_hear_of_all_shards_what_is_frozen_and_what_a_reset_took_again(shards: list[ShardSide]) -> None:
+    for shard in shards:
+        shard.configured = [SetQuoteProtection(SESSION, 1, 0, 0, 10_000_000_000), shares(shard)]
+    gateway = connected(*shards)
+    gateway.turn(quote(2), sell(3, 1, time_in_force="3"), sell(4, 2, time_in_force="3"))
+    settle(gateway, *shards)
+    questions, why = gateway.market.questions, "2 lots were filled within 10000 ms, allowed: 1"
+    limits, frozen = questions.ask(LIMITS), questions.ask(FROZEN_QUOTES)
+    assert questions.answers(FROZEN_QUOTES, frozen) == ({}, ["a", "b"])
+    settle(gateway, *shards)
+    found = {"a": [[SESSION, 1, 1, why]], "b": [[SESSION, 1, 2, why]]}
+    assert questions.answers(FROZEN_QUOTES, frozen) == (found, [])
+    assert questions.answers(LIMITS, limits) == ({"a": [], "b": []}, [])
+    instructions, counts = gateway.relay.instructions, []
+    for scope in ((SESSION, 0, 2), (SESSION, 0, 0), (SESSION, 0, 0)):
+        instruction_id = instruct(gateway, ResetQuoteProtection(*scope, "me", "checked"), "a", "b")
+        settle(gateway, *shards)
+        counts.append(instructions.counts.get(instruction_id, 0))
+    assert counts == [1, 1, 0]
+    gateway.close()
+
+
 def test_pulled_quotes_are_reported_and_take_no_token(shards: list[ShardSide]) -> None:
     gateway = throttled(shards, rate=2)
     gateway.turn(quote(2))
     settle(gateway, *shards)
     engine = shards[0].engine
     events: list[Event] = []
-    pull = PullQuotes(SESSION, 1, (1, 99), "it came too late")
-    for _ in range(2):
+    (asked_id,) = (each.answer_id for each in shards[0].commands() if isinstance(each, MassQuote))
+    for answer_id in ("", "other", asked_id, asked_id):
+        pull = PullQuotes(SESSION, 1, (1, 99), answer_id, "it came too late")
         engine.apply(engine.seq + 1, engine.time_ns + 1, pull, events)
     (canceled,) = events
     assert isinstance(canceled, Execution)
@@ -474,3 +538,104 @@ def test_pulled_quotes_are_reported_and_take_no_token(shards: list[ShardSide]) -
         99,
     )
     gateway.close()
+
+
+# -- at random --------------------------------------------------------------------------------------------------------
+
+
+class QuotingDay(RandomDay):
+    """The same day with quotes: of one shard or of both, canceled now and then. `pulled`: quotes of which the member
+    has heard that they left unasked.
+    """
+
+    pulled: set[tuple[str, int]]
+
+    def send(self) -> None:
+        """Send a few messages; the price of a quote is its number, on both sides of nothing."""
+        new: list[RandomMessage] = []
+        for _ in range(self.random.randint(1, 6)):
+            number = 2 + len(self.sent) + len(new)
+            what = self.random.random()
+            if what < 0.12:
+                new.append(msgspec.structs.replace(cancel_quotes(number), quote_id=f"z{number}"))
+            elif what < 0.2:
+                new.append(cancel_all(number, f"q{number}"))
+            else:
+                of = self.random.choice(((1, 2), (2, 1), (1,), (2,)))
+                entries = [entry(each, bid=8_000 + number) for each in of]
+                new.append(quote(number, *entries, quote_id=f"i{number}"))
+        self.sent += new
+        self.events += self.gateway.turn(*new)
+
+    def check(self) -> None:
+        """Every message was answered once, and what stands is what the member has to think."""
+        for _ in range(STEPS):
+            self.events += settle(self.gateway, *self.shards)
+            if all(link.is_up for link in self.gateway.market.links.values()):
+                break
+        self.events += settle(self.gateway, *self.shards)
+        said: dict[str, Event] = {}
+        for event in self.events:
+            name = _answered(event)
+            if name:
+                assert name not in said, f"{name} is answered twice"
+                said[name] = event
+        self.pulled = {
+            (event.cl_ord_id, event.instrument_id)
+            for event in self.events
+            if isinstance(event, Execution) and event.exec_type == EXEC_CANCELED and event.text
+        }
+        stands: dict[int, int] = {}
+        for message in self.sent:
+            self._follow(message, said, stands)
+        sides = [shard.engine.desk.special.quotes.sides for shard in self.shards]
+        found = {key[2]: side[BUY].price for each in sides for key, side in each.items()}
+        assert found == stands
+        entered = [event for event in self.events if isinstance(event, Execution) and event.exec_type == EXEC_NEW]
+        assert len({(each.cl_ord_id, each.instrument_id) for each in entered}) == len(entered), "placed twice"
+        assert self.gateway.relay.requests.open == {}
+        assert self.gateway.relay.instructions.waiting == {}
+
+    def _follow(self, message: RandomMessage, said: dict[str, Event], stands: dict[int, int]) -> None:
+        """Do with `stands`, the prices by instrument, what a member does that hears the answers."""
+        if isinstance(message, CancelQuotes | MassCancel):
+            name = message.quote_id if isinstance(message, CancelQuotes) else message.cl_ord_id
+            answer = said[name]
+            assert isinstance(answer, QuotesAnswered | MassCancelReported), f"{name} is answered"
+            if answer.code != refusals.MASS_TOO_MANY:
+                stands.clear()
+            return
+        assert isinstance(message, MassQuote), "nothing else is sent"
+        answer = said[message.quote_id]
+        if isinstance(answer, MessageUnavailable) or (isinstance(answer, QuotesAnswered) and answer.code):
+            return
+        assert isinstance(answer, QuotesAnswered), "the rest has a b"
+        for asked, told in zip(message.entries, answer.entries, strict=True):
+            if not told.code:
+                stands[asked.instrument_id] = asked.bid_price
+            elif (message.quote_id, asked.instrument_id) in self.pulled:
+                stands.pop(asked.instrument_id, None)
+
+
+def _answered(event: Event) -> str:
+    """Return the name of the message that an event answers, or nothing."""
+    if isinstance(event, QuotesAnswered):
+        return event.quote_id
+    if isinstance(event, MassCancelReported):
+        return event.cl_ord_id
+    return event.ref_id if isinstance(event, MessageUnavailable) else ""
+
+
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_happens_what_stands_is_what_the_member_was_told(
+    tmp_path: Path, seed: int, *, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not waits:
+        monkeypatch.setattr(ShardLink, "is_away", property(lambda link: not link.is_up))
+    with shard_sides(tmp_path, "a", "b") as shards:
+        day = QuotingDay(seed, shards)
+        for _ in range(STEPS):
+            day.step()
+        day.check()
+        day.gateway.close()

@@ -3,30 +3,48 @@
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 import pytest
 
 from gateway.shard_link import ShardLink
 from gateway.shard_requests import OPEN_MAX_OF_SESSION
+from gateway.start_up import new_engine
 from matching import refusals
 from matching.commands import (
     CancelOrder,
+    CancelQuotes,
+    Command,
     ContinueWork,
     DefineSession,
+    Deposit,
     EndTradingDay,
     InstructShards,
     MassCancel,
+    MassQuote,
     NewOrder,
     ReplaceOrder,
     RequestMassStatus,
 )
 from matching.events import Event, Execution, MassCancelReported, MassStatusReported, MessageThrottled, OrderRefused
 from matching.types import EXEC_CANCELED, EXEC_NEW
-from tests.support.shard_pair import EPOCH, SESSION, GatewaySide, ShardSide, order, settle, shard_sides
+from tests.support.shard_pair import (
+    CASH,
+    EPOCH,
+    INSTRUMENTS,
+    SESSION,
+    SHARED,
+    GatewaySide,
+    ShardSide,
+    order,
+    settle,
+    shard_sides,
+)
 
 ALL = "7"
 STEPS = 120
+RandomMessage: TypeAlias = NewOrder | MassCancel | RequestMassStatus | MassQuote | CancelQuotes
 
 
 @pytest.fixture
@@ -194,6 +212,42 @@ def test_a_repeat_is_refused_and_a_possible_resend_gets_its_report_again(shards:
     settle(gateway, *shards)
     gateway.turn(cancel_all(10))
     assert told(settle(gateway, *shards)) == [("r", "Q", ALL, "0", "0")]
+    gateway.close()
+
+
+OF_AAPL = MassCancel(SESSION, EPOCH, 0, "Q", "1", instrument_id=1, symbol="AAPL")
+OF_MSFT = MassCancel(SESSION, EPOCH, 0, "Q", "1", instrument_id=2, symbol="MSFT")
+OF_SPOT = MassCancel(SESSION, EPOCH, 0, "Q", "3", kind="spot")
+OF_ALL = MassCancel(SESSION, EPOCH, 0, "Q", ALL)
+FAULTY = MassCancel(SESSION, EPOCH, 0, "Q", "1", symbol="X", code=refusals.MASS_UNKNOWN_SYMBOL, text="X is not traded")
+NAMED_SO = order(0, "Q")
+
+
+@pytest.mark.parametrize("poss_resend", [True, False], ids=["97=Y", ""])
+@pytest.mark.parametrize("again", [OF_AAPL, OF_MSFT, OF_SPOT, OF_ALL, FAULTY], ids=["AAPL", "MSFT", "3", "7", "X"])
+@pytest.mark.parametrize(
+    "first", [OF_AAPL, OF_SPOT, OF_ALL, FAULTY, NAMED_SO], ids=["1-AAPL", "1-3", "1-7", "1-X", "1-D"]
+)
+def test_a_cl_ord_id_that_comes_again_is_answered_as_one_process_answers_it(
+    shards: list[ShardSide], first: MassCancel | NewOrder, again: MassCancel, *, poss_resend: bool
+) -> None:
+    commands: list[Command] = [
+        order(2, "x"),
+        order(3, "y", instrument_id=2),
+        msgspec.structs.replace(first, msg_seq_num=4),
+        order(5, "v"),
+        order(6, "w", instrument_id=2),
+        msgspec.structs.replace(again, msg_seq_num=7, poss_resend=poss_resend),
+    ]
+    engine = new_engine()
+    alone: list[Event] = []
+    for seq, command in enumerate([*INSTRUMENTS.values(), *SHARED, Deposit(1, "USD", CASH, "opening"), *commands], 1):
+        engine.apply(seq, seq, command, alone)
+    gateway = connected(*shards)
+    over_shards: list[Event] = []
+    for command in commands:
+        over_shards += gateway.turn(command) + settle(gateway, *shards)
+    assert sorted(told(over_shards)) == sorted(told(alone))
     gateway.close()
 
 
@@ -394,12 +448,12 @@ class RandomDay:
         self.random = random.Random(seed)
         self.shards = shards
         self.gateway = connected(*shards)
-        self.sent: list[NewOrder | MassCancel | RequestMassStatus] = []
+        self.sent: list[RandomMessage] = []
         self.events: list[Event] = []
 
     def send(self) -> None:
         """Send a few messages: orders for both shards, and a mass cancel now and then."""
-        new: list[NewOrder | MassCancel | RequestMassStatus] = []
+        new: list[RandomMessage] = []
         for _ in range(self.random.randint(1, 6)):
             number = 2 + len(self.sent) + len(new)
             what = self.random.random()
@@ -471,7 +525,7 @@ class RandomDay:
 
     def cancels_of(self, cl_ord_id: str, obeyed: set[str]) -> str:
         """Return the first mass cancel behind an order that was obeyed, or nothing."""
-        names = ["" if isinstance(each, RequestMassStatus) else each.cl_ord_id for each in self.sent]
+        names = [each.cl_ord_id if isinstance(each, NewOrder | MassCancel) else "" for each in self.sent]
         return next((name for name in names[names.index(cl_ord_id) :] if name in obeyed), "")
 
     def check_status(self) -> None:
