@@ -19,7 +19,7 @@ TRADER1: Final = "FIX.4.4:OUTCRY->TRADER1"
 TRADER2: Final = "FIX.4.4:OUTCRY->TRADER2"
 PEERS: Final[list[FixPeer]] = []
 """All peers of a test, cut at its end."""
-NOTHING: Final = {"added": [], "removed": [], "changed": []}
+NOTHING: Final[dict[str, Any]] = {"added": [], "removed": [], "changed": []}
 
 
 @pytest.fixture
