@@ -39,8 +39,8 @@ def sessions(exchange: ExchangeProcess, *words: str) -> dict[str, Any]:
     """Run a command that changes sessions; return its answer."""
     result = CliRunner().invoke(app, ["sessions", *words, "--data", str(exchange.data_dir), "--json"])
     assert result.exit_code == 0, result.output
-    answer: dict[str, Any] = json.loads(result.output)
-    return answer["result"]
+    answer: dict[str, Any] = json.loads(result.output)["result"]
+    return answer
 
 
 def visit(exchange: ExchangeProcess, comp_id: str, numbers: tuple[int, int]) -> FixPeer:
