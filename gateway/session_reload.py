@@ -148,7 +148,12 @@ class SessionReload:
         # What shards have to know of a session they know before its first order can come.
         waiting = await self._answer(events)
         await self._tell_wire(plan)
-        log.info("sessions were read again", **{key: value for key, value in plan.report().items() if key != "notes"})
+        log.info(
+            "sessions were read again",
+            added=[session.name for session in plan.added],
+            removed=[session.name for session in plan.removed],
+            changed={change.after.name: [key.key for key in change.keys] for change in plan.changed},
+        )
         return {"unconfirmed": waiting["unconfirmed"]} if waiting.get("unconfirmed") else {}
 
     # -- the wire -----------------------------------------------------------------------------------------------------
@@ -173,6 +178,10 @@ class SessionReload:
         known = self._sessions.by_name(session.name)
         assert known is not None, "a removed session stays in the book"
         session_id = known.session_id
+        # What becomes of its orders is said before the Logout.
+        await look_until(
+            lambda: self._read(lambda: self._exchange.has_orders_of(session_id)), lambda found: not found, LEAVE_WAIT_S
+        )
         self._wire.logout(session_id, LEAVE_TEXT)
         self._wire.enable(session_id, False)
         await look_until(lambda: self._read(lambda: known.logged_on), lambda found: not found, LEAVE_WAIT_S)
@@ -226,6 +235,12 @@ class _Change:
         market = self._exchange.market
         live = {name: self._live(name) for name in self.found.concerned()}
         plan = plan_changes(self.found, live, cancel_orders=self._cancel_orders, sharded=market is not None)
+        if market is not None and plan.canceling and (down := market.down()):
+            faults = (
+                Fault(SESSIONS, 0, "SESSION", f"no {name} any longer", f"it stays while shard {down[0][0]} is down")
+                for name in sorted(plan.canceling)
+            )
+            plan = msgspec.structs.replace(plan, faults=(*plan.faults, *faults))
         try:
             self._accounts = account_commands(self.found.read, self._engine) if self.found.accounts_changed else []
         except ConfigFaults as error:
