@@ -1,4 +1,6 @@
-"""The demo's TLS certificate: made once, for this machine alone, signed by itself. Never replaces a file that is there.
+"""Certificates: the demo's, made once, for this machine alone, signed by itself; and what a file of them says.
+
+A file that is there is never replaced.
 
 python -m gateway.certificates FOLDER
 python -m gateway.certificates --config FOLDER    where the configuration in FOLDER looks for it
@@ -12,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -55,6 +58,45 @@ def named_folders(config_dir: Path) -> list[Path]:
         if (certificate.name, key.name, certificate.parent) == (CERTIFICATE_FILE, KEY_FILE, key.parent)
     }
     return sorted((config_dir / folder).resolve() for folder in folders)
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """What a certificate says: whom it names, from when until when it is valid, and its public key."""
+
+    common_name: str
+    valid_from: datetime
+    valid_until: datetime
+    host_names: tuple[str, ...]
+    addresses: tuple[str, ...]
+    public_key: bytes
+
+
+def certificates_in(path: str) -> list[Certificate]:
+    """Return the certificates of a PEM file, at least one. Raises OSError, ValueError."""
+    return [_said_by(certificate) for certificate in x509.load_pem_x509_certificates(Path(path).read_bytes())]
+
+
+def public_key_of(path: str) -> bytes:
+    """Return the public key that belongs to a private key in a PEM file. Raises OSError, ValueError, TypeError."""
+    key = serialization.load_pem_private_key(Path(path).read_bytes(), None)
+    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _said_by(certificate: x509.Certificate) -> Certificate:
+    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        names = x509.SubjectAlternativeName([])
+    key = certificate.public_key()
+    return Certificate(
+        common_name=str(found[0].value) if found else "",
+        valid_from=certificate.not_valid_before_utc,
+        valid_until=certificate.not_valid_after_utc,
+        host_names=tuple(names.get_values_for_type(x509.DNSName)),
+        addresses=tuple(str(each) for each in names.get_values_for_type(x509.IPAddress)),
+        public_key=key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo),
+    )
 
 
 def _signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

@@ -380,6 +380,12 @@ class Exchange:
         """Return the number of the last batch that is begun."""
         return self._pipeline.next_batch_seq - 1
 
+    def has_orders_of(self, session_id: int) -> bool:
+        """Whether orders of a session are open, or, with shards, are being canceled."""
+        if self._market is None:
+            return self._engine.sessions[session_id].open_count() > 0
+        return self._market.is_canceling(session_id)
+
     def holds_numbers_of(self, session_id: int) -> bool:
         """Whether something of a session is not in the journal yet."""
         return self._pipeline.holds(session_id)

@@ -130,10 +130,13 @@ class Intake:
     def _message(
         self, session: GatewaySession, msg_seq_num: int, msg_type: str, poss_resend: bool, values: tuple[Any, ...]
     ) -> None:
-        if not (
+        if session.is_retired:
+            self._not_authorized(session, msg_seq_num, msg_type, values[0] or "", "the session is no longer configured")
+        elif not (
             session.role == ROLE_OF_MESSAGE[msg_type] or session.role == ALSO_FOR.get(msg_type) or msg_type in FOR_ALL
         ):
-            self._not_authorized(session, msg_seq_num, msg_type, values[0] or "")
+            text = f"MsgType(35) {msg_type} is not for a session with Role {session.role}"
+            self._not_authorized(session, msg_seq_num, msg_type, values[0] or "", text)
         elif msg_type == NEW_ORDER_SINGLE:
             self._next.commands.append(self._translator.new_order(session, msg_seq_num, poss_resend, values))
         elif msg_type == NEW_ORDER_LIST:
@@ -165,8 +168,7 @@ class Intake:
             if answer is not None:
                 self._next.messages.append((session.session_id, "Y", answer))
 
-    def _not_authorized(self, session: GatewaySession, msg_seq_num: int, msg_type: str, ref_id: str) -> None:
-        text = f"MsgType(35) {msg_type} is not for a session with Role {session.role}"
+    def _not_authorized(self, session: GatewaySession, msg_seq_num: int, msg_type: str, ref_id: str, text: str) -> None:
         if self._market is not None:
             # What is answered behind a number without an answer is remembered, as every answer there.
             ids = (session.session_id, session.epoch, msg_seq_num)

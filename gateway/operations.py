@@ -248,6 +248,7 @@ class Operations:
             "name": session.name,
             "role": session.role,
             "begin_string": session.begin_string,
+            "configured": not session.is_retired,
             "drop_copy_lag": self._exchange.drop_copies.lag(session) if session.role == "drop_copy" else None,
             **wire,
         }

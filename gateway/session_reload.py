@@ -29,7 +29,7 @@ from gateway.operator_waits import look_until
 from gateway.pipeline import FaultPoint
 from gateway.relay import GatewayEngine, RelayEngine
 from gateway.running_settings import RunningSettings
-from gateway.session_plan import Differences, LiveSession, Plan, differences, plan_changes
+from gateway.session_plan import Differences, LiveSession, Plan, SessionChange, differences, plan_changes
 from gateway.session_setup import (
     NOT_CONFIGURED,
     AccountNames,
@@ -38,7 +38,7 @@ from gateway.session_setup import (
     gateway_session,
     set_windows,
 )
-from gateway.sessions import SessionBook
+from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_instructions import INSTRUCTIONS
 from gateway.shard_keeper import SETTINGS_NAME, SHARDS_FOLDER
 from gateway.start_up import Started, new_state
@@ -56,7 +56,27 @@ LEAVE_WAIT_S: Final = 3.0
 """How long a removed session may take to answer its Logout, and its last numbers to be journaled."""
 SECOND_NS: Final = 1_000_000_000
 
+READ_BY_WIRE: Final = (
+    "begin_string",
+    "transport_dictionary",
+    "app_dictionary",
+    "validate_fields_out_of_order",
+    "validate_fields_have_values",
+    "validate_user_defined_fields",
+    "allow_unknown_msg_fields",
+    "preserve_message_fields_order",
+)
+"""What decides how a dictionary is read: sessions that agree in it are looked at once."""
+
 log = structlog.get_logger("sessions")
+
+
+class ContradictionError(Exception):
+    """What was read contradicts what goes on; nothing has changed."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(str(fault) for fault in faults))
+        self.faults = faults
 
 
 class SessionReload:
@@ -117,20 +137,29 @@ class SessionReload:
                 return _refused(error.faults)
             change = _Change(self._exchange, self._sessions, self._started, self._clock, found, cancel_orders)
             plan = await self._read(change.plan)
-            faults = plan.faults or self._wire_faults(plan)
+            faults = plan.faults or await asyncio.to_thread(self._wire_faults, plan)
             if faults:
                 return _refused(faults)
             result = {"done": not dry_run, "config": str(read.config_dir), **plan.report()}
             if dry_run:
                 return result
-            return {**result, **await self._carry_out(change, by, reason)}
+            try:
+                return {**result, **await self._carry_out(change, by, reason)}
+            except ContradictionError as error:
+                return _refused(error.faults)
 
     def _wire_faults(self, plan: Plan) -> list[Fault]:
-        """Return what the wire has against a session: a dictionary that QuickFIX cannot read, say."""
+        """Return what the wire has against a session: a dictionary that QuickFIX cannot read, say. Any thread."""
         faults = []
+        looked_at = set()
         for session in (*plan.added, *(change.after for change in plan.changed)):
+            spec = wire_spec(session)
+            kind = tuple(spec[name] for name in READ_BY_WIRE)
+            if kind in looked_at:
+                continue
+            looked_at.add(kind)
             try:
-                self._wire.check_session(wire_spec(session))
+                self._wire.check_session(spec)
             except ValueError as error:
                 faults.append(Fault(SESSIONS, session.line, "SESSION", session.name, str(error)))
         return faults
@@ -138,10 +167,13 @@ class SessionReload:
     async def _carry_out(self, change: "_Change", by: str, reason: str) -> dict[str, Any]:
         self._fault_point("sessions.before")
         raise_descriptor_limit(change.found.read)
-        if self._exchange.market is not None:
-            # Left first, so that a shard that is started again meanwhile takes nothing back.
-            await asyncio.to_thread(leave_settings, change.planned.settings, self._shard_settings)
-        events = await self._events(partial(change.apply, by, reason))
+        # Left first, so that a shard that is started again meanwhile takes nothing back.
+        await self._leave_for_shards(change.planned.settings)
+        try:
+            events = await self._events(partial(change.apply, by, reason))
+        except ContradictionError:
+            await self._leave_for_shards(self._running.settings)
+            raise
         self._fault_point("sessions.journaled")
         plan = change.planned
         self._running.settings = plan.settings
@@ -149,46 +181,60 @@ class SessionReload:
         # What shards have to know of a session they know before its first order can come.
         waiting = await self._answer(events)
         await self._tell_wire(plan)
-        log.info("sessions were read again", **{key: value for key, value in plan.report().items() if key != "notes"})
+        log.info(
+            "sessions were read again",
+            added=[session.name for session in plan.added],
+            removed=[session.name for session in plan.removed],
+            changed={change.after.name: [key.key for key in change.keys] for change in plan.changed},
+        )
         return {"unconfirmed": waiting["unconfirmed"]} if waiting.get("unconfirmed") else {}
+
+    async def _leave_for_shards(self, settings: Settings) -> None:
+        if self._exchange.market is not None:
+            await asyncio.to_thread(leave_settings, settings, self._shard_settings)
 
     # -- the wire -----------------------------------------------------------------------------------------------------
 
     async def _tell_wire(self, plan: Plan) -> None:
         """Tell the wire what is in the journal: those that leave first, as their names may be free for others."""
         now_s = self._clock.now_ns() // SECOND_NS
-        for session in plan.removed:
+        ids = self._sessions.ids_by_name()
+        if plan.removed:
             self._fault_point("sessions.wire")
-            await self._leave(session)
+            await self._leave([self._sessions.by_id[ids[session.name]] for session in plan.removed])
         for change in plan.changed:
             self._fault_point("sessions.wire")
-            await self._change_on_wire(change.before, change.after, now_s)
+            self._change_on_wire(ids[change.after.name], change, now_s)
         for session in plan.added:
             self._fault_point("sessions.wire")
-            known = self._sessions.by_name(session.name)
-            assert known is not None, "an added session is in the book"
-            add_one_to_wire(self._wire, session, known.state, now_s)
+            add_one_to_wire(self._wire, session, self._sessions.by_id[ids[session.name]].state, now_s)
 
-    async def _leave(self, session: SessionSettings) -> None:
-        """Log a session out, behind what it was told last, and let the wire forget it."""
-        known = self._sessions.by_name(session.name)
-        assert known is not None, "a removed session stays in the book"
-        session_id = known.session_id
-        self._wire.logout(session_id, LEAVE_TEXT)
-        self._wire.enable(session_id, False)
-        await look_until(lambda: self._read(lambda: known.logged_on), lambda found: not found, LEAVE_WAIT_S)
-        self._wire.remove_session(session_id)
-        # Its numbers are read again when it is added again.
+    async def _leave(self, sessions: Sequence[GatewaySession]) -> None:
+        """Log sessions out, behind what they were told last, and let the wire forget them."""
+        exchange = self._exchange
+        # What becomes of their orders is said before the Logout.
+        await self._until_none(sessions, lambda session: exchange.has_orders_of(session.session_id))
+        for session in sessions:
+            self._wire.logout(session.session_id, LEAVE_TEXT)
+            self._wire.enable(session.session_id, False)
+        await self._until_none(sessions, lambda session: session.logged_on)
+        for session in sessions:
+            self._wire.remove_session(session.session_id)
+        # Their numbers are read again when they are added again.
+        await self._until_none(
+            sessions, lambda session: session.logged_on or exchange.holds_numbers_of(session.session_id)
+        )
+
+    async def _until_none(self, sessions: Sequence[GatewaySession], is_so: Callable[[GatewaySession], bool]) -> None:
+        """Wait a moment until something is so of no session any more. It is looked at on the matching thread."""
         await look_until(
-            lambda: self._read(lambda: known.logged_on or self._exchange.holds_numbers_of(session_id)),
+            lambda: self._read(lambda: any(is_so(session) for session in sessions)),
             lambda found: not found,
             LEAVE_WAIT_S,
         )
 
-    async def _change_on_wire(self, before: SessionSettings, after: SessionSettings, now_s: int) -> None:
-        known = self._sessions.by_name(after.name)
-        assert known is not None, "a changed session is in the book"
-        session_id = known.session_id
+    def _change_on_wire(self, session_id: int, change: SessionChange, now_s: int) -> None:
+        before, after = change.before, change.after
         if concerns_wire(before, after):
             self._wire.change_session({**wire_spec(after), "session_id": session_id})
         if before.schedule != after.schedule:
@@ -227,6 +273,12 @@ class _Change:
         market = self._exchange.market
         live = {name: self._live(name) for name in self.found.concerned()}
         plan = plan_changes(self.found, live, cancel_orders=self._cancel_orders, sharded=market is not None)
+        if market is not None and plan.canceling and (down := market.down()):
+            faults = (
+                Fault(SESSIONS, 0, "SESSION", f"no {name} any longer", f"it stays while shard {down[0][0]} is down")
+                for name in sorted(plan.canceling)
+            )
+            plan = msgspec.structs.replace(plan, faults=(*plan.faults, *faults))
         try:
             self._accounts = account_commands(self.found.read, self._engine) if self.found.accounts_changed else []
         except ConfigFaults as error:
@@ -244,10 +296,10 @@ class _Change:
         return LiveSession(session_id, session.logged_on, frozenset(names[order.account_id].name for order in orders))
 
     def apply(self, by: str, reason: str) -> tuple[list[Event], int]:
-        """Do it in one batch. Raises AdminError where it may be done no longer: somebody was quicker."""
+        """Do it in one batch. Raises ContradictionError where it may be done no longer."""
         plan = self.plan()
         if plan.faults:
-            raise AdminError("nothing has changed: " + "; ".join(str(fault) for fault in plan.faults))
+            raise ContradictionError(plan.faults)
         new = self._new_states(plan.added)
         touched = [*plan.added, *(change.after for change in plan.changed)]
         commands = [
@@ -308,7 +360,8 @@ class _Change:
         shards = tuple(market.links)
         told = [InstructShards(shards, command) for command in commands if isinstance(command, INSTRUCTIONS)]
         if isinstance(self._engine, RelayEngine) and not self._engine.instructions.has_room_for_operators(len(told)):
-            raise AdminError("nothing has changed: too much waits for shards that are down")
+            allowed = "fewer: too much waits for shards that are down"
+            raise ContradictionError([Fault(SESSIONS, 0, "SESSION", f"{len(told)} instructions", allowed)])
         return [*commands, *told]
 
     def _note(self, plan: Plan, by: str, reason: str) -> ChangeSessions:

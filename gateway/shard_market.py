@@ -149,6 +149,14 @@ class ShardMarket:
         owing = (link for link in self.links.values() if link.is_up and not link.is_silent and link.unanswered)
         return self._gate.is_empty() and not self._requests.waiting and next(owing, None) is None
 
+    def is_canceling(self, session_id: int) -> bool:
+        """Whether a shard has yet to cancel what a session has open, as it was told."""
+        return any(
+            isinstance(command, CancelSessionOrders) and command.session_id == session_id
+            for link in self.links.values()
+            for command in link.unanswered
+        )
+
     def down(self) -> list[tuple[str, bool]]:
         """Return the shards that cannot be sent anything, and whether they are connected."""
         return [(link.name, link.connection is not None) for link in self.links.values() if not link.is_up]

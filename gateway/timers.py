@@ -5,6 +5,7 @@ Owner: the main thread's event loop. A timer never changes the market itself: it
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -136,7 +137,9 @@ class Timers:
         for session in self._running.settings.sessions:
             gateway_session = self._sessions.by_name(session.name)
             if gateway_session is not None:
-                set_windows(self._wire, session, gateway_session.session_id, now_s)
+                # One that is just being added or removed is told by whoever does it.
+                with contextlib.suppress(ValueError):
+                    set_windows(self._wire, session, gateway_session.session_id, now_s)
 
     async def _retain(self, now_ns: int) -> None:
         """Delete what is older than the retention, never what a snapshot or a session still needs."""

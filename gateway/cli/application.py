@@ -5,7 +5,19 @@ from typing import Any, Final, TypeAlias
 
 import typer
 
-from gateway.cli import instruments, journal, limits, live, prices, quotes, session_changes, sessions, setup, trades
+from gateway.cli import (
+    check,
+    instruments,
+    journal,
+    limits,
+    live,
+    prices,
+    quotes,
+    session_changes,
+    sessions,
+    setup,
+    trades,
+)
 from gateway.cli.certify import certify
 from gateway.cli.demo import demo
 from gateway.cli.kill_report import kill_report
@@ -15,7 +27,11 @@ Command: TypeAlias = tuple[str, Callable[..., None], tuple[str, ...]]
 
 COMMANDS: Final[tuple[Command, ...]] = (
     ("serve", setup.serve, ("outcry serve", "outcry serve --config /etc/outcry --data /var/lib/outcry")),
-    ("check", setup.check, ("outcry check", "outcry check --config /etc/outcry --json")),
+    (
+        "check",
+        check.check,
+        ("outcry check", "outcry check --config /etc/outcry --data /var/lib/outcry", "outcry check --json"),
+    ),
     (
         "passwd",
         setup.passwd,

@@ -134,10 +134,12 @@ def _edit(ask: Ask, edit: Callable[[str], str], *, dry_run: bool, as_json: bool)
     if present["added"] or present["removed"] or present["changed"] or present["accounts_changed"]:
         fail(f"{FILE} has changes that are not in force: `outcry sessions reload` first", as_json=as_json)
     path = Path(present["config"]) / FILE
+    if path.is_symlink():
+        fail(f"{path} is a symbolic link: edit what it leads to, then `outcry sessions reload`", as_json=as_json)
     candidate = path.with_name(CANDIDATE)
     try:
         before = path.read_text("utf-8")
-        _write_new(candidate, edit(before), mode=path.stat().st_mode & 0o777)
+        _write_new(candidate, edit(before), path.stat())
     except EditError as error:
         fail(str(error), as_json=as_json, code=ExitCode.USAGE)
     except FileExistsError:
@@ -156,18 +158,21 @@ def _edit(ask: Ask, edit: Callable[[str], str], *, dry_run: bool, as_json: bool)
     result = ask(dry_run=False)
     if not result["done"]:
         # Something has happened between the two questions: what holds is what runs.
-        _write_new(candidate, before, mode=path.stat().st_mode & 0o777)
+        _write_new(candidate, before, path.stat())
         _put(candidate, path)
     _print(result, as_json=as_json)
 
 
-def _write_new(path: Path, text: str, *, mode: int) -> None:
-    """Write a file that is not there, durably."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+def _write_new(path: Path, text: str, like: os.stat_result) -> None:
+    """Write a file that is not there, durably, with the mode and the owner of another."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
+            os.fchown(descriptor, like.st_uid, like.st_gid)
+        os.fchmod(descriptor, like.st_mode & 0o777)
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        os.fsync(descriptor)
 
 
 def _put(new: Path, path: Path) -> None:

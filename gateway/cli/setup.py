@@ -1,4 +1,4 @@
-"""Commands that need no running exchange: `serve`, `check`, `passwd`."""
+"""Commands that need no running exchange: `serve`, `passwd`; and what `check` shares with them."""
 
 import getpass
 import os
@@ -36,28 +36,16 @@ def serve(
     Ready is one line on standard output that begins `ready`. Before anything starts the whole configuration is
     checked; every fault is named and the exit code is 2. With --json faults are printed as `outcry check --json` does.
     """
-    _prepare(config)
+    prepare(config)
     if as_json:
         report = check_configuration(config)
         if report.faults:
-            _print_report(report, as_json=True)
+            print_report(report, as_json=True)
             raise typer.Exit(ExitCode.USAGE)
     # The wire and everything behind it takes time to load, which the other commands need not wait for.
     from gateway.server import serve as run
 
     raise typer.Exit(run(config, data, fault=fault_point))
-
-
-def check(config: ConfigOption = SHIPPED, as_json: JsonOption = False) -> None:
-    """Name every fault of a configuration at once.
-
-    Each with file, line, key, what was found and what is allowed. Exit code 2 where there is one.
-    """
-    _prepare(config)
-    report = check_configuration(config)
-    _print_report(report, as_json=as_json)
-    if report.faults:
-        raise typer.Exit(ExitCode.USAGE)
 
 
 def passwd(
@@ -91,7 +79,7 @@ def passwd(
         print(f"{'changed' if existed else 'added'} {user} in {path}")
 
 
-def _prepare(config: Path) -> None:
+def prepare(config: Path) -> None:
     """The shipped configurations need a certificate that cannot be shipped."""
     if SHIPPED.resolve() in (config.resolve(), *config.resolve().parents):
         try:
@@ -101,7 +89,8 @@ def _prepare(config: Path) -> None:
             print(f"outcry: no certificate for the demo could be made: {error}", file=sys.stderr)
 
 
-def _print_report(report: Report, *, as_json: bool) -> None:
+def print_report(report: Report, *, as_json: bool) -> None:
+    """Show what the loader has found."""
     if as_json:
         print_json({"ok": not report.faults, "faults": report.faults, "notes": report.notes})
         return

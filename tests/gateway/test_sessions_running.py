@@ -1,6 +1,8 @@
 """Sessions of a running exchange: added, changed and removed by the file and by commands, over restarts."""
 
+import contextlib
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +19,8 @@ pytestmark = pytest.mark.slow
 NEW: Final = "FIX.4.4:OUTCRY->TRADER9"
 TRADER1: Final = "FIX.4.4:OUTCRY->TRADER1"
 TRADER2: Final = "FIX.4.4:OUTCRY->TRADER2"
+LEAVING_ORDERS_FIRST: Final = 1_200
+LEAVING_ORDERS_MAX: Final = 200_000
 PEERS: Final[list[FixPeer]] = []
 """All peers of a test, cut at its end."""
 NOTHING: Final[dict[str, list[Any]]] = {"added": [], "removed": [], "changed": []}
@@ -229,3 +233,50 @@ def test_a_drop_copy_gets_another_account_while_it_is_logged_on(exchange: Exchan
     changes(exchange, "change", copy, "--set", "Accounts=ACC2")
     order(first)
     assert order(second)[17] == watcher.receive()[17]
+
+
+def test_edits_wait_for_what_is_not_in_force_and_for_each_other(exchange: ExchangeProcess) -> None:
+    shipped = file_of(exchange).read_text(encoding="utf-8")
+    with file_of(exchange).open("a", encoding="utf-8") as out:
+        out.write("\n[SESSION]\nBeginString=FIX.4.4\nTargetCompID=TRADER8\nAccounts=ACC1\n")
+    said = outcry(exchange, "sessions", "add", NEW, "--set", "Accounts=ACC1", code=1)
+    assert "has changes that are not in force" in said
+    assert changes(exchange, "reload")["added"] == ["FIX.4.4:OUTCRY->TRADER8"]
+    candidate = exchange.config_dir / "sessions.cfg.new"
+    candidate.write_text("somebody else is at it\n", encoding="utf-8")
+    assert "another change is under way" in outcry(exchange, "sessions", "remove", "FIX.4.4:OUTCRY->TRADER8", code=1)
+    assert candidate.exists()
+    candidate.unlink()
+    outcry(exchange, "sessions", "remove", "FIX.4.4:OUTCRY->TRADER8")
+    assert file_of(exchange).read_text(encoding="utf-8").strip() == shipped.strip()
+    assert "has no session" in outcry(exchange, "sessions", "change", NEW, "--set", "Enabled=N", code=2)
+    assert "nothing to change" in outcry(exchange, "sessions", "change", TRADER1, code=2)
+    file_of(exchange).chmod(0o640)
+    outcry(exchange, "sessions", "change", TRADER1, "--set", "Enabled=N")
+    assert file_of(exchange).stat().st_mode & 0o777 == 0o640
+
+
+def test_a_session_that_leaves_in_the_middle_of_its_orders_leaves_none_behind(exchange: ExchangeProcess) -> None:
+    changes(exchange, "add", NEW, "--set", "Accounts=ACC2", "--set", "Username=TRADER2")
+    peer = logged_on(exchange, "TRADER9", username="TRADER2")
+    said: list[Message] = []
+    leaving = threading.Thread(target=outcry, args=(exchange, "sessions", "remove", NEW, "--cancel-orders"))
+    with contextlib.suppress(PeerClosedError):
+        for count in range(LEAVING_ORDERS_MAX):
+            if count == LEAVING_ORDERS_FIRST:
+                leaving.start()
+            fields = [(11, unique_id()), (55, "AAPL"), (54, "1"), (38, "1"), (40, "2"), (44, "580.00"), (59, "1")]
+            peer.send("D", [*fields, (60, utc_timestamp())])
+            said += peer.receive_nowait()
+            if any(message.msg_type == "5" for message in said):
+                peer.send("5")
+                break
+    said += peer.expect_closed()
+    leaving.join()
+    entered = {message[37] for message in said if message.get(150) == "0"}
+    assert len(entered) >= LEAVING_ORDERS_FIRST
+    assert entered == {message[37] for message in said if message.get(150) == "4"}
+    refused = {message[58] for message in said if message.msg_type == "j"}
+    assert all("no longer configured" in text for text in refused)
+    exchange.kill()
+    exchange.verify()

@@ -156,7 +156,7 @@ void Harness::log_on(std::string_view body) {
   std::string text(body);
   if (text.empty() || text.back() != soh) text += soh;
   std::string message;
-  const SessionSpec& spec = entry_->spec;
+  const SessionSpec& spec = entry_->terms()->spec;
   const std::string stamp(TimestampFormat().text(context_.now_ns, 3));
   Encoder(spec.begin_string, spec.target_comp_id, spec.sender_comp_id).append(message, "A", peer_next_, stamp, text);
   std::shared_ptr<SessionEntry> entry;
@@ -172,7 +172,7 @@ void Harness::send(std::string_view text, uint64_t number) {
   const size_t end = std::min(text.find(soh), text.size());
   std::string body(text.substr(std::min(text.size(), end + 1)));
   if (!body.empty() && body.back() != soh) body += soh;
-  const SessionSpec& spec = entry_->spec;
+  const SessionSpec& spec = entry_->terms()->spec;
   std::string message;
   Encoder(spec.begin_string, spec.target_comp_id, spec.sender_comp_id)
       .append(message, text.substr(0, end), number, TimestampFormat().text(context_.now_ns, 3), body);
@@ -180,7 +180,7 @@ void Harness::send(std::string_view text, uint64_t number) {
 }
 
 void Harness::raw(std::string_view body) {
-  std::string text = "8=" + entry_->spec.begin_string + soh + "9=" + std::to_string(body.size()) + soh;
+  std::string text = "8=" + entry_->terms()->spec.begin_string + soh + "9=" + std::to_string(body.size()) + soh;
   text += body;
   char trailer[16];
   std::snprintf(trailer, sizeof trailer, "10=%03u\x01", checksum(text.data(), text.size()));
@@ -213,7 +213,7 @@ void Harness::stage(std::string_view text) {
 void Harness::supply() {
   if (!resend_.number) return;
   Supply supply;
-  supply.session_id = entry_->spec.session_id;
+  supply.session_id = entry_->terms()->spec.session_id;
   supply.request_id = int(resend_.number);
   for (uint64_t number = resend_.begin; number <= resend_.end; ++number) {
     const auto found = journal_.find(number);
@@ -294,7 +294,7 @@ size_t Harness::check_value(const FieldNode& node, const Chunk& chunk, size_t at
     HOLDS(size_t(value.number) + value.length <= chunk.text.size());
     for (const char c : std::string_view(chunk.text).substr(size_t(value.number), value.length))
       if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f)
-        HOLDS(entry_->dictionaries->is_data_field(node.tag));
+        HOLDS(entry_->terms()->dictionaries->is_data_field(node.tag));
   }
   for (uint32_t i = 0; value.kind == Value::group && i < value.length; ++i)
     for (const FieldNode& field : node.fields) at = check_value(field, chunk, at);
