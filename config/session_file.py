@@ -42,6 +42,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     exchange: ExchangeSettings | None
     accounts: Collection[str] | None
     credentials: Mapping[str, Credential]
+    instruments: Collection[str] | None = None
 
 
 def read_sessions(data: bytes, *, around: Surroundings, log: FaultLog) -> SessionsFile:
@@ -133,6 +134,7 @@ def _session(
     values = _values(entries, log)
     schedule = read_schedule(values, entries, file=FILE, line=section.line, log=log)
     _check_values(values, entries, section, accounts=around.accounts, log=log)
+    _check_instruments(values, entries, section, known=around.instruments, log=log)
     identity = [values[key] for key in ("BeginString", "SenderCompID", "TargetCompID")]
     for key, value in zip(("BeginString", "SenderCompID", "TargetCompID"), identity, strict=True):
         if value is None and key.upper() not in entries:
@@ -154,6 +156,7 @@ def _session(
         default_appl_ver_id=APPL_VER_ID_50SP2 if begin_string == FIXT11 else "",
         role=values["Role"],
         accounts=values["Accounts"] or (),
+        instruments=values["Instruments"] or (),
         enabled=values["Enabled"],
         authentication=values["Authentication"],
         username=values["Username"] or target,
@@ -267,6 +270,28 @@ def _check_values(
             else "no Accounts: nothing is copied"
         )
         log.note(FILE, section.line, "Accounts", text)
+
+
+def _check_instruments(
+    values: Mapping[str, Any],
+    entries: Mapping[str, Entry],
+    section: Section,
+    *,
+    known: Collection[str] | None,
+    log: FaultLog,
+) -> None:
+    """Record the symbols that a session may use and nobody has, and the key on a session that it says nothing of."""
+    named = values["Instruments"] or ()
+    line = _line("Instruments", entries, section)
+    if named and values["Role"] == "drop_copy":
+        allowed = "no Instruments with Role=drop_copy, which receives the reports of its accounts"
+        log.add(FILE, line, "Instruments", found=quote(named[0]), allowed=allowed)
+    if known is None:
+        return
+    for symbol in named:
+        if symbol not in known:
+            allowed = f"symbols of instruments.toml: {', '.join(sorted(known)[:20])}"
+            log.add(FILE, line, "Instruments", found=quote(symbol), allowed=allowed)
 
 
 def _dictionaries(

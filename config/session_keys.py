@@ -265,6 +265,14 @@ TABLE: Final[tuple[SessionKey, ...]] = (
             "Accounts of accounts.toml: an order entry session trades for them, the first where Account(1) is absent; "
             "a drop copy session receives all their reports.",
         ),
+        _honoured(
+            "Instruments",
+            Words("symbols"),
+            "",
+            "Symbols of instruments.toml: an order entry session enters orders and quotes in these alone, and every "
+            "session sees status and market data of these alone; without it all, those listed later too. Cancels, "
+            "OrderStatusRequest(H) and requests over many orders pass.",
+        ),
         _honoured("Enabled", YES_NO, "Y", "N: no Logon is taken; the session and its numbers are kept."),
         _honoured(
             "Authentication",

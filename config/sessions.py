@@ -14,7 +14,8 @@ Authentication: TypeAlias = Literal["password", "hmac", "none"]
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One FIX session with every key resolved. Times end in `_s` and are seconds; dictionaries are absolute paths.
 
-    `name` is QuickFIX's SessionID text, as FIX.4.4:OUTCRY->TRADER1. `ports` empty: every listener. `message_rate` and
+    `name` is QuickFIX's SessionID text, as FIX.4.4:OUTCRY->TRADER1. `ports` empty: every listener;
+    `instruments` empty: all. `message_rate` and
     the other throttles 0: none.
     """
 
@@ -25,6 +26,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     default_appl_ver_id: str
     role: Role
     accounts: tuple[str, ...]
+    instruments: tuple[str, ...]
     enabled: bool
     authentication: Authentication
     username: str

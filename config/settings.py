@@ -67,7 +67,8 @@ def check(config_dir: Path) -> Report:
     accounts = _read_accounts(config_dir, instruments, shards, log)
     passwords = read_passwords(_bytes(config_dir, PASSWORDS, log, required=False) or b"", log=log)
     names = None if accounts is None else accounts.names
-    sessions = _read_sessions(config_dir, Surroundings(config_dir, exchange, names, passwords), log)
+    around = Surroundings(config_dir, exchange, names, passwords, _symbols(instruments, log))
+    sessions = _read_sessions(config_dir, around, log)
     if exchange is not None:
         listeners = (*exchange.listeners, *(sessions.listeners if sessions else ()))
         _check_listeners(listeners, log)
@@ -90,6 +91,13 @@ def check(config_dir: Path) -> Report:
         accounts.firms,
     )
     return Report((), notes, settings)
+
+
+def _symbols(instruments: InstrumentsFile | None, log: FaultLog) -> frozenset[str] | None:
+    """Return the symbols of instruments.toml; None where it has a fault, so that nobody knows all of them."""
+    if instruments is None or any(fault.file == INSTRUMENTS for fault in log.faults):
+        return None
+    return frozenset(instrument.symbol for instrument in instruments.instruments)
 
 
 def _read_exchange(config_dir: Path, log: FaultLog) -> ExchangeSettings | None:

@@ -112,6 +112,7 @@ def _gateway_session(
         disconnect=_disconnect_rule(session, account_ids),
         was_connected=was_connected,
         username=session.username,
+        symbols=session.instruments,
         authentication=session.authentication,
     )
 

@@ -62,6 +62,9 @@ SESSION_FAULTS = [
     ("DefaultApplVerID=FIX.5.0SP2", "DefaultApplVerID=FIX.5.0", ['12: DefaultApplVerID: found "FIX.5.0", allowed: FIX.5.0SP2 or 9']),
     ("Accounts=ACC1\n", "Accounts=ACC1,,ACC2\n", ['8: Accounts: found "ACC1,,ACC2", allowed: names of accounts with commas between, none twice, at most 10000']),
     ("Accounts=ACC1\n", "Accounts=ACC7, ACC1\n", ['8: Accounts: found "ACC7", allowed: accounts of accounts.toml: ACC1, ACC2']),
+    ("Accounts=ACC1\n", "Accounts=ACC1\nInstruments=AAPL, NOSUCH\n", ['9: Instruments: found "NOSUCH", allowed: symbols of instruments.toml: AAPL, BTC-PERP']),
+    ("Role=drop_copy\n", "Role=drop_copy\nInstruments=AAPL\n", ['15: Instruments: found "AAPL", allowed: no Instruments with Role=drop_copy, which receives the reports of its accounts']),
+    ("Accounts=ACC1\n", "Accounts=ACC1\nAuthentication=hmac\nCheckLatency=N\n", ["10: CheckLatency: found N, allowed: Y with Authentication=hmac: a signed Logon has to have an age from which on it is too old"]),
     ("Role=drop_copy\n", "Role=drop_copy\nRequireTLS=Y\n", ["10: RequireTLS: found no listener that takes this session, allowed: one, in exchange.toml"]),
     ("Role=drop_copy\n", "Role=drop_copy\nDataDictionary=no.xml\nTransportDataDictionary=sessions.cfg\n", None),
     ("NonStopSession=Y\n", "", [
