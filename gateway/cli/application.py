@@ -18,7 +18,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
     (
         "passwd",
         setup.passwd,
-        ("outcry passwd TRADER1 --config /etc/outcry", "pass show trader1 | outcry passwd TRADER1 --stdin"),
+        (
+            "outcry passwd TRADER1 --config /etc/outcry",
+            "pass show trader1 | outcry passwd TRADER1 --stdin",
+            "outcry passwd BOT1 --hmac",
+        ),
     ),
     ("demo", demo, ("outcry demo", "outcry demo --json")),
     ("status", live.status, ("outcry status", "outcry status --watch 1", "outcry status --json")),
