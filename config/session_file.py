@@ -43,6 +43,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     accounts: Collection[str] | None
     firms: Collection[str] | None
     credentials: Mapping[str, Credential]
+    instruments: Collection[str] | None = None
 
 
 def read_sessions(data: bytes, *, around: Surroundings, log: FaultLog) -> SessionsFile:
@@ -135,6 +136,7 @@ def _session(
     schedule = read_schedule(values, entries, file=FILE, line=section.line, log=log)
     _check_values(values, entries, section, log=log)
     _check_watched(values, entries, section, around=around, log=log)
+    _check_instruments(values, entries, section, known=around.instruments, log=log)
     identity = [values[key] for key in ("BeginString", "SenderCompID", "TargetCompID")]
     for key, value in zip(("BeginString", "SenderCompID", "TargetCompID"), identity, strict=True):
         if value is None and key.upper() not in entries:
@@ -157,6 +159,7 @@ def _session(
         role=values["Role"],
         accounts=values["Accounts"] or (),
         firms=values["Firms"] or (),
+        instruments=values["Instruments"] or (),
         enabled=values["Enabled"],
         authentication=values["Authentication"],
         username=values["Username"] or target,
@@ -284,6 +287,28 @@ def _check_watched(
     if role == "drop_copy":
         text = "neither Accounts nor Firms: nothing is copied"
     log.note(FILE, section.line, "Accounts", text)
+
+
+def _check_instruments(
+    values: Mapping[str, Any],
+    entries: Mapping[str, Entry],
+    section: Section,
+    *,
+    known: Collection[str] | None,
+    log: FaultLog,
+) -> None:
+    """Record the symbols that a session may use and nobody has, and the key on a session that it says nothing of."""
+    named = values["Instruments"] or ()
+    line = _line("Instruments", entries, section)
+    if named and values["Role"] == "drop_copy":
+        allowed = "no Instruments with Role=drop_copy, which receives the reports of its accounts"
+        log.add(FILE, line, "Instruments", found=quote(named[0]), allowed=allowed)
+    if known is None:
+        return
+    for symbol in named:
+        if symbol not in known:
+            allowed = f"symbols of instruments.toml: {', '.join(sorted(known)[:20])}"
+            log.add(FILE, line, "Instruments", found=quote(symbol), allowed=allowed)
 
 
 def _dictionaries(

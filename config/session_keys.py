@@ -272,6 +272,14 @@ TABLE: Final[tuple[SessionKey, ...]] = (
             "Only with Role=drop_copy: firms of accounts.toml. The session receives the reports of all their accounts, "
             "also of accounts that are added later, beside those of Accounts.",
         ),
+        _honoured(
+            "Instruments",
+            Words("symbols"),
+            "",
+            "Symbols of instruments.toml: an order entry session enters orders and quotes in these alone, and every "
+            "session sees status and market data of these alone; without it all, those listed later too. Cancels, "
+            "OrderStatusRequest(H) and requests over many orders pass.",
+        ),
         _honoured("Enabled", YES_NO, "Y", "N: no Logon is taken; the session and its numbers are kept."),
         _honoured(
             "Authentication",

@@ -14,8 +14,9 @@ Authentication: TypeAlias = Literal["password", "hmac", "none"]
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One FIX session with every key resolved. Times end in `_s` and are seconds; dictionaries are absolute paths.
 
-    `name` is QuickFIX's SessionID text, as FIX.4.4:OUTCRY->TRADER1. `ports` empty: every listener. `message_rate` and
-    the other throttles 0: none. `firms` are of a drop copy: all their accounts are watched beside `accounts`.
+    `name` is QuickFIX's SessionID text, as FIX.4.4:OUTCRY->TRADER1. `ports` empty: every listener; `instruments` empty:
+    all. `message_rate` and the other throttles 0: none. `firms` are of a drop copy: all their accounts are watched
+    beside `accounts`.
     """
 
     name: str
@@ -26,6 +27,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     accounts: tuple[str, ...]
     firms: tuple[str, ...]
+    instruments: tuple[str, ...]
     enabled: bool
     authentication: Authentication
     username: str

@@ -70,7 +70,7 @@ def check(config_dir: Path, *, sessions_file: str = SESSIONS) -> Report:
     passwords = read_passwords(_bytes(config_dir, PASSWORDS, log, required=False) or b"", log=log)
     names = None if accounts is None else accounts.names
     firms = None if accounts is None else accounts.firm_names
-    surroundings = Surroundings(config_dir, exchange, names, firms, passwords)
+    surroundings = Surroundings(config_dir, exchange, names, firms, passwords, _symbols(instruments, log))
     sessions = _read_sessions(config_dir, sessions_file, surroundings, log)
     if exchange is not None:
         listeners = (*exchange.listeners, *(sessions.listeners if sessions else ()))
@@ -94,6 +94,13 @@ def check(config_dir: Path, *, sessions_file: str = SESSIONS) -> Report:
         accounts.firms,
     )
     return Report((), notes, settings)
+
+
+def _symbols(instruments: InstrumentsFile | None, log: FaultLog) -> frozenset[str] | None:
+    """Return the symbols of instruments.toml; None where it has a fault, so that nobody knows all of them."""
+    if instruments is None or any(fault.file == INSTRUMENTS for fault in log.faults):
+        return None
+    return frozenset(instrument.symbol for instrument in instruments.instruments)
 
 
 def _read_exchange(config_dir: Path, log: FaultLog) -> ExchangeSettings | None:

@@ -220,7 +220,10 @@ class Admission:
             return False
         sent_ns = sending_time_ns(attempt.signed_text.split("\x01")[SENDING_TIME])
         longest = max((each.max_latency_s for each in self.accounts.values() if each.method == "hmac"), default=0)
-        return self._credentials.use_up(account, expected, sent_ns, longest)
+        fault = self._credentials.use_up(account, expected, sent_ns, longest)
+        if fault:
+            log.warning("a signed logon is not taken", session=account.name, peer=attempt.peer, why=fault)
+        return not fault
 
     def _record(self, keys: tuple[str, ...], *, accepted: bool) -> float:
         """Count the outcome; return for how many seconds a refusal waits."""

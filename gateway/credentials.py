@@ -74,13 +74,13 @@ class Credentials:
             return ""
         return hmac.new(credential.key, signed_text.encode(), hashlib.sha256).hexdigest()
 
-    def use_up(self, account: Account, signature: str, sent_ns: int, longest_s: int) -> bool:
-        """Tell whether a signature was never used; it is from now on, also after a kill.
+    def use_up(self, account: Account, signature: str, sent_ns: int, longest_s: int) -> str:
+        """Use up a signature, so that it is worth nothing any more, also after a kill; return why that cannot be.
 
         `longest_s` is the greatest age at which any session of the exchange takes a Logon.
         """
         until_ns = sent_ns + (longest_s + 1) * SECOND_NS
-        return not self._journaling.obey(NoteSignedLogon(account.username, signature, until_ns))
+        return self._journaling.obey(NoteSignedLogon(account.username, signature, until_ns))
 
     def new_password_fault(self, account: Account, password: str, new_password: str) -> str:
         """Return code and text of what is against a new password, or nothing."""

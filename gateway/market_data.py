@@ -43,6 +43,7 @@ LEVELS_PER_TURN_MAX: Final = 2_000
 
 UNKNOWN_SYMBOL: Final = "0"
 DUPLICATE_MD_REQ_ID: Final = "1"
+INSUFFICIENT_PERMISSIONS: Final = "3"
 UNSUPPORTED_REQUEST_TYPE: Final = "4"
 UNSUPPORTED_DEPTH: Final = "5"
 UNSUPPORTED_UPDATE_TYPE: Final = "6"
@@ -192,6 +193,8 @@ class MarketData:
         for (symbol,) in instruments or ((None,),):
             if symbol not in self._symbols:
                 return UNKNOWN_SYMBOL, f"Symbol(55) {symbol} is not traded here"
+            if not session.may_see(symbol):
+                return INSUFFICIENT_PERMISSIONS, session.not_permitted(symbol)
         count = sum(len(subs) for (owner, _), subs in self._subscriptions.items() if owner == session.session_id)
         if count + len(instruments) > self._subscriptions_max:
             return DUPLICATE_MD_REQ_ID, f"{count} instruments are subscribed, allowed: {self._subscriptions_max}"

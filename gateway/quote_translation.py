@@ -57,7 +57,7 @@ def mass_quote(
         or _count_fault(sets)
         or fault
     )
-    entries = () if fault else tuple(_entries(sets, (bid_size, offer_size), instruments))
+    entries = () if fault else tuple(_entries(session, sets, (bid_size, offer_size), instruments))
     return MassQuote(
         session.session_id,
         session.epoch,
@@ -198,15 +198,19 @@ def _symbols_fault(symbols: Sequence[str], instruments: Mapping[str, Instrument]
 
 
 def _entries(
-    sets: Sequence[tuple[Any, ...]], sizes: tuple[Any, Any], instruments: Mapping[str, Instrument]
+    session: GatewaySession,
+    sets: Sequence[tuple[Any, ...]],
+    sizes: tuple[Any, Any],
+    instruments: Mapping[str, Instrument],
 ) -> list[QuoteEntry]:
     """Return the entries of all sets, those that cannot be expressed with their fault."""
     names: set[tuple[str, str]] = set()
     quoted: set[str] = set()
-    return [_entry(each[0], values, sizes, instruments, names, quoted) for each in sets for values in each[-1]]
+    return [_entry(session, each[0], values, sizes, instruments, names, quoted) for each in sets for values in each[-1]]
 
 
 def _entry(
+    session: GatewaySession,
     set_id: str,
     values: tuple[Any, ...],
     sizes: tuple[Any, Any],
@@ -220,6 +224,8 @@ def _entry(
     try:
         if instrument is None:
             raise Refused(refusals.QUOTE_UNKNOWN_SYMBOL, f"Symbol(55) {shown(symbol) or 'absent'} is not traded here")
+        if not session.may_see(symbol):
+            raise Refused(refusals.INSTRUMENT_NOT_PERMITTED, session.not_permitted(symbol))
         fault = (
             _id_fault("QuoteEntryID(299)", entry_id)
             or _twice_fault((set_id, entry_id), symbol, names, quoted)

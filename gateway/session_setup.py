@@ -130,6 +130,7 @@ def gateway_session(
         disconnect=_disconnect_rule(session, names.ids),
         was_connected=was_connected,
         username=session.username,
+        symbols=session.instruments,
         authentication=session.authentication,
     )
 

@@ -19,6 +19,7 @@ FIX44_EXTENDED: Final = "FIX.4.4 extended"
 """FIX.4.4 with the tags and values that our own FIX44.xml has beyond the stock file: StrictFix44=N."""
 FIX50SP2: Final = "FIX.5.0SP2"
 
+SYMBOLS_SHOWN_MAX: Final = 20
 NOTHING_CANCELED: Final = DisconnectRule()
 
 VERSION_OF_BEGIN_STRING: Final[dict[str, Version]] = {"FIX.4.2": FIX42, "FIX.4.4": FIX44, "FIXT.1.1": FIX50SP2}
@@ -29,9 +30,9 @@ class GatewaySession:
 
     `accounts` maps what Account(1) says to the account's id; None stands for the session's first account, which is
     taken where Account(1) is absent. `terms` are what plain orders of the session have by default (self-match
-    prevention), `username` is who logs on, and `trigger` the price that triggers a stop which does not say it.
-    `is_retired`: the journal knows it, the configuration no longer. `state` is what the journal holds of the session
-    once the next commit is done.
+    prevention), `trigger` is the price that triggers a stop which does not say it. `symbols` are those that it may
+    trade and see (None: all), `username` is who logs on. `is_retired`: the journal knows it, the configuration no
+    longer. `state` is what the journal holds of the session once the next commit is done.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class GatewaySession:
         "sender_comp_id",
         "session_id",
         "state",
+        "symbols",
         "target_comp_id",
         "terms",
         "trigger",
@@ -76,6 +78,7 @@ class GatewaySession:
         disconnect: DisconnectRule = NOTHING_CANCELED,
         was_connected: bool = True,
         username: str = "",
+        symbols: Iterable[str] = (),
         authentication: Authentication = "password",
     ) -> None:
         self.state = state
@@ -101,6 +104,7 @@ class GatewaySession:
         )
         self.disconnecting = Disconnecting(state.session_id, disconnect, was_connected)
         self.username = username
+        self.symbols = frozenset(symbols) or None
         self.authentication: Authentication = authentication
         self.is_retired = False
         self.logged_on = False
@@ -114,6 +118,15 @@ class GatewaySession:
             setattr(self, name, getattr(wanted, name))
         self.disconnecting.rule = wanted.disconnecting.rule
 
+    def may_see(self, symbol: str | None) -> bool:
+        """Whether an instrument is one of those that the session may trade and see."""
+        return self.symbols is None or symbol in self.symbols
+
+    def not_permitted(self, symbol: str | None) -> str:
+        """Return what is said of an instrument that is none of them."""
+        allowed = ", ".join(sorted(self.symbols or ())[:SYMBOLS_SHOWN_MAX])
+        return f"Symbol(55) {symbol} is not permitted to this session, allowed: {allowed}"
+
     @property
     def is_resetting(self) -> bool:
         """Whether its numbers began anew, and that is not committed yet or reports of before wait to be staged."""
@@ -126,6 +139,9 @@ _CONFIGURED: Final = (
     "accounts",
     "account_ids",
     "watched",
+    "symbols",
+    "username",
+    "authentication",
     "self_match_id",
     "self_match_mode",
     "trigger",

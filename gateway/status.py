@@ -194,9 +194,10 @@ class StatusDesk:
         self, session: GatewaySession, key: tuple[int, str], symbol: str, request_type: str | None
     ) -> list[tuple[str, str]]:
         instrument = self._symbols.get(symbol)
-        if instrument is None:
+        if instrument is None or not session.may_see(symbol):
+            fault = f"Symbol(55) {symbol} is not traded here" if instrument is None else session.not_permitted(symbol)
             head = f"324={key[1]}\x0155={symbol}\x01"
-            text = "" if session.version == FIX42 else f"58=Symbol(55) {symbol} is not traded here\x01"
+            text = "" if session.version == FIX42 else f"58={fault}\x01"
             return [(SECURITY_STATUS, f"{head}325=N\x01326={UNKNOWN}\x01{text}")]
         if request_type == SUBSCRIBE:
             self._of_symbol.setdefault(symbol, {})[key] = session

@@ -94,6 +94,7 @@ class Translator:
         if (
             given is None
             and instrument is not None
+            and (session.symbols is None or symbol in session.symbols)
             and account_id is not None
             and side in SIDES
             and cl_ord_id
@@ -216,6 +217,8 @@ class Translator:
             return refusals.CL_ORD_ID_TOO_LONG, text
         if symbol not in self._instruments:
             return refusals.UNKNOWN_SYMBOL, f"Symbol(55) {symbol or 'absent'} is not traded here"
+        if not session.may_see(symbol):
+            return refusals.INSTRUMENT_NOT_PERMITTED, session.not_permitted(symbol)
         if account not in session.accounts:
             return refusals.UNKNOWN_ACCOUNT, f"Account(1) {account} is not one of {session.target_comp_id}"
         if side not in SIDES:

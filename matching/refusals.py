@@ -18,6 +18,7 @@ KILL_SWITCH_OF_ACCOUNT: Final = 10002
 KILL_SWITCH_OF_SESSION: Final = 10003
 KILL_SWITCH_OF_FIRM: Final = 10004
 SIDE_NOT_PERMITTED: Final = 10005
+INSTRUMENT_NOT_PERMITTED: Final = 10006
 UNKNOWN_SYMBOL: Final = 10101
 NOT_ACCEPTING: Final = 10201
 TRADING_PHASE: Final = 10202
@@ -329,6 +330,7 @@ TABLE: Final[dict[int, Row]] = {
         "a position larger than the accounts of the firm may have together", "reduce it, or ask the operator"
     ),
     SIDE_NOT_PERMITTED: Row("the account may not enter this side in the instrument", "ask the operator"),
+    INSTRUMENT_NOT_PERMITTED: Row("the session may not trade the instrument", "use one that Text(58) lists"),
     MASS_CANCEL_NOT_SUPPORTED: Row("the request type is not offered", "use 1, 3 or 7, in an AF also 8"),
     MASS_CANCEL_OVER_SHARDS: Row("not used any more: a request over several shards", "send one for each Symbol(55)"),
     MASS_NOT_CONFIRMED: Row("a part of the request is not done; Text(58) says which shard's", "read Text(58)"),

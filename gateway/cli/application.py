@@ -35,7 +35,11 @@ COMMANDS: Final[tuple[Command, ...]] = (
     (
         "passwd",
         setup.passwd,
-        ("outcry passwd TRADER1 --config /etc/outcry", "pass show trader1 | outcry passwd TRADER1 --stdin"),
+        (
+            "outcry passwd TRADER1 --config /etc/outcry",
+            "pass show trader1 | outcry passwd TRADER1 --stdin",
+            "outcry passwd BOT1 --hmac",
+        ),
     ),
     (
         "certify",

@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,6 +16,7 @@ from gateway.cli.output import ExitCode, JsonOption, fail, print_json
 
 PASSWORD_CHARACTERS: Final = range(1, 257)
 PASSWORD_FILE: Final = "passwords"
+KEY_BYTES: Final = 32
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", metavar="DIR", help="Folder of the configuration.", show_default="the shipped demo")
@@ -54,12 +56,15 @@ def passwd(
     stdin: Annotated[
         bool, typer.Option("--stdin", help="Read the password from the first line of standard input.")
     ] = False,
+    hmac: Annotated[
+        bool, typer.Option("--hmac", help="Make a new key for signed Logons instead, and show it this once.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Set a user's password.
 
     Only its argon2 hash is stored, in the file `passwords` of the configuration folder, mode 0600. A running
-    exchange reads it at `outcry sessions reload`.
+    exchange reads it at `outcry sessions reload`; it takes the place of a password that the user has set himself.
     """
     from config.passwords import hash_password
 
@@ -67,11 +72,19 @@ def passwd(
         fail(f"{config} is no folder", as_json=as_json, code=ExitCode.USAGE)
     if not user or not user.isprintable() or any(sign in user for sign in ":# \t"):
         fail(f"user {user!r} may hold no colon, space or #", as_json=as_json, code=ExitCode.USAGE)
+    path = config / PASSWORD_FILE
+    if hmac:
+        key = secrets.token_hex(KEY_BYTES)
+        existed = _store_line(path, user, f"{user}:hmac:{key}")
+        if as_json:
+            print_json({"ok": True, "user": user, "file": str(path), "replaced": existed, "key": key})
+        else:
+            print(f"{'changed' if existed else 'added'} {user} in {path}; the key, in hex: {key}")
+        return
     password = sys.stdin.readline().rstrip("\n") if stdin else _ask_twice(as_json)
     if len(password) not in PASSWORD_CHARACTERS or not password.isprintable():
         text = f"a password has {PASSWORD_CHARACTERS.start} to {PASSWORD_CHARACTERS.stop - 1} printable characters"
         fail(text, as_json=as_json, code=ExitCode.USAGE)
-    path = config / PASSWORD_FILE
     existed = _store_line(path, user, f"{user}:{hash_password(password)}")
     if as_json:
         print_json({"ok": True, "user": user, "file": str(path), "replaced": existed})

@@ -65,6 +65,9 @@ SESSION_FAULTS = [
     ("Accounts=ACC1\n", "Accounts=ACC1\nFirms=FIRM1\n", ['9: Firms: found "FIRM1", allowed: only with Role=drop_copy; this session has Role=order_entry']),
     ("Role=drop_copy\n", "Role=drop_copy\nFirms=FIRM1, FIRM7\n", ['15: Firms: found "FIRM7", allowed: firms of accounts.toml: FIRM1']),
     ("Role=drop_copy\n", "Role=drop_copy\nFirms=FIRM1,FIRM1\n", ['15: Firms: found "FIRM1,FIRM1", allowed: names of firms with commas between, none twice, at most 10000']),
+    ("Accounts=ACC1\n", "Accounts=ACC1\nInstruments=AAPL, NOSUCH\n", ['9: Instruments: found "NOSUCH", allowed: symbols of instruments.toml: AAPL, BTC-PERP']),
+    ("Role=drop_copy\n", "Role=drop_copy\nInstruments=AAPL\n", ['15: Instruments: found "AAPL", allowed: no Instruments with Role=drop_copy, which receives the reports of its accounts']),
+    ("Accounts=ACC1\n", "Accounts=ACC1\nAuthentication=hmac\nCheckLatency=N\n", ["10: CheckLatency: found N, allowed: Y with Authentication=hmac: a signed Logon has to have an age from which on it is too old"]),
     ("Role=drop_copy\n", "Role=drop_copy\nRequireTLS=Y\n", ["10: RequireTLS: found no listener that takes this session, allowed: one, in exchange.toml"]),
     ("Role=drop_copy\n", "Role=drop_copy\nDataDictionary=no.xml\nTransportDataDictionary=sessions.cfg\n", None),
     ("NonStopSession=Y\n", "", [

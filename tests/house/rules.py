@@ -62,7 +62,7 @@ OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "structlog": ("gateway/*",),
     "random": (),
-    "secrets": ("gateway/client/client.py",),
+    "secrets": ("gateway/client/client.py", "gateway/cli/setup.py"),
     "uuid": (),
 }
 """Who may import what comes from outside; a library that is not named here is free."""

@@ -178,6 +178,16 @@ def test_passwd_adds_a_user(configuration: Path) -> None:
     assert is_password(read_passwords_of(configuration / "passwords")["TRADER9"], "secret")
 
 
+def test_passwd_makes_a_key_for_signed_logons(configuration: Path) -> None:
+    keys = []
+    for _ in range(2):
+        result = outcry("passwd", "TRADER1", "--config", str(configuration), "--hmac", "--json")
+        keys.append(json.loads(result.stdout)["key"])
+    assert len(set(keys)) == 2
+    credential = read_passwords_of(configuration / "passwords")["TRADER1"]
+    assert (credential.kind, credential.key.hex(), len(credential.key)) == ("hmac", keys[1], 32)
+
+
 @pytest.mark.parametrize(
     ("user", "password"), [("TRADER1", ""), ("TRADER1", "x" * 257), ("a:b", "secret"), ("", "secret")]
 )

@@ -317,3 +317,37 @@ def test_initiator_quotes(version: str, exchange: ExchangeProcess, tmp_path: Pat
         initiator.kill()
         maker.cut()
     assert initiator.refusals() == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_initiator_takes_news_and_changes_its_password_and_is_told_its_orders_anew(
+    version: str, exchange: ExchangeProcess, tmp_path: Path
+) -> None:
+    """FIX.4.2 has News(B) alone."""
+    initiator = Initiator(tmp_path, exchange.port, version, "TRADER1")
+    try:
+        initiator.wait_for("logon")
+        assert (
+            exchange.run("stop", "--in", "30m", "--text", "release", "--data", str(exchange.data_dir)).returncode == 0
+        )
+        initiator.wait_for("message", "35=B", "33=2", "58=release")
+        assert exchange.run("stop", "--call-off", "--data", str(exchange.data_dir)).returncode == 0
+        initiator.wait_for("message", "35=B", "148=The planned stop of the exchange is called off")
+        if version != "FIX.4.2":
+            initiator.send("BE", [(923, "u"), (924, "4"), (553, "TRADER1")])
+            initiator.wait_for("message", "35=BF", "923=u", "926=1")
+            change = [(924, "3"), (553, "TRADER1"), (554, "trader1")]
+            initiator.send("BE", [(923, "v"), *change, (925, "short")])
+            initiator.wait_for("message", "35=BF", "923=v", "926=6")
+            initiator.send("BE", [(923, "w"), *change, (925, "correct-horse-9")])
+            initiator.wait_for("message", "35=BF", "923=w", "926=5")
+            initiator.send("D", [(11, unique_id()), *terms(version, "1", "10", "500.00")])
+            initiator.wait_for("message", "150=0")
+            initiator.send("AF", [(584, "r"), (585, "8")])
+            initiator.wait_for("message", "150=I", "584=r", "911=1", "912=N", "37=NONE")
+            initiator.wait_for("message", "150=D", "584=r", "151=10", "14=0", "378=99")
+            initiator.wait_for("message", "150=I", "584=r", "911=1", "912=Y", "37=NONE")
+        initiator.stop()
+    finally:
+        initiator.kill()
+    assert initiator.refusals() == []

@@ -64,11 +64,11 @@ def test_wrong_password_gets_one_generic_logout_and_leaves_the_numbers(exchange:
 def test_attempt_carries_what_admission_needs(exchange: Exchange) -> None:
     peer = exchange.peer()
     at = now()
-    peer.send("A", "98=0|108=30|95=3|96=a=b|553=TRADER1|554=secret|", at=at)
+    peer.send("A", "98=0|108=30|95=3|96=a=b|553=TRADER1|554=secret|925=newer|", at=at)
     peer.expect("A")
     attempt = exchange.attempts[0]
     assert attempt[1:] == (
-        1, "127.0.0.1", "TRADER1", "secret", "a=b", f"{at}\x01A\x011\x01TRADER1\x01OUTCRY", "",
+        1, "127.0.0.1", "TRADER1", "secret", "a=b", f"{at}\x01A\x011\x01TRADER1\x01OUTCRY", "", "newer",
     )  # fmt: skip
 
 
