@@ -21,6 +21,7 @@ from matching.events import Event
 from matching.order import Order
 from matching.types import Side
 from risk.engine import RiskEngine
+from tests.sim.bugs_of_copies import BUGS_OF_COPIES, EXPECTED_OF_COPIES
 from tests.sim.bugs_of_scopes import BUGS_OF_SCOPES, EXPECTED_OF_SCOPES
 
 
@@ -126,6 +127,7 @@ BUGS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     "wrong priority": wrong_priority,
     "leaked hold": leaked_hold,
     **BUGS_OF_SCOPES,
+    **BUGS_OF_COPIES,
 }
 EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     "lost cancel": frozenset({"unanswered", "no rest"}),
@@ -134,5 +136,6 @@ EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     "wrong priority": frozenset({"priority"}),
     "leaked hold": frozenset({"holds"}),
     **EXPECTED_OF_SCOPES,
+    **EXPECTED_OF_COPIES,
 }
 """By bug: the judges that may object to it. Another objection is about something else."""

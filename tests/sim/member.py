@@ -7,7 +7,7 @@ from gateway.inbound import NO_TERMS
 from tests.sim.connection import Connection, Sent
 from tests.sim.fix import Fields, FindingError, Parsed, parse
 
-REPORTS: Final = frozenset("89jrN")
+REPORTS: Final = frozenset({*"89jrN", "BX"})
 OPEN: Final = frozenset("01")
 
 
