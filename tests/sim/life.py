@@ -51,7 +51,7 @@ SMALL_BOUNDS: Final = (
     (resends_module, "ENDED_EPOCHS_MAX", 4),
     (drop_copy_module, "SLICE_REPORTS_MAX", 3),
     (drop_copy_module, "SLICE_BATCHES_MAX", 24),
-    (report_ranges_module, "REPORTS_PER_TURN_MAX", 3),
+    (drop_copy_module, "REPORTS_BESIDE_ORDERS_MAX", 2),
     (report_ranges_module, "EVENTS_PER_TURN_MAX", 120),
     (work_module, "ORDERS_PER_STEP_MAX", 2),
 )
