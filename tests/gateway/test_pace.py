@@ -56,7 +56,7 @@ def test_while_nobody_trades_it_never_rests(clock: Clock) -> None:
 def test_between_the_two_it_rests_as_much_as_orders_ask_for(clock: Clock) -> None:
     shares = [live(clock, 10.0, orders_of_ten=orders)[0] for orders in (1, 3, 5, 8)]
     assert shares == sorted(shares, reverse=True)
-    assert all(0.08 < share < 0.5 for share in shares)
+    assert all(0.1 < share < 0.51 for share in shares)
 
 
 def test_a_rest_ends_by_the_clock_and_quiet_is_said(clock: Clock) -> None:
