@@ -97,7 +97,7 @@ class DropCopies:
         if not self._is_pacing:
             self._is_pacing = True
             self._pace.begin()
-        self._pace.turned(had_orders=had_orders)
+        self._pace.turned(had_orders=had_orders, is_late=bool(self._behind))
         if not self._pace.may_work() or len(self._pipeline.pending) > PENDING_MAX:
             return
         reports_max = SLICE_REPORTS_MAX if self._pace.is_quiet() else REPORTS_BESIDE_ORDERS_MAX

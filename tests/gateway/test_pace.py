@@ -23,7 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def live(clock: Clock, seconds: float, *, orders_of_ten: int) -> tuple[float, float]:
+def live(clock: Clock, seconds: float, *, orders_of_ten: int, is_late: bool = False) -> tuple[float, float]:
     """Turn every millisecond, so many turns of ten with orders; work for a millisecond whenever it may be done. Return
     the share of the time that was worked, and the longest time without work.
     """
@@ -33,7 +33,7 @@ def live(clock: Clock, seconds: float, *, orders_of_ten: int) -> tuple[float, fl
     while clock.now < end:
         clock.now += 0.001
         turns += 1
-        following.turned(had_orders=turns % 10 < orders_of_ten)
+        following.turned(had_orders=turns % 10 < orders_of_ten, is_late=is_late)
         if following.may_work():
             longest = max(longest, clock.now - last)
             clock.now += 0.001
@@ -47,6 +47,13 @@ def test_while_orders_keep_the_thread_busy_a_tenth_of_it_is_taken(clock: Clock) 
     share, longest = live(clock, 10.0, orders_of_ten=10)
     assert share == pytest.approx(1 / (1 + REST), rel=0.15)
     assert longest < 0.02
+
+
+def test_what_was_never_sent_gets_more_the_longer_it_waits(clock: Clock) -> None:
+    shares = [live(clock, seconds, orders_of_ten=10, is_late=True)[0] for seconds in (1.0, 10.0, 60.0)]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.12
+    assert shares[2] > 0.25
 
 
 def test_while_nobody_trades_it_never_rests(clock: Clock) -> None:
