@@ -23,7 +23,9 @@ from matching.events import Event
 from matching.journal import JournalCorruptError
 
 SLICE_REPORTS_MAX: Final = 1_000
-"""Missed reports staged at a time; orders wait for no more than rendering them (about 2 ms)."""
+"""Missed reports staged at a time while nobody trades; an order waits for no more than writing them (about 2 ms)."""
+REPORTS_BESIDE_ORDERS_MAX: Final = 250
+"""The same while others trade; of a batch with more all at once."""
 SLICE_BATCHES_MAX: Final = 512
 """Batches read at a time, also where none of them has a report for the session."""
 PENDING_MAX: Final = 3
@@ -105,21 +107,22 @@ class DropCopies:
         if not self._is_pacing:
             self._is_pacing = True
             self._pace.begin()
-        self._pace.turned(had_orders=had_orders)
+        self._pace.turned(had_orders=had_orders, is_late=bool(self._behind))
         if not self._pace.may_work() or len(self._pipeline.pending) > PENDING_MAX:
             return
-        self.ranges.go_on(begin_batch)
-        self._next_slice(begin_batch)
+        reports_max = SLICE_REPORTS_MAX if self._pace.is_quiet() else REPORTS_BESIDE_ORDERS_MAX
+        self.ranges.go_on(begin_batch, reports_max)
+        self._next_slice(begin_batch, reports_max)
         self._pace.worked()
 
-    def _next_slice(self, begin_batch: BeginBatch) -> None:
+    def _next_slice(self, begin_batch: BeginBatch, reports_max: int) -> None:
         for session in tuple(self._behind.values()):
             # The last in line from now on, so that none waits for all that another has missed.
             self._behind[session.session_id] = self._behind.pop(session.session_id)
             if session.is_resetting:
                 continue
             try:
-                self._slice(session, begin_batch)
+                self._slice(session, begin_batch, reports_max)
             except JournalCorruptError as error:
                 # A damaged page is never served and never stops the market; the operator has to look at the journal.
                 log.error("drop copy from a damaged journal", session=session.name, error=str(error))
@@ -146,13 +149,13 @@ class DropCopies:
             self._cursors[session.session_id] = self._pipeline.next_batch_seq - 1
             self._set_live(session, is_live=False)
 
-    def _slice(self, session: GatewaySession, begin_batch: BeginBatch) -> None:
+    def _slice(self, session: GatewaySession, begin_batch: BeginBatch, reports_max: int) -> None:
         cursor = self._cursors.setdefault(session.session_id, session.state.drop_copy_seq)
         messages: list[tuple[int, str, str]] = []
         for read, (batch_seq, time_ns, events) in enumerate(self._batches_after(cursor), start=1):
             messages += self._copied.messages(session, events, time_ns)
             cursor = batch_seq
-            if len(messages) >= SLICE_REPORTS_MAX or read >= SLICE_BATCHES_MAX:
+            if len(messages) >= reports_max or read >= SLICE_BATCHES_MAX:
                 break
         self._cursors[session.session_id] = cursor
         if cursor == self._pipeline.next_batch_seq - 1:

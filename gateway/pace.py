@@ -1,6 +1,7 @@
 """How much of the matching thread what is sent again, or late, may take: the busier orders keep it, the less.
 
-While orders take all of it, a tenth; while nobody trades, all of it. Owner: the matching thread.
+While orders take all of it, a tenth; while nobody trades, all of it. Reports that wait to be sent for the first time do
+not wait for ever: the longer they do, the shorter are the rests. Owner: the matching thread.
 """
 
 import time
@@ -8,40 +9,48 @@ from typing import Final
 
 REST: Final = 9.0
 """Rest after work, as a multiple of it, while orders keep the thread busy all the time: a tenth of it is then taken."""
+PATIENCE_S: Final = 10.0
+"""After so long that something is late, rests are half as long, after twice as long a third, and so on."""
+MEMORY_S: Final = 0.05
+"""How far back it is remembered how busy the thread was."""
+QUIET: Final = 0.02
+"""Share of the time below which nobody trades."""
 
 
 class Pace:
     """Says when the next piece of work may be done. Asked only while there is any."""
 
     def __init__(self) -> None:
-        self._last = self._since = self._rest_until = 0.0
+        self._last = self._rest_until = self._late_since = 0.0
         self._busy = 0.0
 
-    def turned(self, *, had_orders: bool) -> None:
-        """Note a turn of the loop, and whether it had orders."""
+    def begin(self) -> None:
+        """Begin to measure: there has been no work for some time."""
+        self._last = self._late_since = time.monotonic()
+        self._busy = 0.0
+
+    def turned(self, *, had_orders: bool, is_late: bool = False) -> None:
+        """Note a turn of the loop, whether it had orders, and whether something waits that was never sent."""
         now = time.monotonic()
-        if had_orders:
-            self._busy += now - self._last
+        if not is_late:
+            self._late_since = now
+        self._busy += (had_orders - self._busy) * min((now - self._last) / MEMORY_S, 1.0)
         self._last = now
 
+    def is_quiet(self) -> bool:
+        """Whether hardly anybody trades."""
+        return self._busy < QUIET
+
     def may_work(self) -> bool:
-        """Whether the rest after the last piece of work is over."""
+        """Whether the rest after the last piece of work is over, at the last turn."""
         return self._last >= self._rest_until
 
     def is_resting(self) -> bool:
         """The same by the clock, between two turns."""
         return time.monotonic() < self._rest_until
 
-    def begin(self) -> None:
-        """Begin to measure: there has been no work for some time."""
-        self._last = self._since = time.monotonic()
-        self._busy = 0.0
-
     def worked(self) -> None:
         """Note that a piece of work, begun at the last turn, is done."""
-        begun, now = self._last, time.monotonic()
-        window = begun - self._since
-        share = min(self._busy / window, 1.0) if window > 0.0 else 0.0
-        self._rest_until = now + (now - begun) * REST * share
-        self._last = self._since = now
-        self._busy = 0.0
+        begun, self._last = self._last, time.monotonic()
+        rest = REST / (1.0 + (begun - self._late_since) / PATIENCE_S)
+        self._rest_until = self._last + (self._last - begun) * rest * self._busy

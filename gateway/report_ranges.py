@@ -23,8 +23,6 @@ from matching.events import Event
 from matching.journal import JournalError, Position, StoredBatch
 from matching.types import SHARD_ID_SHIFT
 
-REPORTS_PER_TURN_MAX: Final = 250
-"""Reports of ranges staged in one turn; orders wait for no more than writing them (about 0.7 ms)."""
 EVENTS_PER_TURN_MAX: Final = 2_000
 """Events looked at in one turn, where most of them are of other accounts."""
 READ_COST: Final = 50
@@ -117,8 +115,8 @@ class ReportRanges:
         """Forget the range of a session whose connection is gone."""
         self._ranges.pop(session.session_id, None)
 
-    def go_on(self, begin_batch: BeginBatch) -> None:
-        """Do a step for the session that has waited longest: search, or stage some reports."""
+    def go_on(self, begin_batch: BeginBatch, reports_max: int) -> None:
+        """Do a step for the session that has waited longest: search, or stage `reports_max` reports at most."""
         if not self._ranges or len(self._pipeline.pending) > PENDING_MAX:
             return
         session_id, wanted = next(iter(self._ranges.items()))
@@ -129,7 +127,7 @@ class ReportRanges:
         if self._storage.journal.last.batch_seq < wanted.through:
             return
         try:
-            messages = self._step(wanted)
+            messages = self._step(wanted, reports_max)
         except JournalError as error:
             # A damaged page is never served and never stops the market; the operator has to look at the journal.
             log.error("a range of reports cannot be read", session=wanted.session.name, error=str(error))
@@ -137,14 +135,14 @@ class ReportRanges:
         if messages:
             begin_batch(self._pipeline.empty_batch(), [], messages)
 
-    def _step(self, wanted: _Range) -> list[Message]:
+    def _step(self, wanted: _Range, reports_max: int) -> list[Message]:
         base = self._storage.journal.base.batch_seq
         if wanted.low <= base:
             if wanted.is_found:
                 return self._refuse(wanted, refusals.RANGE_TOO_OLD, "the rest of the range was deleted meanwhile")
             # The first look, or retention has gone on meanwhile.
             wanted.begin_search(base + 1)
-        return self._send(wanted) if wanted.is_found else self._search(wanted, base)
+        return self._send(wanted, reports_max) if wanted.is_found else self._search(wanted, base)
 
     def _refuse(self, wanted: _Range, code: int, text: str) -> list[Message]:
         return self._answer(wanted, refused(wanted.request, wanted.session.version, (code, text)))
@@ -198,11 +196,11 @@ class ReportRanges:
 
     # -- its reports --------------------------------------------------------------------------------------------------
 
-    def _send(self, wanted: _Range) -> list[Message]:
+    def _send(self, wanted: _Range, reports_max: int) -> list[Message]:
         """Return the next reports of a range, and its end where that is reached."""
         messages: list[Message] = []
         room = EVENTS_PER_TURN_MAX
-        while room > 0 and len(messages) < REPORTS_PER_TURN_MAX:
+        while room > 0 and len(messages) < reports_max:
             if wanted.event_at >= len(wanted.events):
                 if wanted.low > wanted.through:
                     return [*messages, *self._end(wanted)]
@@ -212,7 +210,7 @@ class ReportRanges:
                 wanted.time_ns, wanted.before = batch.time_ns, batch.position
                 wanted.low += 1
             begin = wanted.event_at
-            chosen, is_over = self._choose(wanted, min(room, REPORTS_PER_TURN_MAX - len(messages)))
+            chosen, is_over = self._choose(wanted, min(room, reports_max - len(messages)))
             room -= wanted.event_at - begin
             told = self._copied.messages(wanted.session, chosen, wanted.time_ns)
             messages += [(session_id, msg_type, POSS_RESEND + body) for session_id, msg_type, body in told]

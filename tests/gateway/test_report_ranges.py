@@ -72,7 +72,7 @@ class Desk:
         """Turn until the range is over; return what was said, with MsgType under "35"."""
         said: list[Message] = []
         while self.ranges.has_work():
-            self.ranges.go_on(lambda _batch, _events, messages: said.extend(messages))
+            self.ranges.go_on(lambda _batch, _events, messages: said.extend(messages), 5)
             self.turns += 1
             assert self.turns < TURNS_MAX
         return [{"35": msg_type, **fields(body)} for _, msg_type, body in said]
@@ -138,13 +138,12 @@ def test_a_report_without_exec_id_stands_with_the_one_before_it(desks: Any) -> N
     assert (last["1348"], last["1349"], last["1182"], last["1183"]) == ("0", "1", "3", "3")
 
 
-def test_no_turn_stages_or_looks_at_more_than_its_bound(desks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_ranges, "REPORTS_PER_TURN_MAX", 4)
+def test_no_turn_stages_more_than_it_may(desks: Any) -> None:
     desk = desks([[event(n) for n in range(1, 51)]])
     assert desk.ask(1, 0) == []
     staged: list[int] = []
     while desk.ranges.has_work():
-        desk.ranges.go_on(lambda _batch, _events, messages: staged.append(len(messages)))
+        desk.ranges.go_on(lambda _batch, _events, messages: staged.append(len(messages)), 4)
     assert staged == [4] * 12 + [2 + 1]
 
 
@@ -152,7 +151,7 @@ def test_orders_go_before_a_range_when_batches_wait(desks: Any) -> None:
     desk = desks([[event(1)]])
     desk.ask(1, 0)
     desk.pipeline.pending.extend(cast("Any", [None] * (report_ranges.PENDING_MAX + 1)))
-    desk.ranges.go_on(lambda *_: pytest.fail("staged"))
+    desk.ranges.go_on(lambda *_: pytest.fail("staged"), 5)
     desk.pipeline.pending.clear()
     assert [answer["35"] for answer in desk.answers()] == ["8", "BX"]
 
@@ -177,7 +176,7 @@ def test_a_range_waits_until_what_was_missed_has_come_for_the_first_time(desks: 
     desk = desks([[event(1)]])
     desk.session.drop_copy_live = False
     desk.ask(1, 0)
-    desk.ranges.go_on(lambda *_: pytest.fail("staged"))
+    desk.ranges.go_on(lambda *_: pytest.fail("staged"), 5)
     desk.session.drop_copy_live = True
     assert [answer["35"] for answer in desk.answers()] == ["8", "BX"]
 

@@ -21,6 +21,7 @@ from matching.events import Event
 from matching.order import Order
 from matching.types import Side
 from risk.engine import RiskEngine
+from tests.sim.bugs_of_copies import BUGS_OF_COPIES, EXPECTED_OF_COPIES
 from tests.sim.bugs_of_corrections import BUGS_OF_CORRECTIONS, EXPECTED_OF_CORRECTIONS
 from tests.sim.bugs_of_quotes import BUGS_OF_QUOTES, EXPECTED_OF_QUOTES
 from tests.sim.bugs_of_scopes import BUGS_OF_SCOPES, EXPECTED_OF_SCOPES
@@ -130,6 +131,7 @@ BUGS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     **BUGS_OF_SCOPES,
     **BUGS_OF_QUOTES,
     **BUGS_OF_CORRECTIONS,
+    **BUGS_OF_COPIES,
 }
 EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     "lost cancel": frozenset({"unanswered", "no rest"}),
@@ -140,5 +142,6 @@ EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     **EXPECTED_OF_SCOPES,
     **EXPECTED_OF_QUOTES,
     **EXPECTED_OF_CORRECTIONS,
+    **EXPECTED_OF_COPIES,
 }
 """By bug: the judges that may object to it. Another objection is about something else."""

@@ -16,6 +16,7 @@ from tests.sim.checks import (
     check_received,
     check_said,
 )
+from tests.sim.copier import Copier, check_ranges
 from tests.sim.disk import Killed
 from tests.sim.fix import FindingError
 from tests.sim.happenings import Happenings
@@ -118,6 +119,8 @@ class Day(Happenings):
                 self.watcher.check(life.engine)
                 continue
             check_said(audit, session_id, is_drop_copy=member.comp_id == "DROP1")
+            if isinstance(member, Copier):
+                check_ranges(audit, session_id, member)
             check_received(audit.stored, session_id, member, 0)
             check_member(audit, session_id, state.epoch, member)
             if (state.next_sender, state.next_target) != (member.expected, member.next_sender):

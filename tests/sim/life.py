@@ -14,6 +14,7 @@ import structlog
 from config.settings import Settings
 from gateway import drop_copy as drop_copy_module
 from gateway import pace as pace_module
+from gateway import report_ranges as report_ranges_module
 from gateway import resends as resends_module
 from gateway import storage as storage_module
 from gateway.exchange import Exchange
@@ -50,6 +51,8 @@ SMALL_BOUNDS: Final = (
     (resends_module, "ENDED_EPOCHS_MAX", 4),
     (drop_copy_module, "SLICE_REPORTS_MAX", 3),
     (drop_copy_module, "SLICE_BATCHES_MAX", 24),
+    (drop_copy_module, "REPORTS_BESIDE_ORDERS_MAX", 2),
+    (report_ranges_module, "EVENTS_PER_TURN_MAX", 120),
     (work_module, "ORDERS_PER_STEP_MAX", 2),
 )
 """Bounds of the product that a simulated day would never reach otherwise."""

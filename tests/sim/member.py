@@ -7,7 +7,7 @@ from gateway.inbound import NO_TERMS
 from tests.sim.connection import Connection, Sent
 from tests.sim.fix import Fields, FindingError, Parsed, parse
 
-REPORTS: Final = frozenset("89bjrN")
+REPORTS: Final = frozenset({*"89bjrN", "BX"})
 OPEN: Final = frozenset("01")
 
 

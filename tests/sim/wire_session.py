@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 RESEND_SLICE: Final = 7
 """Messages of a slice: few, so that slices are interrupted."""
-APPLICATION: Final = frozenset({*"DEFGHVZiq", "AF"})
+APPLICATION: Final = frozenset({*"DEFGHVZiq", "AF", "BW"})
 RESERVE_BLOCK: Final = 5
 """Numbers that market data reserves at a time."""
 

@@ -11,6 +11,7 @@ from tests.sim.checks import (
 )
 from tests.sim.clock import SECOND_NS, SimClock
 from tests.sim.configuration import DROP_COPIES, MARKET_DATA, TRADING, settings_of
+from tests.sim.copier import Copier
 from tests.sim.disk import Killed, SimDisk
 from tests.sim.life import Life
 from tests.sim.member import Member
@@ -33,8 +34,8 @@ class World:
         self.disk = SimDisk(self.data_dir / "journal", self.clock)
         self.generation = 0
         self.io_threads = self.random.choice((1, 2))
-        self.members = [Member(*name, keeps_numbers=False) for name in TRADING]
-        self.members += [Member(*name, keeps_numbers=place == 0) for place, name in enumerate(DROP_COPIES)]
+        self.members: list[Member] = [Member(*name, keeps_numbers=False) for name in TRADING]
+        self.members += [Copier(*name, keeps_numbers=place == 0) for place, name in enumerate(DROP_COPIES)]
         self.traders = self.members[: len(TRADING)]
         self.watcher = Watcher(*MARKET_DATA)
         self.members.append(self.watcher)
