@@ -6,6 +6,7 @@ also moves the line. Waiting is bounded by `patience_s` for people and `answer_s
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
@@ -16,6 +17,7 @@ from gateway.certify.raw import RawMessage, without_secrets
 from gateway.certify.rules import Fault
 from gateway.certify.session_rules import SessionJudge
 from gateway.client import FixClient
+from gateway.client.session import utc_now
 from gateway.inbound import Role
 from gateway.rules.specification import Specification, specification
 from gateway.sessions import FIX44, VERSION_OF_BEGIN_STRING, Version
@@ -26,6 +28,9 @@ ActKind: TypeAlias = Literal[
 PUMP_S: Final = 0.05
 SETTLE_S: Final = 0.25
 """How long the line is watched after a case, so that what a client refuses late still counts for it."""
+PRICE_MIN: Final = Decimal("300.00")
+PRICE_STEP: Final = Decimal("0.01")
+"""Bids of a certification: from 300 up to 732 at the end of the day, within the band around 585."""
 Wanted: TypeAlias = Mapping[int, str]
 
 
@@ -102,7 +107,7 @@ class Run:
         self.said: list[RawMessage] = []
         self.heard: list[RawMessage] = []
         self._strays: list[Fault] = []
-        self._price = Decimal("560.00")
+        self._price = _first_price(utc_now())
 
     def use(self, line: Line) -> None:
         """Take the line that this run listens to."""
@@ -194,7 +199,7 @@ class Run:
 
     def next_price(self) -> str:
         """A price above those of all orders of this run before, so that the newest bid is the best."""
-        self._price += Decimal("0.10")
+        self._price += PRICE_STEP
         return str(self._price)
 
     def tell(self, act: Act) -> None:
@@ -289,6 +294,12 @@ class Run:
             self.check()
             self.pump()
         self.check()
+
+
+def _first_price(now: datetime) -> Decimal:
+    """A price that rises over the day: what an earlier run has left in the book is no better than this one's orders."""
+    seconds = now.hour * 3600 + now.minute * 60 + now.second
+    return PRICE_MIN + PRICE_STEP * (seconds // 2)
 
 
 def same(found: str | None, wanted: str) -> bool:

@@ -13,9 +13,10 @@ from gateway.certify.exchange import SYMBOL
 from gateway.certify.rules import Fault
 from gateway.certify.run import Act, CaseFailed, Run
 from gateway.inbound import Role
+from gateway.quote_translation import NO_SYMBOL
 from gateway.rules.specification import specification
 from gateway.rules.taken import ANSWERS, values_taken
-from gateway.sessions import Version
+from gateway.sessions import FIX42, Version
 
 Fields = tuple[tuple[int, str], ...]
 Play = Callable[[Run], None]
@@ -62,6 +63,9 @@ def _send_one(run: Run, msg_type: str) -> None:
         return
     fields = EXAMPLES.get(msg_type)
     if fields is not None:
+        if msg_type == inbound.QUOTE_CANCEL and run.version == FIX42:
+            # There the group is required, and names no instrument.
+            fields = (*fields, (295, "1"), (55, NO_SYMBOL))
         asked(run, msg_type, fields)
     else:
         name = run.spec.message_name(msg_type)

@@ -257,7 +257,7 @@ QUOTE_ACKNOWLEDGEMENT: Final = SentMessage(
         Sent(297, values={FIX42: ("0", "1", "4", "5"), **dict.fromkeys(AFTER_42, ("0", "1", "4", "5", "6"))}),
         Sent(300, "a refusal or a freeze", values=_QUOTE_REJ),
         Sent(301, "the request has one", values=("0", "1", "2")),
-        Sent(298, "answers Z", ONLY_50, ("1", "4")),
+        Sent(298, "answers Z: as it was asked for", ONLY_50, _as_asked(298)),
         TEXT,
         ERROR_CODE,
         Sent(

@@ -132,6 +132,8 @@ class Engine:
         if msg_type in WITH_CL_ORD_ID and 11 not in tags:
             cl_ord_id = self._one_id if self._flaw == "cl-ord-id" else unique_id()
             body.insert(0, (11, cl_ord_id))
+        if not fields:
+            body = [*body, *self._example(msg_type)]
         if msg_type == "D" and 97 in {tag for tag, _ in header}:
             body = [*self._last_order]
         if msg_type in REQUEST_ID and REQUEST_ID[msg_type] not in tags:
@@ -141,6 +143,24 @@ class Engine:
         if msg_type == "D" and not header:
             self._last_order = list(body)
         self._send(msg_type, self._spoiled(msg_type, body), header=header)
+
+    def _example(self, msg_type: str) -> Fields:
+        """Return a body of the engine's own, where it is asked for a message as it uses it."""
+        hand = [(21, "1")] if self._begin_string == "FIX.4.2" else []
+        order = [*hand, (55, "AAPL"), (54, "1"), (38, "1"), (40, "2"), (44, "300.00")]
+        last = dict(self._last_order).get(11, "NONE")
+        if msg_type in "FG":
+            return [(41, last), *(order if msg_type == "G" else [(55, "AAPL"), (54, "1"), (38, "1")])]
+        if msg_type == "H":
+            return [(11, last), (55, "AAPL"), (54, "1")]
+        if msg_type == "E":
+            first, second = ([(11, unique_id()), (67, str(place)), *order] for place in (1, 2))
+            return [(66, unique_id()), (394, "3"), (69, "OCO"), (68, "2"), (73, "2"), *first, *second]
+        if msg_type == "i":
+            underlying = [(311, "AAPL")] if self._begin_string == "FIX.4.2" else []
+            entry = [(299, "1"), (55, "AAPL"), (132, "300.00"), (133, "900.00"), (134, "1"), (135, "1")]
+            return [(296, "1"), (302, "S"), *underlying, (304, "1"), (295, "1"), *entry]
+        return []
 
     def _order(self, more: Fields) -> Fields:
         hand = [(21, "1")] if self._begin_string == "FIX.4.2" else []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.certify.case_table import Case
+from gateway.certify.case_table import Case, cases_of
 from gateway.certify.certification import Certification, Plan
 from gateway.certify.exchange import MAKER, TARGET, TRADER, Member, ThrowAwayExchange, clear_book, free_port
 from gateway.certify.line import Line
@@ -123,6 +123,16 @@ def test_an_engine_in_order_passes_in_every_version(
 ) -> None:
     report, _ = certified(exchange, tmp_path, version=version, skipped=("heartbeat",))
     assert set(verdicts(report).values()) == {"passed"}, verdicts(report)
+
+
+@pytest.mark.interop
+@pytest.mark.parametrize("version", [FIX42, FIX44, FIX50SP2])
+def test_every_optional_case_can_be_passed(exchange: ThrowAwayExchange, tmp_path: Path, version: Version) -> None:
+    """Also those that are made of the tables: each message that is taken, each value of an order's kinds."""
+    optional = tuple(case.name for case in cases_of("order_entry", version) if case.is_optional)
+    report, _ = certified(exchange, tmp_path, *optional, version=version)
+    assert {name: each for name, each in verdicts(report).items() if each != "passed"} == {}
+    assert len(report.results) == len(optional) > 20
 
 
 @pytest.mark.parametrize("role", ["drop_copy", "market_data"])

@@ -110,6 +110,10 @@ def echoes(writer: ReportWriter, version: Version) -> Iterator[tuple[str, str]]:
         )
         for value in spec.fields[tag].values:
             yield "8", writer.refused(msgspec.structs.replace(refused, **{name: value}), version)
+    for cancel_type in spec.fields[298].values:
+        code = refusals.QUOTE_CANCEL_NOT_SUPPORTED
+        said = QuotesAnswered(1, 2, "Q1", 1, "5", cancel_type=cancel_type, code=code, text="why")
+        yield "b", acknowledgement(said, version)
     if version != FIX42:
         clock = "60=20260101-00:00:00\x01"
         for kind in spec.fields[530].values:
