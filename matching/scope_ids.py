@@ -1,7 +1,7 @@
 """The ids of the orders that a piece of work looks at: ascending, counted at once, put in order as they are taken.
 
-They come as runs, each of them ascending: to copy a run costs 5 to 10 ns an order, to merge many a hundred times that,
-so that a scope of a million orders is merged step by step.
+They come as runs, each of them ascending: to copy a run costs some 40 ns an order, to merge a hundred of them 600 ns,
+so that they are merged step by step.
 """
 
 from bisect import bisect_left
