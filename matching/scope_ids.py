@@ -35,9 +35,17 @@ class MergedIds(Sequence[int]):
     def __getitem__(self, index: slice) -> list[int]: ...
 
     def __getitem__(self, index: int | slice) -> int | list[int]:
-        end = index.indices(self._count)[1] if isinstance(index, slice) else index % max(self._count, 1) + 1
-        self._merged += islice(self._rest, max(end - len(self._merged), 0))
-        return self._merged[index]
+        places = range(self._count)[index]
+        if isinstance(places, int):
+            self._merge(places + 1)
+            return self._merged[places]
+        assert places.step == 1, "ids are taken in their order"
+        self._merge(places.stop)
+        return self._merged[places.start : places.stop]
+
+    def _merge(self, count: int) -> None:
+        """Have so many of the smallest ids in their order."""
+        self._merged += islice(self._rest, max(count - len(self._merged), 0))
 
     def __contains__(self, wanted: object) -> bool:
         return isinstance(wanted, int) and any(_is_in(run, wanted) for run in self._runs)
