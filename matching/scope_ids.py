@@ -1,7 +1,7 @@
 """The ids of the orders that a piece of work looks at: ascending, counted at once, put in order as they are taken.
 
-They come as runs, each of them ascending: to copy a run costs 5 to 10 ns an order, to merge many a hundred times that,
-so that a scope of a million orders is merged step by step.
+They come as runs, each of them ascending: to copy a run costs some 40 ns an order, to merge a hundred of them 600 ns,
+so that they are merged step by step.
 """
 
 from bisect import bisect_left
@@ -35,9 +35,17 @@ class MergedIds(Sequence[int]):
     def __getitem__(self, index: slice) -> list[int]: ...
 
     def __getitem__(self, index: int | slice) -> int | list[int]:
-        end = index.indices(self._count)[1] if isinstance(index, slice) else index % max(self._count, 1) + 1
-        self._merged += islice(self._rest, max(end - len(self._merged), 0))
-        return self._merged[index]
+        places = range(self._count)[index]
+        if isinstance(places, int):
+            self._merge(places + 1)
+            return self._merged[places]
+        assert places.step == 1, "ids are taken in their order"
+        self._merge(places.stop)
+        return self._merged[places.start : places.stop]
+
+    def _merge(self, count: int) -> None:
+        """Have so many of the smallest ids in their order."""
+        self._merged += islice(self._rest, max(count - len(self._merged), 0))
 
     def __contains__(self, wanted: object) -> bool:
         return isinstance(wanted, int) and any(_is_in(run, wanted) for run in self._runs)

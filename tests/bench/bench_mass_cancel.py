@@ -1,6 +1,6 @@
 """How long a mass cancel takes: from the request to its report, all cancels reported in between.
 
-    python -m tests.bench.bench_mass_cancel [--orders 10000] [--rounds 5]
+    python -m tests.bench.bench_mass_cancel [--orders 10000] [--rounds 5] [--others 1000000]
 
 Another member sends one order at a time meanwhile, from a process of his own: the greatest of his latencies is what the
 steps of the mass cancel cost others. It prints; it never fails because something was slow.
@@ -27,6 +27,8 @@ BAR_OTHERS_MS: Final = 20.0
 WINDOW: Final = 500
 ANSWER_SECONDS: Final = 60.0
 OTHER_ORDERS: Final = 200
+LOAD_ORDERS: Final = 100_000
+"""Orders of the others that are sent by one run of the load generator, whose SendingTime(52) stays the same."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,12 @@ class Result:
     alone_max_us: float
 
 
-def run(work: Path, *, orders: int, rounds: int) -> Result:
-    """Measure on an exchange of its own with fsync."""
+def run(work: Path, *, orders: int, rounds: int, others: int = 0) -> Result:
+    """Measure on an exchange of its own with fsync, where others have so many open orders."""
     with Ours(work).running("fsync") as ours:
+        for begin in range(0, others, LOAD_ORDERS):
+            options = ("--orders", str(min(LOAD_ORDERS, others - begin)), "--sender", "TRADER2", "--mode", "rest")
+            run_load(ours.port, "throughput", *options, "--prefix", f"X{begin}-")
         peer = FixPeer(("127.0.0.1", ours.port), "FIX.4.4", "TRADER1")
         peer.logon()
         times, counts, latencies = [], [], []
@@ -110,12 +115,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--others", type=int, default=0, help="open orders of another member meanwhile")
     options, _ = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as work:
-        result = run(Path(work), orders=options.orders, rounds=options.rounds)
+        result = run(Path(work), orders=options.orders, rounds=options.rounds, others=options.others)
     print(machine())
     rounds = ", ".join(f"{value:.0f}" for value in result.milliseconds)
-    print(f"mass cancel of {options.orders:,} orders, fsync, ms by round: {rounds}")
+    print(f"mass cancel of {options.orders:,} orders, {options.others:,} of others, fsync, ms by round: {rounds}")
     print(f"median {statistics.median(result.milliseconds):.0f} ms, bar {BAR_MS:.0f} ms")
     meanwhile, alone = result.others_max_us / 1_000, result.alone_max_us / 1_000
     print(
