@@ -23,6 +23,8 @@ KEY_OF_FIELD: Final[Mapping[str, str]] = {
     "default_appl_ver_id": "DefaultApplVerID",
     "role": "Role",
     "accounts": "Accounts",
+    "firms": "Firms",
+    "instruments": "Instruments",
     "enabled": "Enabled",
     "authentication": "Authentication",
     "username": "Username",
@@ -79,6 +81,7 @@ KEY_OF_FIELD: Final[Mapping[str, str]] = {
 WANTS_LOGOUT: Final = frozenset(
     (
         "Role",
+        "Instruments",
         "StrictFix44",
         "DefaultApplVerID",
         "DataDictionary",

@@ -94,7 +94,7 @@ def test_a_request_whose_passwords_went_with_the_process_is_answered(member: Gat
 
 @pytest.mark.parametrize("version", [FIX44, FIX44_EXTENDED, FIX50SP2])
 def test_every_answer_is_one_of_the_stock_dictionary(version: Version) -> None:
-    for code in (0, *(code for code in refusals.TABLE if code // 10_000 == 6)):
+    for code in (0, *(code for code in refusals.TABLE if code // 10_000 == 7)):
         status = refusals.user_status(code) if code else 5
         body = user_response(UserAnswered(1, "r", "TRADER1", status, code, "why" if code else ""))
         assert JUDGES[version].faults("BF", body) == []
