@@ -99,27 +99,31 @@ class Between:
         self.member.drain()
         self.copy.drain()
 
-    def _order(self) -> None:
-        """Send an order that nobody meets: two reports."""
+    def _order(self) -> str:
+        """Send an order that nobody meets, which gives two reports; return its ClOrdID."""
+        name = unique_id()
         terms = [(55, "AAPL"), (54, "1"), (38, "10"), (40, "2"), (44, "580.00"), (59, "3"), (60, utc_timestamp())]
-        self.member.peer.send("D", [(11, unique_id()), *terms])
+        self.member.peer.send("D", [(11, name), *terms])
+        return name
 
     def settle(self, *, resets: tuple[bool, bool]) -> None:
         """Both reconnect to an exchange that lives: after one more order each has every report of the other."""
         for channel, reset in zip((self.member, self.copy), resets, strict=True):
             channel.connect(reset=reset)
-        before = len(self.member.reports)
-        self._order()
-        self.member.take_until(lambda: self._is_told(before))
+        name = self._order()
+        self.member.take_until(lambda: self._is_told(name))
         last = max(self.member.reports, key=_number)
         self.copy.take_until(lambda: last in self.copy.reports and len(self.copy.reports) >= len(self.member.reports))
         assert self.copy.reports == self.member.reports
         self._compare_range()
 
-    def _is_told(self, before: int) -> bool:
-        """Whether the last order is done, and no report of before it is missing: ExecIDs have no holes here."""
+    def _is_told(self, name: str) -> bool:
+        """Whether that order is done, and no report of before it is missing: ExecIDs have no holes here."""
         reports = self.member.reports
-        return len(reports) >= before + 2 and len(reports) == max(map(_number, reports))
+        if not reports or len(reports) != max(map(_number, reports)):
+            return False
+        last = dict(reports[f"E{len(reports)}"])
+        return (last[11], last[150]) == (name, "C")
 
     def _compare_range(self) -> None:
         """A range by ExecID gives the same: each report once."""
