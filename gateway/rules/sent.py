@@ -12,10 +12,14 @@ from gateway import rejects, term_fields
 from gateway.inbound import TRIGGER_BASIS, Role
 from gateway.market_data import ENTRY_TYPES
 from gateway.order_terms import PEG_OF_PRICE_TYPE
+from gateway.range_requests import APPLICATION_DOES_NOT_EXIST, MESSAGES_NOT_AVAILABLE, PROCESSED, RETRANSMISSION
 from gateway.rules.specification import specification
 from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, Version
 from gateway.status import SECURITY_TRADING_STATUS, SUB_ID, TRAD_SES_STATUS
+from gateway.stop_notices import FLASH
+from gateway.user_desk import LOGGED_IN
 from matching import refusals
+from matching.users import PASSWORD_CHANGED
 
 ALL: Final[tuple[Version, ...]] = (FIX42, FIX44, FIX44_EXTENDED, FIX50SP2)
 AFTER_42: Final[tuple[Version, ...]] = (FIX44, FIX44_EXTENDED, FIX50SP2)
@@ -375,6 +379,48 @@ BUSINESS_REJECT: Final = SentMessage(
         ERROR_CODE,
     ),
 )
+RANGE_ANSWER: Final = SentMessage(
+    "BX",
+    ("drop_copy",),
+    "the end of a range of reports by ExecID(17), or its refusal",
+    (
+        Sent(1353),
+        Sent(1346, "the request has one"),
+        Sent(1347, values=(RETRANSMISSION,)),
+        Sent(1348, values=_numbers((PROCESSED, APPLICATION_DOES_NOT_EXIST, MESSAGES_NOT_AVAILABLE))),
+        Sent(1349, "the end of a range"),
+        Sent(
+            1351,
+            "a range was told or can be named",
+            group=(
+                Sent(1355),
+                Sent(1182),
+                Sent(1183),
+                Sent(1354, "a refusal", values=_numbers({refusals.appl_response_error(code) for code in _codes(6)})),
+            ),
+        ),
+        TEXT,
+        ERROR_CODE,
+    ),
+)
+USER_RESPONSE: Final = SentMessage(
+    "BF",
+    ANY_ROLE,
+    "the answer to BE",
+    (
+        Sent(923, "the request has one"),
+        Sent(553),
+        Sent(926, values=_numbers({LOGGED_IN, PASSWORD_CHANGED, *map(refusals.user_status, _codes(7))})),
+        Sent(927, "a refusal, which it begins the code of"),
+    ),
+    AFTER_42,
+)
+NEWS: Final = SentMessage(
+    "B",
+    ANY_ROLE,
+    "a stop is planned or called off",
+    (Sent(42), Sent(61, values=(FLASH,)), Sent(148), Sent(33, group=(Sent(58),))),
+)
 
 SENT: Final[tuple[SentMessage, ...]] = (
     EXECUTION_REPORT,
@@ -387,6 +433,9 @@ SENT: Final[tuple[SentMessage, ...]] = (
     DATA_REJECT,
     SECURITY_STATUS,
     SESSION_STATUS,
+    RANGE_ANSWER,
+    USER_RESPONSE,
+    NEWS,
     BUSINESS_REJECT,
 )
 ADMIN: Final[tuple[SentMessage, ...]] = (

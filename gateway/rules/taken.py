@@ -6,16 +6,18 @@ dictionary that the wire validates with, and values those by which translation d
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from gateway import inbound, market_data, order_terms
 from gateway.inbound import Role
 from gateway.list_translation import LINK_OF_CONTINGENCY, LINKS
 from gateway.mass_translation import ALL as ALL_ORDERS
-from gateway.mass_translation import BY_PRODUCT, BY_SYMBOL
+from gateway.mass_translation import BY_PRODUCT, BY_SYMBOL, STATUS_TYPES
+from gateway.range_requests import APPLICATION, RETRANSMISSION
 from gateway.rules.specification import Member, Members, specification
 from gateway.sessions import Version
 from gateway.translation import SIDES
+from gateway.user_desk import CHANGE_PASSWORD, USER_STATUS
 from matching.quotes import RESET_ID
 from matching.types import CANCEL_QUOTES_OF_SYMBOLS, QUOTES_CANCELED_ALL
 
@@ -32,6 +34,8 @@ ANSWERS: Final[Mapping[str, tuple[str, ...]]] = {
     inbound.MARKET_DATA_REQUEST: ("W", "X", "Y"),
     inbound.SECURITY_STATUS_REQUEST: ("f",),
     inbound.TRADING_SESSION_STATUS_REQUEST: ("h",),
+    inbound.APPLICATION_MESSAGE_REQUEST: ("8", "9", "BX"),
+    inbound.USER_REQUEST: ("BF",),
 }
 """What a message that is in order is answered with, in this order; any may be answered with 3 or j in its place."""
 
@@ -52,7 +56,10 @@ VALUES: Final[Mapping[int, Sequence[str]]] = {
     298: (CANCEL_QUOTES_OF_SYMBOLS, QUOTES_CANCELED_ALL),
     301: ("0", "1", "2"),
     530: SCOPES,
-    585: SCOPES,
+    585: STATUS_TYPES,
+    924: (CHANGE_PASSWORD, USER_STATUS),
+    1347: (RETRANSMISSION,),
+    1355: (APPLICATION,),
     1385: tuple(LINK_OF_CONTINGENCY),
     inbound.PEG_PRICE_TYPE: tuple(order_terms.PEG_OF_PRICE_TYPE),
     inbound.TRIGGER_TYPE: (order_terms.PRICE_MOVES_ON,),
@@ -94,6 +101,8 @@ class Taken(NamedTuple):
 
 def roles_of(msg_type: str) -> tuple[Role, ...]:
     """The roles that may send a message."""
+    if msg_type in inbound.FOR_ALL:
+        return get_args(Role)
     also = inbound.ALSO_FOR.get(msg_type)
     return (inbound.ROLE_OF_MESSAGE[msg_type], *((also,) if also else ()))
 

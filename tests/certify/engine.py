@@ -156,6 +156,11 @@ class Engine:
         if msg_type == "E":
             first, second = ([(11, unique_id()), (67, str(place)), *order] for place in (1, 2))
             return [(66, unique_id()), (394, "3"), (69, "OCO"), (68, "2"), (73, "2"), *first, *second]
+        if msg_type == "BE":
+            return [(923, unique_id()), (924, "4"), (553, self._comp_id)]
+        if msg_type == "BW":
+            span = [(1355, "DROPCOPY"), (1182, "1"), (1183, "0")]
+            return [(1346, unique_id()), (1347, "0"), (1351, "1"), *span]
         if msg_type == "i":
             underlying = [(311, "AAPL")] if self._begin_string == "FIX.4.2" else []
             entry = [(299, "1"), (55, "AAPL"), (132, "300.00"), (133, "900.00"), (134, "1"), (135, "1")]
