@@ -8,6 +8,7 @@ from matching import list_answers, refusals
 from matching.book import Book
 from matching.commands import NewOrder, NewOrderList
 from matching.events import Event
+from matching.instrument import Instrument
 from matching.links import Link
 from matching.order import Extra, Order
 from matching.refusals import Refusal
@@ -351,10 +352,12 @@ def _bracket_fault(entry: NewOrder, legs: tuple[NewOrder, ...], book: Book, kind
         return refusals.LIST_NOT_EXPRESSIBLE, "a bracket has one limit leg and one leg with a trigger"
     market = book.on_last.price or book.instrument.reference_price
     prices = prices_of(entry.ord_type, entry.price, entry.terms or PLAIN) or ([market] if market else [])
-    return exits_fault(entry.side, prices, [(each.ord_type, each.price, each.terms or PLAIN) for each in legs])
+    return exits_fault(
+        entry.side, prices, [(each.ord_type, each.price, each.terms or PLAIN) for each in legs], book.instrument
+    )
 
 
-def moved_fault(order: Order, price: int, terms: Terms) -> Refusal | None:
+def moved_fault(order: Order, price: int, terms: Terms, instrument: Instrument) -> Refusal | None:
     """Refuse a replace that moves an open entry beyond one of its legs, or a leg beyond its open entry."""
     link = None if order.extra is None else order.extra.link
     if link is None or link.entry is None:
@@ -362,4 +365,4 @@ def moved_fault(order: Order, price: int, terms: Terms) -> Refusal | None:
     new = {order: (price, terms)}
     at = {each: new.get(each, (each.price, each.terms or PLAIN)) for each in link.orders()}
     prices = prices_of(link.entry.ord_type, *at[link.entry])
-    return exits_fault(link.entry.side, prices, [(each.ord_type, *at[each]) for each in link.legs])
+    return exits_fault(link.entry.side, prices, [(each.ord_type, *at[each]) for each in link.legs], instrument)

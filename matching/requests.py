@@ -216,7 +216,7 @@ class Requests:
             text = f"OrdType(40) {command.ord_type} found, a resting order stays limit ({LIMIT})"
             return refusals.ORD_TYPE_NOT_REPLACEABLE, text
         if time_in_force != DAY and time_in_force != GOOD_TILL_CANCEL:
-            allowed = f"Day ({DAY}) or GTC ({GOOD_TILL_CANCEL})"
+            allowed = f"Day ({DAY}), GTC ({GOOD_TILL_CANCEL}) or GTD ({GOOD_TILL_DATE})"
             text = f"TimeInForce(59) {time_in_force} found, a resting order may be replaced to {allowed}"
             return refusals.TIME_IN_FORCE_NOT_REPLACEABLE, text
         if command.qty <= order.cum_qty:

@@ -14,7 +14,8 @@ from matching.price_watch import TRAILS_MAX, trailing_price
 from matching.refusals import Refusal
 from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES, missing_terms, terms_fault
 from matching.terms import PLAIN, Terms
-from matching.types import AT_THE_CLOSE, AT_THE_OPENING, BUY, EXEC_NEW, LIMIT, MARKET, PEGGED
+from matching.texts import decimal_text
+from matching.types import AT_THE_CLOSE, AT_THE_OPENING, BUY, E8, EXEC_NEW, LIMIT, MARKET, PEGGED
 
 if TYPE_CHECKING:
     from matching.special import SpecialDesk
@@ -101,7 +102,8 @@ class SpecialEntry:
             position = self.desk.risk.position_of(exposure)
             if (position >= 0) if command.side == BUY else (position <= 0):
                 side = "buy" if command.side == BUY else "sell"
-                return refusals.REDUCE_ONLY_WITHOUT_POSITION, f"reduce-only {side} with a position of {position} lots"
+                held = decimal_text(position * book.instrument.lot_e8, E8)
+                return refusals.REDUCE_ONLY_WITHOUT_POSITION, f"reduce-only {side} with a position of {held}"
         return None
 
     def refusal_of(

@@ -20,10 +20,12 @@ from matching.price_watch import trailing_price
 from matching.refusals import Refusal
 from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES, terms_fault
 from matching.terms import PLAIN, Terms
+from matching.texts import decimal_text
 from matching.types import (
     AT_THE_CLOSE,
     AT_THE_OPENING,
     DAY,
+    E8,
     EXEC_REPLACED,
     GOOD_TILL_CANCEL,
     GOOD_TILL_DATE,
@@ -65,7 +67,7 @@ class SpecialReplace:
             post_only=command.post_only,
             time_ns=time_ns,
         )
-        fault = fault or moved_fault(order, command.price, terms)
+        fault = fault or moved_fault(order, command.price, terms, book.instrument)
         if fault is not None:
             return fault
         if book.has_due:
@@ -108,15 +110,18 @@ class SpecialReplace:
             ("reduce-only", present.reduce_only, wanted.reduce_only),
             ("peg", present.peg, wanted.peg),
             ("link id", present.link_id, wanted.link_id),
-            ("self-match id", order.extra is not None and present.self_match_id, wanted.self_match_id),
+            # One that has none may get one: of the order, or of a session that has a default now.
+            ("self-match id", present.self_match_id or False, wanted.self_match_id),
         ):
             if new and old is not False and new != old:
                 return refusals.TERM_NOT_REPLACEABLE, f"{name} of order O{order.order_id} cannot become {new}"
         if wanted.reduce_only and not present.reduce_only:
             return refusals.TERM_NOT_REPLACEABLE, f"order O{order.order_id} cannot become reduce-only"
         if command.qty <= order.cum_qty:
-            text = f"{command.qty} lots is not above the {order.cum_qty} filled of order O{order.order_id}"
-            return refusals.QTY_NOT_ABOVE_FILLED, f"OrderQty(38) of {text}"
+            instrument = self.desk.books[order.instrument_id].instrument
+            found, filled = (decimal_text(each * instrument.lot_e8, E8) for each in (command.qty, order.cum_qty))
+            text = f"OrderQty(38) {found} is not above CumQty(14) {filled} of order O{order.order_id}"
+            return refusals.QTY_NOT_ABOVE_FILLED, text
         return None
 
     def _terms(self, command: ReplaceOrder, order: Order, book: Book) -> Terms:

@@ -143,7 +143,9 @@ def prices_of(ord_type: OrdType, price: int, terms: Terms) -> list[int]:
     return found
 
 
-def exits_fault(side: Side, entry: list[int], legs: list[tuple[OrdType, int, Terms]]) -> Refusal | None:
+def exits_fault(
+    side: Side, entry: list[int], legs: list[tuple[OrdType, int, Terms]], instrument: Instrument
+) -> Refusal | None:
     """Refuse exits that are not on their own side of every entry price: profit is taken ahead of it, a loss is stopped
     behind it. A leg is its type, price and terms.
     """
@@ -162,8 +164,11 @@ def exits_fault(side: Side, entry: list[int], legs: list[tuple[OrdType, int, Ter
     )
     if not is_wrong:
         return None
-    found = [sign * each for each in (*profits, *losses)]
-    text = f"legs at {found} do not lie on either side of an entry at {entry} (in ticks)"
+    found, expected = (
+        " and ".join(decimal_text(each * instrument.tick_e8, E8) for each in prices)
+        for prices in ([sign * each for each in (*profits, *losses)], entry)
+    )
+    text = f"legs at {found} do not lie on either side of an entry at {expected}"
     return refusals.BRACKET_ON_WRONG_SIDE, text
 
 

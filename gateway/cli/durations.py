@@ -14,6 +14,10 @@ def seconds_of(text: str, *, option: str, as_json: bool) -> int:
     if not text:
         return 0
     match = _DURATION.fullmatch(text)
-    if match is None:
-        fail(f"found {option} {text!r}, allowed: as 90s, 30m, 8h, 1d", as_json=as_json, code=ExitCode.USAGE)
+    if match is None or int(match[1]) == 0:
+        fail(
+            f"found {option} {text!r}, allowed: more than nothing, as 90s, 30m, 8h, 1d",
+            as_json=as_json,
+            code=ExitCode.USAGE,
+        )
     return int(match[1]) * _SECONDS[match[2]]

@@ -100,6 +100,10 @@ def test_override_of_a_limit_holds_over_a_kill_and_ends_by_itself(exchange: Exch
         "order_qty_max": "10",
         "reason": "news",
     }
+    nothing = exchange.run(
+        "limits", "override", *arguments[:-3], "0s", *arguments[-2:], "--data", str(exchange.data_dir)
+    )
+    assert (nothing.returncode, "allowed: more than nothing" in nothing.stderr) == (2, True)
     again = ("ACC1", "--symbol", "AAPL", "--order-qty-max", "9", "--for", "1s", "--reason", "news")
     outcry(exchange, "limits", "override", *again)
     until = time.monotonic() + WAIT_SECONDS

@@ -1,5 +1,6 @@
 """Exits lie on their side of an entry: when they come, each by itself, and when they or the entry are replaced."""
 
+import re
 from typing import Any
 
 import pytest
@@ -41,6 +42,8 @@ def test_an_exit_on_the_wrong_side_refuses_its_entry(special: Harness, entry: Ne
     (event,) = special.apply(entry)
     assert isinstance(event, Execution)
     assert (event.exec_type, event.code) == ("8", refusals.BRACKET_ON_WRONG_SIDE)
+    # Prices as the member sends them: a tick is 0.01.
+    assert re.search(r"legs at 1?\d\d(\.\d+)?( and \d+(\.\d+)?)? do not lie", event.text)
 
 
 def test_an_entry_at_the_market_is_compared_with_the_last_price(special: Harness) -> None:

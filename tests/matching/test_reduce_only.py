@@ -39,6 +39,7 @@ def test_refused_without_a_position_and_on_its_own_side(special: Harness) -> Non
     (event,) = special.apply(reduce("c", BUY, 5))
     assert isinstance(event, Execution)
     assert event.code == refusals.REDUCE_ONLY_WITHOUT_POSITION
+    assert event.text.endswith("with a position of 0.005")
 
 
 def test_more_than_the_position_is_cut_to_it(special: Harness) -> None:
