@@ -168,6 +168,7 @@ class Translator:
             qty_e8 // instrument.lot_e8,
             POST_ONLY in (exec_inst or "").split(),
             terms,
+            has_own_link=terms is not None and terms.link_id != "",
         )
 
     def _terms(

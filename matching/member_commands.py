@@ -11,7 +11,10 @@ from matching.types import ListKind, OrdType, Response, Side, TimeInForce
 
 
 class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
-    """An order that translation could express in ticks and lots. `price` is 0 for a market order."""
+    """An order that translation could express in ticks and lots. `price` is 0 for a market order. `has_own_link`:
+    refused where its ClOrdLinkID(583) was used on this trading day by orders of which none waits for it; False in
+    records from before that was remembered.
+    """
 
     session_id: int
     epoch: int
@@ -27,6 +30,7 @@ class NewOrder(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=1):
     qty: int
     post_only: bool = False
     terms: Terms | None = None
+    has_own_link: bool = False
 
 
 class NewOrderList(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=42):

@@ -24,10 +24,11 @@ class Member:
 
     `used`: every ClOrdID of the day that named an order, its replaces and its cancel. `refused`: those of refused
     orders, with the very event that refused them, and of mass cancels, whose reports stand in `mass_cancels`.
-    `list_ids`: every ListID of the day, of lists that were taken and of those that were refused.
+    `list_ids`: every ListID of the day, of lists that were taken and of those that were refused. `link_ids`: every
+    ClOrdLinkID of the day, and those of open orders, with the ids of the one or two orders that were taken with it.
     """
 
-    __slots__ = ("comp_id", "list_ids", "mass_cancels", "refused", "used")
+    __slots__ = ("comp_id", "link_ids", "list_ids", "mass_cancels", "refused", "used")
 
     def __init__(self, comp_id: str) -> None:
         self.comp_id = comp_id
@@ -35,6 +36,7 @@ class Member:
         self.refused: dict[str, Execution | OrderRefused] = {}
         self.mass_cancels: dict[str, MassCancelReported] = {}
         self.list_ids: dict[str, None] = {}
+        self.link_ids: dict[str, tuple[int, ...]] = {}
 
 
 class Session:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from matching import list_answers, refusals
+from matching import link_ids, list_answers, refusals
 from matching.book import Book
 from matching.commands import NewOrder, NewOrderList
 from matching.events import Event
@@ -119,6 +119,8 @@ class OrderLists:
         fault = self._shape_fault((command,), (command,), "oco")
         if fault is None and other is not None:
             fault = _pair_fault(command, other)
+        elif fault is None:
+            fault = link_ids.used_fault(command, terms.link_id, session.member, desk.orders)
         if fault is None:
             fault = self._linked_fault(command, other, book, time_ns)
         if fault is not None:
@@ -129,8 +131,10 @@ class OrderLists:
         order = entry.accept(command, book, session, exposure, price, out, holds=holds)
         if other is None:
             singles[key] = order
+            link_ids.use(command, terms.link_id, session.member, (order.order_id,))
         else:
             del singles[key]
+            link_ids.use(command, terms.link_id, session.member, (other.order_id, order.order_id))
             link = Link(None, [other, order], command.qty)
             self.special.links.add(link, command.instrument_id)
             for each in link.legs:

@@ -132,6 +132,7 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     users: UsersRecord | None = None
     planned_stop: StopRecord | None = None
     newest_trades: list[tuple[int, int]] = []
+    link_ids: list[tuple[str, list[tuple[str, tuple[int, ...]]]]] = []
 
 
 _FIELDS_WITHOUT_PROTECTION: Final = EngineRecord.__struct_fields__.index("protection")
@@ -220,6 +221,7 @@ def _record(engine: "Engine") -> EngineRecord:
         engine.users.record(),
         engine.planned_stop.record(),
         [(key, book.on_last.trade_id) for key, book in sorted(desk.books.items()) if book.instrument.follows_trades],
+        [(key, list(member.link_ids.items())) for key, member in sorted(desk.members.items()) if member.link_ids],
     )
 
 
@@ -432,6 +434,8 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
         member.refused = {event.cl_ord_id: event for event in events}
     for comp_id, list_ids in record.list_ids:
         desk.members[comp_id].list_ids = dict.fromkeys(list_ids)
+    for comp_id, link_ids in record.link_ids:
+        desk.members[comp_id].link_ids = dict(link_ids)
     for kind, target_id, text, order_ids in record.works:
         work = Work(kind=kind, target_id=target_id, text=text, order_ids=order_ids)
         engine.works.pending.append(work)

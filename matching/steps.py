@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from matching import quote_cancels, restatement
+from matching import link_ids, quote_cancels, restatement
 from matching.commands import CancelQuotes, CancelSessionOrders, MassCancel, RequestMassStatus, SetKillSwitch
 from matching.corrections import Corrections
 from matching.desk import OrderDesk
@@ -193,6 +193,7 @@ class Steps:
                 member.refused.clear()
                 member.mass_cancels.clear()
                 member.list_ids.clear()
+                link_ids.end_day(member, desk.orders)
             self.corrections.end_day()
             out.append(TradingDayEnded(work.target_id))
         elif isinstance(request, SetKillSwitch):

@@ -21,6 +21,7 @@ def standing(engine: Engine) -> dict[str, Any]:
         },
         "refused": {key: list(member.refused) for key, member in desk.members.items()},
         "mass cancels": {key: list(member.mass_cancels) for key, member in desk.members.items()},
+        "link ids": {key: member.link_ids for key, member in desk.members.items()},
         "works": [(each.kind, list(each.order_ids[each.done :]), each.askers) for each in engine.works.pending],
         "due": [watch_name(engine, watch) for watch in special.after.due],
         "flagged": sorted(book.instrument.instrument_id for book in special.after.flagged),

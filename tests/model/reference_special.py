@@ -126,3 +126,16 @@ class ReferenceSpecial(SpecialReplace):
         for each in before:
             if work.kind == "end" and not each.leaves:
                 self.closed(each)
+        if work.kind == "end" and not work.order_ids:
+            self.forget_link_ids()
+
+    def forget_link_ids(self) -> None:
+        """A ClOrdLinkID(583) outlives its trading day with an open order that does not end with that day."""
+        stay = [
+            each.order_id
+            for each in self.orders
+            if each.leaves and not (each.link and self.is_over(self.links[each.link - 1]))  # type: ignore[attr-defined]
+        ]
+        for key, order_ids in list(self.link_ids.items()):
+            if not any(each in stay for each in order_ids):
+                del self.link_ids[key]

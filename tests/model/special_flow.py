@@ -105,11 +105,12 @@ class SpecialFlow(Flow):
             expire_ns = self.time_ns + rng.choice((-1, 1_000_000_000, 100_000_000, 10_000_000))
             return {**resting, "time_in_force": "6", "terms": Terms(expire_ns=expire_ns, **own)}
         if kind == "linked":
-            link_id = rng.choice(("K", "L"))
+            link_id = rng.choice(("K", "L")) + str(len(self.sent) // 40)
+            linked: dict[str, Any] = {"qty": 5, "side": "2", "post_only": False, "has_own_link": rng.random() < 0.9}
             if rng.random() < 0.5:
-                return {**resting, "qty": 5, "side": "2", "terms": Terms(link_id=link_id), "post_only": False}
+                return {**resting, **linked, "terms": Terms(link_id=link_id)}
             terms = Terms(link_id=link_id, stop_price=stop, trigger=trigger)
-            return {"ord_type": "3", "price": 0, "qty": 5, "side": "2", "terms": terms, "post_only": False}
+            return {**linked, "ord_type": "3", "price": 0, "terms": terms}
         if kind == "bracket":
             away = rng.randint(1, 4) * (1 if order.side == "1" else -1)
             profit, loss = price + away, price - rng.randint(1, 4) * (1 if away > 0 else -1)

@@ -245,6 +245,9 @@ class SpecialLists(SpecialEntry):
             found = command.instrument_id, command.account_id, command.side, command.qty
             wanted = other.instrument_id, other.account_id, other.side, other.leaves
             fault = 11 if found != wanted or other.cum_qty else None
+        used = self.link_ids.setdefault((comp_id, terms.link_id), [])
+        if fault is None and other is None and used and command.has_own_link:
+            fault = 11
         gives_up = other is not None and order.holds and other.waits == "trigger"
         if fault is None:
             if gives_up:
@@ -255,6 +258,8 @@ class SpecialLists(SpecialEntry):
         if self.is_refused(command, fault):
             return
         self.accept(order, holds=order.holds)
+        if command.has_own_link:
+            used.append(order.order_id)
         if other is None:
             order.single = True
         else:

@@ -16,7 +16,8 @@ class SpecialState(ReferenceExchange):
     """`last` and `mark` are prices by instrument; `due` are order ids of triggered orders that have not entered,
     `reached` the prices (instrument, last or mark) that have triggered them, in the order in which they did so first,
     `trims` accounts and instruments whose position has changed, `touched` links of which an order has traded or closed,
-    `stirred` instruments whose book has changed since their pegs looked last.
+    `stirred` instruments whose book has changed since their pegs looked last, `link_ids` the order ids of each CompID
+    and ClOrdLinkID(583) of the day.
     """
 
     last: dict[int, int] = field(default_factory=dict)
@@ -28,6 +29,7 @@ class SpecialState(ReferenceExchange):
     touched: list[int] = field(default_factory=list)
     stirred: list[int] = field(default_factory=list)
     expiring_ns: int = 0
+    link_ids: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     counter: int = 0
 
     def by_id(self, order_id: int) -> Any:
