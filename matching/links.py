@@ -10,6 +10,9 @@ would close any more.
 What has been filled never loses both exits because one of them cannot enter: a leg that is refused when its entry
 fills or when it is triggered ends alone, one that the trading phase refuses waits for the next phase, and one that was
 filled short of what is left, as it could not grow, leaves the rest to the others.
+
+A bust takes the fills of an open entry back, and the entry stays open: exits that have nothing to close any more leave
+the book and the triggers, and wait for it as they did before its first fill.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -137,12 +140,14 @@ class Links:
     def shrink(self, link: Link, out: list[Event]) -> None:
         """Cancel what has to end and cut legs to what is left; nothing is entered, so that a match may call it."""
         is_over = link.is_over()
-        # With an open entry that happens when what it had filled was busted: its exits have nothing to close any more.
-        has_idle_exits = link.left() <= 0 and any(not _extra(leg).for_entry for leg in link.legs)
         for order in link.orders():
-            if is_over or has_idle_exits:
+            if is_over:
                 self._end(order, "an order that it is linked to has ended", out)
-            elif order is not link.entry and not _extra(order).for_entry and order.leaves_qty > link.left() > 0:
+            elif order is link.entry or _extra(order).for_entry:
+                continue
+            elif link.left() <= 0:
+                self._wait_again(order, _extra(order), out)
+            elif order.leaves_qty > link.left():
                 self.special.cut(order, link.left(), "resized with the orders that it is linked to", out)
 
     def resume(self, instrument_id: int) -> None:
@@ -152,14 +157,14 @@ class Links:
                 self.touched[link] = None
 
     def before_trigger(self, order: Order, out: list[Event]) -> bool:
-        """End everything that is linked to a leg that is triggered, and cut it; False: it has ended itself. An entry
-        that is triggered leaves its legs as they are.
+        """End everything that is linked to a leg that is triggered, and cut it; False: it has ended itself, or waits
+        for its entry again. An entry that is triggered leaves its legs as they are.
         """
         link = _extra(order).link
         if link is None or order is link.entry:
             return True
         self.shrink(link, out)
-        if not order.is_open():
+        if not order.is_open() or _extra(order).for_entry:
             return False
         left = link.left()
         refusal = self._refusal_at_trigger(order, link, min(left, order.leaves_qty))
@@ -204,8 +209,31 @@ class Links:
         assert link is not None, "a leg that waits for its entry is linked"
         extra.link = None
         link.legs.remove(leg)
+        link.done += leg.cum_qty
         self._drop_empty(link, leg.instrument_id)
         self._end(leg, text, out)
+
+    def _wait_again(self, leg: Order, extra: Extra, out: list[Event]) -> None:
+        """What the open entry had filled was busted: let an exit wait for its next fill, sized as it would be with all
+        that the entry may still fill. Where the exits have closed more than that already, it ends, and not the entry.
+        """
+        link, special = extra.link, self.special
+        assert link is not None, "an exit with an open entry is linked"
+        assert link.entry is not None, "without an entry its link would be over"
+        leaves = link.left() + link.entry.leaves_qty
+        if leaves <= 0:
+            self._give_up(leg, extra, "the fills of its entry that it would close were busted", out)
+            return
+        special.take_out(leg, special.desk.books[leg.instrument_id])
+        special.release(leg)
+        leg.qty, leg.leaves_qty = leg.cum_qty + leaves, leaves
+        extra.for_entry = extra.waiting = True
+        extra.is_held = False
+        special.hold(leg)
+        special.hide(leg)
+        leg.status = AFTER_RESTATE[leg.status]
+        text = "waits again, as the fills of its entry were busted"
+        special.desk.say(leg, EXEC_RESTATED, out, text=text, restatement=RESTATED_OTHER)
 
     def _grow(self, leg: Order, extra: Extra, leaves: int, out: list[Event]) -> None:
         """Give a leg the size of what its entry has filled, and let it enter if it has waited for that."""

@@ -21,7 +21,7 @@ from matching.price_watch import PriceWatch
 from matching.quotes import Quotes
 from matching.refusals import Refusal
 from matching.special_entry import SpecialEntry
-from matching.special_match import RESTATED_QTY_DECLINED, SpecialMatch
+from matching.special_match import RESTATED_QTY_DECLINED, SpecialMatch, waits_for_entry
 from matching.special_replace import SpecialReplace
 from matching.term_checks import TAKING_TYPES, TRIGGERED_TYPES
 from matching.terms import PLAIN, Terms
@@ -129,7 +129,7 @@ class SpecialDesk:
             if best is not None and best.key <= limit_key:
                 if order.time_in_force != FILL_OR_KILL or self.matching.has_room(order, opposite, limit_key):
                     self.matching.match(order, book, opposite, limit_key, out)
-                    if not order.leaves_qty:
+                    if not order.leaves_qty or waits_for_entry(order):
                         return
             is_immediate = is_immediate or order.ord_type in TAKING_TYPES
         if is_immediate:

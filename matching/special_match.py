@@ -38,7 +38,7 @@ class SpecialMatch:
         """Trade an open order, which is in no book, against the opposite side as far as its limit reaches."""
         first = last = 0
         reach, limit_key = limit_key, opposite.last_key(limit_key)
-        while order.leaves_qty:
+        while order.leaves_qty and not waits_for_entry(order):
             level = opposite.best
             if level is None or level.key > limit_key:
                 break
@@ -69,7 +69,7 @@ class SpecialMatch:
             if link is not None and link in self.special.links.touched:
                 self.special.links.shrink(link, out)
                 leaves = resting.leaves_qty, order.leaves_qty
-                if 0 in leaves:
+                if 0 in leaves or waits_for_entry(resting) or waits_for_entry(order):
                     return False
             if each.extra is not None and each.extra.terms.reduce_only:
                 room = self.special.room_of(each)
@@ -196,3 +196,8 @@ def _has_room_in_levels(qty: int, opposite: BookSide, limit_key: int) -> bool:
         if qty <= 0:
             return True
     return False
+
+
+def waits_for_entry(order: Order) -> bool:
+    """Tell whether an order is a leg that waits for its entry: one whose entry's fills were busted does so again."""
+    return order.extra is not None and order.extra.for_entry

@@ -263,14 +263,6 @@ def test_exits_are_cut_to_what_their_entry_has_filled_after_the_bust(special: Ha
     assert special.risk.balance_of(ACC1, "BTC-PERP")[0] == 0
 
 
-def test_a_bracket_whose_entry_is_open_ends_with_the_bust_of_its_only_fill(special: Harness) -> None:
-    special.apply(perp_exits(10))
-    traded = special.finish(perp("s", SELL, 4, 10_000, ACC2))
-    rows = {row[0]: row[1:3] for row in told(special.finish(bust(traded)))}
-    assert (rows["e"], rows["tp"], rows["sl"]) == (("4", "4"), ("4", "4"), ("4", "4"))
-    assert special.cash(ACC1) == (0, 0)
-
-
 @pytest.mark.parametrize("price", [9_000, 11_000])
 def test_a_corrected_price_of_a_short_moves_its_lock_with_the_proceeds(special: Harness, price: int) -> None:
     cash = 10 * 10_000 * PERP_UNIT

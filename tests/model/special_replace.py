@@ -70,7 +70,7 @@ class SpecialReplace(SpecialLists):
         if command.time_in_force not in (order.time_in_force, "0", "1", "6"):
             return 99
         is_leg = order.link and self.links[order.link - 1].entry != order.order_id
-        other_id = order.terms is not None and wanted.self_match_id not in ("", present.self_match_id)
+        other_id = bool(present.self_match_id) and wanted.self_match_id not in ("", present.self_match_id)
         more = wanted.reduce_only and not present.reduce_only
         if (is_leg and command.qty != order.qty) or wanted.peg not in ("", present.peg) or other_id or more:
             return 99

@@ -10,9 +10,10 @@ from matching.events import Event, Execution
 from tests.sim.fix import FindingError
 from tests.sim.folded_order import FoldedOrder
 
-ENDS_ALONE = ("refused when", "was triggered")
+ENDS_ALONE = ("refused when", "was triggered", "were busted")
 """What the end of an order says that leaves another one: a leg that could not enter ends alone, since what the entry
-has filled keeps its other exit; one that was triggered has ended the others, and trades.
+has filled keeps its other exit; one that was triggered has ended the others, and trades. One that has nothing to close
+any more, as its entry's fills were busted, leaves the entry.
 """
 
 
