@@ -109,9 +109,9 @@ def test_pins_name_exact_versions() -> None:
     assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9.]+", pin)] == []
 
 
-def test_continuous_integration_runs_what_the_readme_says(tmp_path: Path) -> None:
-    tmp_path.joinpath("make").write_text(f'#!/bin/bash\necho "$PWD: $@" >>"{tmp_path}/asked"\n')
+def test_continuous_integration_runs_exactly_make_test(tmp_path: Path) -> None:
+    tmp_path.joinpath("make").write_text(f'#!/bin/bash\necho "$PWD: $@" >"{tmp_path}/asked"\n')
     tmp_path.joinpath("make").chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     subprocess.run([str(ROOT / ".ci" / "run")], env=environment, cwd=tmp_path, check=True)
-    assert tmp_path.joinpath("asked").read_text() == f"{ROOT}: test\n{ROOT}: sanitize\n"
+    assert tmp_path.joinpath("asked").read_text() == f"{ROOT}: test\n"
