@@ -329,7 +329,7 @@ DATA_REJECT: Final = SentMessage(
     "Y",
     DATA,
     "a refused V",
-    (Sent(262), Sent(281, values=("0", "1", "4", "5", "6", "7", "8")), Sent(58)),
+    (Sent(262), Sent(281, values=("0", "1", "3", "4", "5", "6", "7", "8")), Sent(58)),
 )
 SECURITY_STATUS: Final = SentMessage(
     "f",

@@ -200,8 +200,9 @@ def test_a_shard_that_stands_still_is_named_and_places_nothing_late(tmp_path: Pa
 
         wait_for(is_back, "it is back")
         maker.wait(*maker.quoted)
-        # Nothing of what came too late was placed, so there was nothing to cancel.
-        assert [each for each in maker.told.values() if each.msg_type == "8"] == []
+        # Of what came too late nothing was placed; what the shard took just in time it has canceled.
+        reports = [each for each in maker.told.values() if each.msg_type == "8"]
+        assert {(each[150], each[55]) for each in reports} <= {("4", "AAPL")}
         assert maker.standing() == {"AAPL": list(maker.quoted)[-1], "MSFT": "late", "BTC-PERP": "new"}
         assert maker.cancel_all("Z") == 3
         maker.peer.cut()

@@ -74,7 +74,7 @@ def test_a_logon_is_taken_with_the_key_and_never_again(tmp_path: Path) -> None:
         assert answer(exchange, signed_logon(key=bytes(32))).msg_type == "5"
         assert answer(exchange, signed_logon(seconds_ago=200)).msg_type == "5"
         refused = answer(exchange, signed_logon(more=[(925, "correct-horse-9")], number=1))
-        assert (refused.msg_type, refused[58][:6]) == ("5", "60604:")
+        assert (refused.msg_type, refused[58][:6]) == ("5", "70604:")
         assert answer(exchange, signed_logon(more=[(141, "Y")])).msg_type == "A"
         assert "correct-horse-9" not in exchange.errors(1_000_000)
     finally:
