@@ -12,12 +12,15 @@ from gateway import inbound
 from gateway.list_reports import list_status
 from gateway.mass_reports import mass_cancel_report
 from gateway.quote_reports import acknowledgement, frozen
+from gateway.range_requests import RangeRequest, completed, refused
 from gateway.rejects import business_reject
 from gateway.reports import ReportWriter
 from gateway.rules import client_files, document, sent, taken
 from gateway.rules.specification import Members, read_specification, specification
 from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
+from gateway.stop_notices import news
 from gateway.translation import Translator
+from gateway.user_desk import LOGGED_IN, user_response
 from matching import refusals
 from matching.codec import SessionState
 from matching.events import (
@@ -28,11 +31,13 @@ from matching.events import (
     MassStatusReported,
     OrderListAnswered,
     OrderRefused,
+    UserAnswered,
 )
 from matching.quote_events import AnsweredEntry, QuotesAnswered, QuotesFrozen
 from matching.types import OrdStatus
+from matching.users import PASSWORD_CHANGED
 from tests.gateway.test_list_reports import EVENTS as LIST_EVENTS
-from tests.gateway.test_reports import execution
+from tests.gateway.test_reports import TIME_NS, execution
 from tests.gateway.test_stock_dictionaries import JUDGES, executions, reports
 from tests.gateway.test_translation import order, translator
 from tests.support.sent_table import HEADER, sent_faults
@@ -43,7 +48,7 @@ __all__ = ["reports", "translator"]
 pytestmark = pytest.mark.slow
 
 VERSIONS: tuple[Version, ...] = (FIX42, FIX44, FIX44_EXTENDED, FIX50SP2)
-WRITTEN = ("8", "9", "N", "r", "b", "j")
+WRITTEN = ("8", "9", "N", "r", "b", "j", "BX", "BF", "B")
 """Messages whose writers are driven here through all they can say; of the others the conversations are the proof."""
 BY_THE_WIRE = ("j", 380, "3")
 """What the wire says by itself: the type of a message is not offered."""
@@ -75,8 +80,8 @@ def bodies(writer: ReportWriter, version: Version) -> Iterator[tuple[str, str]]:
         group = code // 10_000
         if group == 1:
             reason = refusals.ord_rej_reason(code)
-            refused = OrderRefused(4, 1, "a", "ACC9", "X", "1", "2", "0", "1.5", "1", reason, "w", code=code)
-            yield "8", writer.refused(refused, version)
+            no_order = OrderRefused(4, 1, "a", "ACC9", "X", "1", "2", "0", "1.5", "1", reason, "w", code=code)
+            yield "8", writer.refused(no_order, version)
         for status, response in itertools.product("01248C", "12"):
             reason = refusals.cxl_rej_reason(code)
             refused_cancel = CancelRejected(1, 5, "c", "a", "4", "1", reason, row.meaning, 1, code)
@@ -99,6 +104,30 @@ def bodies(writer: ReportWriter, version: Version) -> Iterator[tuple[str, str]]:
         yield "N", list_status(done, version, "60=20260101-00:00:00\x01", writer.texts)
     if version != FIX42:
         yield from mass_reports(writer, version)
+        yield from user_responses()
+    yield from range_answers(version)
+    for at_ns, text in ((TIME_NS, "works"), (TIME_NS, ""), (0, "")):
+        yield "B", news(at_ns, text, TIME_NS)
+
+
+def user_responses() -> Iterator[tuple[str, str]]:
+    """Yield every answer to a UserRequest(BE)."""
+    for status in (LOGGED_IN, PASSWORD_CHANGED):
+        yield "BF", user_response(UserAnswered(1, "u", "TRADER1", status))
+    for code, row in refusals.TABLE.items():
+        if code // 10_000 == 7:
+            answered = UserAnswered(1, "u", "TRADER1", refusals.user_status(code), code, row.meaning)
+            yield "BF", user_response(answered)
+
+
+def range_answers(version: Version) -> Iterator[tuple[str, str]]:
+    """Yield the end of a range by ExecID, and every refusal."""
+    asked = RangeRequest("R1", "r", 5, 9)
+    yield completed(asked, count=3, first=5, last=9)
+    for code, row in refusals.TABLE.items():
+        if code // 10_000 == 6:
+            yield refused(asked, version, (code, row.meaning))
+            yield refused(RangeRequest("R1", ""), version, (code, row.meaning))
 
 
 def echoes(writer: ReportWriter, version: Version) -> Iterator[tuple[str, str]]:
