@@ -19,7 +19,7 @@ def test_what_is_encoded_is_decoded() -> None:
 
 def test_the_bytes_are_the_format_and_must_not_change() -> None:
     commands = codec.encode_commands([order(1), ContinueWork()])
-    assert commands.hex() == "929f01010101c2a44f5244310101a131a132a1306501c2c09115"
+    assert commands.hex() == "92dc001001010101c2a44f5244310101a131a132a1306501c2c0c29115"
     before_terms = bytes.fromhex("929e01010101c2a44f5244310101a131a132a1306501c29115")
     assert codec.decode_commands(before_terms) == [order(1), ContinueWork()]
     assert codec.encode_event_counts([1, 258]).hex() == "0100000002010000"
