@@ -23,6 +23,7 @@ BIDS: Final = {"AAPL": 58_000, "MSFT": 2_900, "BTC-PERP": 6_000_000}
 QTYS: Final = {"AAPL": "1", "MSFT": "1", "BTC-PERP": "0.001"}
 QUOTES_OF_EACH: Final = 12
 TAKEN, REFUSED_BY_SHARD, DOWN, UNCONFIRMED = "", "50402", "30401", "40003"
+LATE: Final = "shard aapl has not answered MassQuote(i) new in time"
 
 
 class Quoter(Asker):
@@ -202,7 +203,7 @@ def test_a_shard_that_stands_still_is_named_and_places_nothing_late(tmp_path: Pa
         maker.wait(*maker.quoted)
         # Of what came too late nothing was placed; what the shard took just in time it has canceled.
         reports = [each for each in maker.told.values() if each.msg_type == "8"]
-        assert {(each[150], each[55]) for each in reports} <= {("4", "AAPL")}
+        assert {(each[150], each[55], each[58]) for each in reports} <= {("4", "AAPL", LATE)}
         assert maker.standing() == {"AAPL": list(maker.quoted)[-1], "MSFT": "late", "BTC-PERP": "new"}
         assert maker.cancel_all("Z") == 3
         maker.peer.cut()
