@@ -42,7 +42,6 @@ from matching.events import (
     MessageUnavailable,
     OrderListAnswered,
     OrderRefused,
-    UserAnswered,
 )
 from matching.instrument import Instrument
 from matching.quote_events import QuotesAnswered, QuotesFrozen
@@ -62,6 +61,7 @@ from matching.types import (
     STATUS_NEW,
     STATUS_PARTIALLY_FILLED,
 )
+from matching.user_events import UserAnswered
 
 EXECUTION_REPORT: Final = "8"
 ORDER_CANCEL_REJECT: Final = "9"

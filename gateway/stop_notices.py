@@ -9,8 +9,8 @@ from gateway.fix_times import transact_time
 from gateway.next_batch import Message
 from gateway.rejects import SOH_FREE
 from gateway.sessions import GatewaySession, SessionBook
-from matching.events import StopPlanned
 from matching.planned_stops import PlannedStop
+from matching.user_events import StopPlanned
 
 NEWS: Final = "B"
 FLASH: Final = "1"

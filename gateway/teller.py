@@ -26,18 +26,16 @@ from matching.events import (
     KillSwitchSet,
     LimitOverrideEnded,
     LimitsOverridden,
-    PasswordSet,
     ScopeCanceled,
     SessionCut,
     SessionsChanged,
     ShardsInstructed,
-    StopPlanned,
     TradeCorrected,
     TradingPhaseSet,
-    UserRequested,
 )
 from matching.instrument import Instrument
 from matching.quote_events import QuotesFrozen
+from matching.user_events import PasswordSet, StopPlanned, UserRequested
 from matching.work import REPEATED_EXECUTIONS
 
 ALERTS: Final = (

@@ -14,9 +14,9 @@ from gateway.rejects import SOH_FREE
 from gateway.sessions import GatewaySession
 from matching import refusals
 from matching.commands import AnswerUser, RequestUser
-from matching.events import UserAnswered, UserRequested
 from matching.refusals import Refusal
 from matching.types import CL_ORD_ID_CHARS_MAX
+from matching.user_events import UserAnswered, UserRequested
 from matching.users import OTHER, PASSWORD_INCORRECT, Users
 
 USER_RESPONSE: Final = "BF"

@@ -6,8 +6,12 @@ Whoever keeps the time stops the exchange then; this only knows, over restarts, 
 
 from typing import Final, TypeAlias
 
-from matching.events import CommandRefused, Event, StopPlanned
+from matching.events import (
+    CommandRefused,
+    Event,
+)
 from matching.user_commands import PlanStop
+from matching.user_events import StopPlanned
 
 REMINDER_NS: Final = 60_000_000_000
 """How long before the stop members are told again; one that is planned for sooner is told once."""

@@ -10,8 +10,12 @@ from typing import Final
 import msgspec
 
 from matching import refusals
-from matching.events import CommandRefused, Event, PasswordSet, SignedLogonNoted, UserAnswered, UserRequested
+from matching.events import (
+    CommandRefused,
+    Event,
+)
 from matching.user_commands import AnswerUser, NoteSignedLogon, RequestUser, SetPassword
+from matching.user_events import PasswordSet, SignedLogonNoted, UserAnswered, UserRequested
 
 SIGNATURES_MAX: Final = 1_000
 """Signatures of one user that are kept at a time; while there are more, none of his Logons is taken."""

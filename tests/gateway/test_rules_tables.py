@@ -31,10 +31,10 @@ from matching.events import (
     MassStatusReported,
     OrderListAnswered,
     OrderRefused,
-    UserAnswered,
 )
 from matching.quote_events import AnsweredEntry, QuotesAnswered, QuotesFrozen
 from matching.types import OrdStatus
+from matching.user_events import UserAnswered
 from matching.users import PASSWORD_CHANGED
 from tests.gateway.test_list_reports import EVENTS as LIST_EVENTS
 from tests.gateway.test_reports import TIME_NS, execution

@@ -8,8 +8,11 @@ from gateway.sessions import FIX44, FIX44_EXTENDED, FIX50SP2, GatewaySession, Ve
 from gateway.stop_notices import CALLED_OFF, news, stop_text
 from gateway.user_desk import LOGGED_IN, UserDesk, unanswered_requests, user_response
 from matching import refusals
-from matching.events import MassStatusReported, UserAnswered, UserRequested
+from matching.events import (
+    MassStatusReported,
+)
 from matching.restatement import restated, text_of
+from matching.user_events import UserAnswered, UserRequested
 from matching.users import OTHER, PASSWORD_INCORRECT, Users
 from tests.gateway.test_reports import TIME_NS, execution
 from tests.gateway.test_stock_dictionaries import JUDGES, TERMS

@@ -5,12 +5,8 @@ from matching.commands import AnswerUser, NoteSignedLogon, PlanStop, RequestUser
 from matching.events import (
     CommandRefused,
     MessageThrottled,
-    PasswordSet,
-    SignedLogonNoted,
-    StopPlanned,
-    UserAnswered,
-    UserRequested,
 )
+from matching.user_events import PasswordSet, SignedLogonNoted, StopPlanned, UserAnswered, UserRequested
 from tests.matching.harness import TRADER, TRADER_FIX42, Harness
 from tests.matching.test_state_records import reload
 
