@@ -4,6 +4,7 @@ Results are written after every case, so that a run that is broken off goes on w
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -45,6 +46,8 @@ class Plan(NamedTuple):
     password: str = ""
     patience_s: float = 300.0
     answer_s: float = 10.0
+    above: Decimal = Decimal(0)
+    """The best bid of an earlier run, which may still stand."""
 
 
 class Certification:
@@ -61,6 +64,7 @@ class Certification:
         self._run: Run | None = None
         self._results: list[Result] = []
         self._begun = utc_timestamp(utc_now())
+        self._last_price = plan.above
 
     # --- what the line tells -----------------------------------------------------------------------------------------
 
@@ -115,6 +119,7 @@ class Certification:
             patience_s=plan.patience_s,
             answer_s=plan.answer_s,
             log=self._folder / LOG_FILE,
+            above=self._last_price,
         )
         self._run.use(line)
         if self._desk.clear is not None:
@@ -125,6 +130,7 @@ class Certification:
                     self._watcher.begun(case, comp_id)
                     result = self._result(case, comp_id, self._run)
                     self._results.append(result)
+                    self._last_price = self._run.price
                     self._watcher.ended(result)
                     report.write(self._folder, self.report())
         finally:
@@ -187,4 +193,5 @@ class Certification:
             dictionaries=report.dictionary_hashes((self._plan.version,)),
             rules=report.rules_hash(),
             results=tuple(self._results),
+            last_price=self._last_price,
         )

@@ -18,6 +18,8 @@ _RESET: Final = struct.pack("ii", 1, 0)
 _RECEIVE_BYTES: Final = 1 << 16
 _CONNECT_S: Final = 10.0
 CONNECTIONS_MAX: Final = 16
+_LAST_WORDS_S: Final = 0.5
+"""So long a client is still listened to whose exchange has closed: what it says behind a Logout(5) is judged too."""
 UNSENT_BYTES_MAX: Final = 1 << 24
 """A side that does not read for so long is cut."""
 
@@ -57,6 +59,8 @@ class Link:
         self.to_exchange = bytearray()
         self.held = bytearray()
         self.is_open = True
+        self.ends_at: float | None = None
+        """Once the exchange has closed: when the client's side is closed too."""
 
     def release(self) -> None:
         """Hand on what was held."""
@@ -99,6 +103,7 @@ class Line:
                     if link.is_open:
                         self._receive(link, is_client=is_client)
             self._flush()
+            self._end_silent()
             if events or time.monotonic() >= deadline:
                 return
 
@@ -136,9 +141,11 @@ class Line:
             return
         except OSError:
             data = b""
-        if not data:
+        if not data and not is_client:
+            self._exchange_left(link)
+        elif not data:
             self._flush()
-            self._end(link, by_client=is_client)
+            self._end(link, by_client=link.ends_at is None)
         elif is_client:
             for message in link.from_client.feed(data):
                 self._from_client(link, message)
@@ -153,7 +160,8 @@ class Line:
         if link.lose_from_client is not None and link.lose_from_client(message):
             link.lose_from_client = None
             return
-        (link.held if link.is_held else link.to_exchange).extend(message.raw)
+        if link.ends_at is None:
+            (link.held if link.is_held else link.to_exchange).extend(message.raw)
 
     def _from_exchange(self, link: Link, message: RawMessage) -> None:
         if not link.is_open:
@@ -165,10 +173,28 @@ class Line:
             link.to_client.extend(message.raw)
         self._listener.heard(link, message, is_lost=is_lost)
 
+    def _exchange_left(self, link: Link) -> None:
+        """Tell the client that nothing more comes; what it still says is heard."""
+        self._flush()
+        if not link.is_open:
+            return
+        link.to_exchange.clear()
+        self._selector.unregister(link.exchange)
+        link.exchange.close()
+        link.ends_at = time.monotonic() + _LAST_WORDS_S
+        with contextlib.suppress(OSError):
+            link.client.shutdown(socket.SHUT_WR)
+
+    def _end_silent(self) -> None:
+        now = time.monotonic()
+        for link in list(self.links):
+            if link.ends_at is not None and now >= link.ends_at:
+                self._end(link, by_client=False)
+
     def _flush(self) -> None:
         for link in list(self.links):
             for target, waiting in ((link.client, link.to_client), (link.exchange, link.to_exchange)):
-                if not waiting or not link.is_open:
+                if not waiting or not link.is_open or (target is link.exchange and link.ends_at is not None):
                     continue
                 try:
                     sent = target.send(waiting)
@@ -184,7 +210,7 @@ class Line:
         if not link.is_open:
             return
         link.is_open = False
-        for each in (link.client, link.exchange):
+        for each in (link.client, link.exchange) if link.ends_at is None else (link.client,):
             self._selector.unregister(each)
             each.close()
         self.links.remove(link)

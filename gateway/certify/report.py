@@ -6,6 +6,7 @@ the rules of engagement's tables, when, who, which cases, what was found. Its ow
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -37,7 +38,7 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """Everything of a certification."""
+    """Everything of a certification. `last_price`: of its bids, the best; a later run bids above it."""
 
     member: str
     exchange: str
@@ -46,6 +47,7 @@ class Report(msgspec.Struct, frozen=True):
     dictionaries: dict[str, str]
     rules: str
     results: tuple[Result, ...]
+    last_price: Decimal = Decimal(0)
     format: int = FORMAT
 
     @property
@@ -78,14 +80,14 @@ def rules_hash() -> str:
     return hashlib.sha256(document.render().encode()).hexdigest()
 
 
-def read_results(folder: Path) -> list[Result]:
-    """The results of an earlier run in this folder; none where there was none.
+def read(folder: Path) -> Report | None:
+    """The report of an earlier run in this folder, if there was one.
 
     Raises:
         msgspec.MsgspecError: the file is no such report.
     """
     path = folder / RESULTS_FILE
-    return list(msgspec.json.decode(path.read_bytes(), type=Report).results) if path.exists() else []
+    return msgspec.json.decode(path.read_bytes(), type=Report) if path.exists() else None
 
 
 def write(folder: Path, report: Report) -> list[Path]:

@@ -90,6 +90,7 @@ class Run:
         patience_s: float,
         answer_s: float,
         log: Path,
+        above: Decimal,
     ) -> None:
         self.role = role
         self.comp_id = comp_id
@@ -107,7 +108,7 @@ class Run:
         self.said: list[RawMessage] = []
         self.heard: list[RawMessage] = []
         self._strays: list[Fault] = []
-        self._price = _first_price(utc_now())
+        self.price = max(_first_price(utc_now()), above)
 
     def use(self, line: Line) -> None:
         """Take the line that this run listens to."""
@@ -198,9 +199,9 @@ class Run:
         return self.link
 
     def next_price(self) -> str:
-        """A price above those of all orders of this run before, so that the newest bid is the best."""
-        self._price += PRICE_STEP
-        return str(self._price)
+        """A price above those of all bids before, so that the newest is the best."""
+        self.price += PRICE_STEP
+        return str(self.price)
 
     def tell(self, act: Act) -> None:
         """Tell the developer what to do."""

@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -26,7 +27,7 @@ from gateway.certify.exchange import (
     free_port,
 )
 from gateway.certify.line import Line
-from gateway.certify.report import Result
+from gateway.certify.report import Report, Result
 from gateway.certify.run import Act, Desk
 from gateway.cli import admin_client
 from gateway.cli.output import ExitCode, console, fail, print_json
@@ -74,11 +75,14 @@ def carry_out(wishes: Wishes, *, only_list: bool) -> bool:
     who = Member(wishes.member, wishes.password)
     names = tuple((role, who.comp_id if wishes.attach else who.session(role)) for role in roles)
     times = wishes.patience_s, wishes.answer_s
-    plan = Plan(who.comp_id, TARGET, names, version, wishes.cases, wishes.skipped, wishes.has_all, who.password, *times)
     folder = wishes.out or Path(tempfile.mkdtemp(prefix="certification-"))
     folder.mkdir(parents=True, exist_ok=True)
+    before = _before(folder, as_json=as_json)
+    above = before.last_price if before is not None else Decimal(0)
+    chosen = names, version, wishes.cases, wishes.skipped, wishes.has_all
+    plan = Plan(who.comp_id, TARGET, *chosen, who.password, *times, above)
     watcher: _JsonWatcher | _TextWatcher = _JsonWatcher() if as_json else _TextWatcher()
-    earlier = _earlier(folder, as_json=as_json) if wishes.is_resumed else []
+    earlier = before.results if before is not None and wishes.is_resumed else ()
     with _exchange(wishes, who) as (address, desk):
         opened = partial(_listen, wishes.listen, address, watcher, as_json)
         finished = Certification(plan, desk, watcher, folder, listen=opened).go(earlier)
@@ -86,9 +90,9 @@ def carry_out(wishes: Wishes, *, only_list: bool) -> bool:
     return finished.is_passed
 
 
-def _earlier(folder: Path, *, as_json: bool) -> list[Result]:
+def _before(folder: Path, *, as_json: bool) -> Report | None:
     try:
-        return report.read_results(folder)
+        return report.read(folder)
     except msgspec.MsgspecError as error:
         fail(f"{folder / report.RESULTS_FILE} is no report: {error}", as_json=as_json, code=ExitCode.USAGE)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,11 @@ def certified(command: list[str], version: str, comp_id: str, password: str) -> 
     return results
 
 
+def last_price(folder: Path) -> Decimal:
+    """Return the best bid that a run has noted in its report."""
+    return Decimal(json.loads((folder / "results.json").read_text(encoding="utf-8"))["last_price"])
+
+
 def test_a_running_exchange_is_attached_to(tmp_path: Path) -> None:
     (tmp_path / "exchange").mkdir()
     with running_exchange(tmp_path / "exchange", session_keys={"": {"HeartBtIntMin": "1"}}) as exchange:
@@ -84,10 +90,13 @@ def test_a_running_exchange_is_attached_to(tmp_path: Path) -> None:
         who = ("--member", "TRADER1", "--password", "trader1", "--json", "--patience", "15")
         cases = [word for name in ("new-order", "partial-fill", "logout-by-exchange") for word in ("--case", name)]
         without = certified(outcry_command("certify", *where, *who, *cases), "FIX.4.4", "TRADER1", "trader1")
+        left = last_price(tmp_path / "out")
         more = ("--maker", "MAKER1:maker1", "--data", str(exchange.data_dir), "--resume")
         with_both = certified(outcry_command("certify", *where, *who, *cases, *more), "FIX.4.4", "TRADER1", "trader1")
     assert without == {"new-order": "passed", "partial-fill": "skipped", "logout-by-exchange": "skipped", "": 0}
     assert with_both == {"partial-fill": "passed", "logout-by-exchange": "passed", "": 0}
+    # What the first run has left in the book is no better than what the second brings, however soon that comes.
+    assert left < last_price(tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "results.json",
         "report.md",

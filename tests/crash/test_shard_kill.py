@@ -26,7 +26,7 @@ def sharded(base: Path) -> Iterator[ExchangeProcess]:
         exchange.start()
         yield exchange
     finally:
-        exchange.kill()
+        exchange.close()
         kill_shards(exchange)
 
 

@@ -66,15 +66,20 @@ class Quoter(Asker):
     def standing(self) -> dict[str, str]:
         """Return the QuoteID of what stands in each instrument, as the member has to think."""
         stands: dict[str, str] = {}
+        pulled = {(each[11], each[55]) for each in self.told.values() if each.msg_type == "8" and _is_pulled(each)}
         for quote_id, prices in self.quoted.items():
             (answer,) = self.answered(quote_id)
-            codes = codes_of(answer, prices)
-            stands |= {symbol: quote_id for symbol, code in codes.items() if code == TAKEN}
-        pulled = [each for each in self.told.values() if each.msg_type == "8" and each[150] == "4" and 58 in each]
-        for each in pulled:
-            if codes_of(self.answered(each[11])[0], self.quoted[each[11]])[each[55]] == UNCONFIRMED:
-                stands.pop(each[55], None)
+            for symbol, code in codes_of(answer, prices).items():
+                if code == TAKEN:
+                    stands[symbol] = quote_id
+                elif code == UNCONFIRMED and (quote_id, symbol) in pulled:
+                    # It was taken after all, in place of what stood there, and left before anything that came later.
+                    stands.pop(symbol, None)
         return stands
+
+
+def _is_pulled(report: Message) -> bool:
+    return report[150] == "4" and 58 in report
 
 
 def codes_of(answer: Message, prices: dict[str, str]) -> dict[str, str]:

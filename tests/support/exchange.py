@@ -143,6 +143,7 @@ class ExchangeProcess:
         self.environment: dict[str, str] = {}
         self.ready_line = ""
         self.numbers: dict[NumberKey, tuple[int, int]] = {}
+        self._peers: list[FixPeer] = []
         self.output: list[str] = []
         self._process: subprocess.Popen[str] | None = None
         self._ready = threading.Event()
@@ -234,6 +235,12 @@ class ExchangeProcess:
                 self._process.kill()
             self.wait()
 
+    def close(self) -> None:
+        """kill -9, and cut the peers that `peer` has returned: for the end of a test, whatever state it left."""
+        self.kill()
+        for peer in self._peers:
+            peer.cut()
+
     def errors(self, characters: int = 8_000) -> str:
         """Return the end of what the process wrote to standard error, over all starts."""
         path = self.base / "stderr.log"
@@ -260,7 +267,9 @@ class ExchangeProcess:
     def peer(self, comp_id: str, begin_string: str = "FIX.4.4") -> FixPeer:
         """Return a peer for a session that goes on with the numbers that `remember` noted."""
         next_out, next_in = self.numbers.get((comp_id, begin_string), (1, 1))
-        return FixPeer(self.address, begin_string, comp_id, next_out=next_out, next_in=next_in)
+        peer = FixPeer(self.address, begin_string, comp_id, next_out=next_out, next_in=next_in)
+        self._peers.append(peer)
+        return peer
 
     def remember(self, peer: FixPeer) -> None:
         """Note the numbers of a peer for its next connection."""
@@ -323,7 +332,7 @@ def running_exchange(
         exchange.start()
         yield exchange
     finally:
-        exchange.kill()
+        exchange.close()
 
 
 def wait_until_listening(address: tuple[str, int], seconds: float) -> float:
