@@ -8,7 +8,7 @@ from gateway import inbound
 from gateway.certify.case_table import WRITTEN
 from gateway.certify.rules import RULES
 from gateway.rules import sent, taken
-from gateway.rules.sent import Sent, SentMessage
+from gateway.rules.sent_fields import Sent, SentMessage
 from gateway.rules.specification import specification
 from gateway.rules.taken import Taken
 from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, Version

@@ -5,128 +5,53 @@ says in every conversation, against this table, and this table against what they
 row here. Versions and values are as in the writers; a field is in no version whose dictionary lacks it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from gateway import rejects, term_fields
-from gateway.inbound import TRIGGER_BASIS, Role
+from gateway import rejects
+from gateway.inbound import TRIGGER_BASIS
 from gateway.market_data import ENTRY_TYPES
 from gateway.order_terms import PEG_OF_PRICE_TYPE
 from gateway.range_requests import APPLICATION_DOES_NOT_EXIST, MESSAGES_NOT_AVAILABLE, PROCESSED, RETRANSMISSION
-from gateway.rules.specification import specification
-from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, Version
-from gateway.status import SECURITY_TRADING_STATUS, SUB_ID, TRAD_SES_STATUS
+from gateway.rules.sent_fields import (
+    AFTER_42,
+    ANY_ROLE,
+    BUSINESS,
+    CXL_REJ,
+    DATA,
+    EXEC_INST,
+    EXEC_TYPES,
+    EXTENDED,
+    MASS_REJ,
+    ONLY_42,
+    ONLY_44,
+    ONLY_50,
+    ORD_REJ,
+    ORD_TYPES,
+    ORDERS,
+    QUOTE_REJ,
+    REPORTS,
+    RESTATED,
+    RICH,
+    SAID_MODES,
+    SIDES,
+    STATUS,
+    STATUSES,
+    TIMES,
+    TRADING_STATUS,
+    UP_TO_44,
+    Sent,
+    SentMessage,
+    as_asked,
+    codes,
+    numbers,
+)
+from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2
+from gateway.status import SUB_ID, TRAD_SES_STATUS
 from gateway.stop_notices import FLASH
 from gateway.user_desk import LOGGED_IN
 from matching import refusals
 from matching.users import PASSWORD_CHANGED
-
-ALL: Final[tuple[Version, ...]] = (FIX42, FIX44, FIX44_EXTENDED, FIX50SP2)
-AFTER_42: Final[tuple[Version, ...]] = (FIX44, FIX44_EXTENDED, FIX50SP2)
-ONLY_42: Final[tuple[Version, ...]] = (FIX42,)
-ONLY_44: Final[tuple[Version, ...]] = (FIX44, FIX44_EXTENDED)
-UP_TO_44: Final[tuple[Version, ...]] = (FIX42, FIX44, FIX44_EXTENDED)
-ONLY_50: Final[tuple[Version, ...]] = (FIX50SP2,)
-EXTENDED: Final[tuple[Version, ...]] = (FIX44_EXTENDED,)
-RICH: Final[tuple[Version, ...]] = (FIX44_EXTENDED, FIX50SP2)
-
-Values: TypeAlias = Sequence[str] | Mapping[Version, Sequence[str]]
-
-
-class Sent(NamedTuple):
-    """A field of a message that is sent. `when`: empty where it always stands there. `values`: none where it is not
-    enumerated. `group`: the fields of each entry, where it counts a group.
-    """
-
-    tag: int
-    when: str = ""
-    versions: tuple[Version, ...] = ALL
-    values: Values = ()
-    group: "tuple[Sent, ...]" = ()
-
-    def values_in(self, version: Version) -> tuple[str, ...]:
-        """The values that may stand there; none: any."""
-        return tuple(self.values[version] if isinstance(self.values, Mapping) else self.values)
-
-
-class SentMessage(NamedTuple):
-    """A message that is sent: who gets it, and why."""
-
-    msg_type: str
-    roles: tuple[Role, ...]
-    about: str
-    fields: tuple[Sent, ...]
-    versions: tuple[Version, ...] = ALL
-
-    def fields_in(self, version: Version) -> tuple[Sent, ...]:
-        """The fields of one version."""
-        return tuple(field for field in self.fields if version in field.versions)
-
-
-ANY_ROLE: Final[tuple[Role, ...]] = ("order_entry", "drop_copy", "market_data")
-ORDERS: Final[tuple[Role, ...]] = ("order_entry",)
-REPORTS: Final[tuple[Role, ...]] = ("order_entry", "drop_copy")
-STATUS: Final[tuple[Role, ...]] = ("order_entry", "market_data")
-DATA: Final[tuple[Role, ...]] = ("market_data",)
-
-
-def _numbers(values: Sequence[int] | set[int]) -> tuple[str, ...]:
-    return tuple(str(value) for value in sorted(values))
-
-
-def _as_asked(tag: int) -> Values:
-    """All values of the dictionary, since the answer says again what was asked for."""
-    return {version: tuple(specification(version).fields[tag].values) for version in AFTER_42}
-
-
-def _codes(group: int) -> list[int]:
-    return [code for code in refusals.TABLE if code // 10_000 == group]
-
-
-_ORD_REJ: Final = {
-    version: _numbers({rejects.ord_rej_reason(refusals.ord_rej_reason(code), version) for code in _codes(1)})
-    for version in ALL
-}
-_CXL_REJ: Final = {
-    version: _numbers({rejects.cxl_rej_reason(refusals.cxl_rej_reason(code), version) for code in refusals.TABLE})
-    for version in ALL
-}
-_BUSINESS: Final = {
-    version: _numbers(
-        {rejects.business_reject_reason_of(refusals.business_reject_reason(code), version) for code in _codes(3)} | {3}
-    )
-    for version in ALL
-}
-_QUOTE_REJ: Final = {
-    version: _numbers({rejects.quote_reject_reason(code, version) for code in (*_codes(1), *_codes(5))})
-    for version in ALL
-}
-_MASS_REJ: Final = _numbers({refusals.mass_cancel_reject_reason(code) for code in _codes(4)})
-SAID_RESTATEMENTS: Final = (3, 4, 5, 12, 13, 17, 18, 19, 20, 99)
-"""ExecRestatementReason(378) that the engine gives: peg, refill, quantity, disconnect, logout, self-match, other."""
-_RESTATED: Final = {
-    version: _numbers({rejects.exec_restatement_reason(reason, version) for reason in SAID_RESTATEMENTS} - {0})
-    for version in ALL
-}
-_EXEC_TYPES: Final[Values] = {
-    FIX42: ("0", "1", "2", "4", "5", "8", "C", "D"),
-    FIX44: ("0", "4", "5", "8", "C", "D", "F", "G", "H", "I"),
-    FIX44_EXTENDED: ("0", "4", "5", "8", "C", "D", "F", "G", "H", "I", "L"),
-    FIX50SP2: ("0", "4", "5", "8", "C", "D", "F", "G", "H", "I", "L"),
-}
-_STATUSES: Final[Values] = {
-    FIX42: ("0", "1", "2", "4", "5", "8", "C"),
-    **dict.fromkeys(AFTER_42, ("0", "1", "2", "4", "8", "C")),
-}
-_SIDES: Final = {version: tuple(sorted(term_fields.SIDES[version])) for version in ALL}
-_ORD_TYPES: Final = {version: tuple(sorted(term_fields.ORD_TYPES[version])) for version in ALL}
-_TIMES: Final = {version: tuple(sorted(term_fields.TIMES_IN_FORCE[version])) for version in ALL}
-_EXEC_INST: Final[Values] = {FIX42: ("R", "M", "P", "E"), **dict.fromkeys(AFTER_42, ("R", "M", "P", "a", "E"))}
-_SAID_MODES: Final = term_fields.STOCK_SELF_MATCH_MODES
-_TRADING_STATUS: Final = {
-    version: tuple(sorted({pair[version == FIX42] for pair in SECURITY_TRADING_STATUS.values()} | {"20"}, key=int))
-    for version in ALL
-}
 
 TEXT: Final = Sent(58, "a refusal, which it begins the code of, or a step that needs words")
 ERROR_CODE: Final = Sent(rejects.ERROR_CODE_TAG, "a refusal: its code", EXTENDED)
@@ -143,30 +68,30 @@ EXECUTION_REPORT: Final = SentMessage(
         Sent(37),
         Sent(17),
         Sent(20, "", ONLY_42, ("0", "1", "2", "3")),
-        Sent(150, values=_EXEC_TYPES),
-        Sent(39, values=_STATUSES),
+        Sent(150, values=EXEC_TYPES),
+        Sent(39, values=STATUSES),
         Sent(11, "the order has one"),
         Sent(66, "the order is of a list"),
         Sent(41, "a cancel or replace that was asked for"),
         Sent(1, "the account is known"),
         Sent(55),
-        Sent(54, values=_SIDES),
+        Sent(54, values=SIDES),
         Sent(38, "the quantity is a number"),
-        Sent(40, "the version has the value", values=_ORD_TYPES),
+        Sent(40, "the version has the value", values=ORD_TYPES),
         Sent(44, "the order has a limit"),
         Sent(839, "40=P and the order is in the book", AFTER_42),
-        Sent(59, "the version has the value", values=_TIMES),
+        Sent(59, "the version has the value", values=TIMES),
         Sent(99, "the order has a trigger price"),
         Sent(111, "an iceberg", UP_TO_44),
         Sent(1138, "an iceberg", ONLY_50),
         Sent(126, "59=6"),
         Sent(583, "the order is linked by it", AFTER_42),
-        Sent(18, "a peg, a trailing stop, reduce-only", values=_EXEC_INST),
+        Sent(18, "a peg, a trailing stop, reduce-only", values=EXEC_INST),
         Sent(TRIGGER_BASIS, "a trigger", EXTENDED, ("L", "M")),
         Sent(1094, "a peg or trailing stop", ONLY_50, tuple(PEG_OF_PRICE_TYPE)),
         Sent(1107, "the last price triggers", ONLY_50, ("2",)),
         Sent(2362, "self-match prevention", ONLY_50),
-        Sent(2964, "self-match prevention", ONLY_50, _SAID_MODES),
+        Sent(2964, "self-match prevention", ONLY_50, SAID_MODES),
         Sent(211, "a peg or trailing stop has an offset"),
         Sent(1166, "a quote", ONLY_50),
         Sent(117, "a quote", EXTENDED),
@@ -185,8 +110,8 @@ EXECUTION_REPORT: Final = SentMessage(
         Sent(151),
         Sent(14),
         Sent(6),
-        Sent(103, "a refusal", values=_ORD_REJ),
-        Sent(378, "a cancel or change nobody asked for", values=_RESTATED),
+        Sent(103, "a refusal", values=ORD_REJ),
+        Sent(378, "a cancel or change nobody asked for", values=RESTATED),
         TEXT,
         ERROR_CODE,
         Sent(790, "answers an H that has one", AFTER_42),
@@ -204,7 +129,7 @@ ORDER_CANCEL_REJECT: Final = SentMessage(
         Sent(39, values=("0", "1", "2", "4", "8", "C")),
         Sent(1, "the account is known"),
         Sent(434, values=("1", "2")),
-        Sent(102, values=_CXL_REJ),
+        Sent(102, values=CXL_REJ),
         TEXT,
         ERROR_CODE,
         CLOCK,
@@ -240,12 +165,12 @@ MASS_CANCEL_REPORT: Final = SentMessage(
         Sent(11, "the request has one"),
         Sent(37),
         Sent(1369, "", ONLY_50),
-        Sent(530, "as it was asked for", values=_as_asked(530)),
+        Sent(530, "as it was asked for", values=as_asked(530)),
         Sent(531, values=("0", "1", "3", "7")),
-        Sent(532, "531=0", values=_MASS_REJ),
+        Sent(532, "531=0", values=MASS_REJ),
         Sent(533),
         Sent(55, "the request has one"),
-        Sent(54, "the request has one", values=_SIDES),
+        Sent(54, "the request has one", values=SIDES),
         TEXT,
         ERROR_CODE,
         CLOCK,
@@ -259,9 +184,9 @@ QUOTE_ACKNOWLEDGEMENT: Final = SentMessage(
     (
         Sent(117),
         Sent(297, values={FIX42: ("0", "1", "4", "5"), **dict.fromkeys(AFTER_42, ("0", "1", "4", "5", "6"))}),
-        Sent(300, "a refusal or a freeze", values=_QUOTE_REJ),
+        Sent(300, "a refusal or a freeze", values=QUOTE_REJ),
         Sent(301, "the request has one", values=("0", "1", "2")),
-        Sent(298, "answers Z: as it was asked for", ONLY_50, _as_asked(298)),
+        Sent(298, "answers Z: as it was asked for", ONLY_50, as_asked(298)),
         TEXT,
         ERROR_CODE,
         Sent(
@@ -275,7 +200,7 @@ QUOTE_ACKNOWLEDGEMENT: Final = SentMessage(
                     group=(
                         Sent(299),
                         Sent(55, "it is known"),
-                        Sent(368, "a refusal or a freeze", values=_QUOTE_REJ),
+                        Sent(368, "a refusal or a freeze", values=QUOTE_REJ),
                     ),
                 ),
             ),
@@ -341,7 +266,7 @@ SECURITY_STATUS: Final = SentMessage(
         Sent(336, "the instrument is known", values={FIX50SP2: ("1",), FIX42: (), FIX44: (), FIX44_EXTENDED: ()}),
         Sent(1300, "the instrument is known", ONLY_50),
         Sent(325, values=("N", "Y")),
-        Sent(326, values=_TRADING_STATUS),
+        Sent(326, values=TRADING_STATUS),
         Sent(625, "the instrument is known", AFTER_42, tuple(sorted(set(SUB_ID.values())))),
         Sent(58, "", AFTER_42),
     ),
@@ -374,7 +299,7 @@ BUSINESS_REJECT: Final = SentMessage(
         Sent(45, "the number is known"),
         Sent(372),
         Sent(379, "the message has an id"),
-        Sent(380, values=_BUSINESS),
+        Sent(380, values=BUSINESS),
         TEXT,
         ERROR_CODE,
     ),
@@ -387,7 +312,7 @@ RANGE_ANSWER: Final = SentMessage(
         Sent(1353),
         Sent(1346, "the request has one"),
         Sent(1347, values=(RETRANSMISSION,)),
-        Sent(1348, values=_numbers((PROCESSED, APPLICATION_DOES_NOT_EXIST, MESSAGES_NOT_AVAILABLE))),
+        Sent(1348, values=numbers((PROCESSED, APPLICATION_DOES_NOT_EXIST, MESSAGES_NOT_AVAILABLE))),
         Sent(1349, "the end of a range"),
         Sent(
             1351,
@@ -396,7 +321,7 @@ RANGE_ANSWER: Final = SentMessage(
                 Sent(1355),
                 Sent(1182),
                 Sent(1183),
-                Sent(1354, "a refusal", values=_numbers({refusals.appl_response_error(code) for code in _codes(6)})),
+                Sent(1354, "a refusal", values=numbers({refusals.appl_response_error(code) for code in codes(6)})),
             ),
         ),
         TEXT,
@@ -410,7 +335,7 @@ USER_RESPONSE: Final = SentMessage(
     (
         Sent(923, "the request has one"),
         Sent(553),
-        Sent(926, values=_numbers({LOGGED_IN, PASSWORD_CHANGED, *map(refusals.user_status, _codes(7))})),
+        Sent(926, values=numbers({LOGGED_IN, PASSWORD_CHANGED, *map(refusals.user_status, codes(7))})),
         Sent(927, "a refusal, which it begins the code of"),
     ),
     AFTER_42,

@@ -15,7 +15,7 @@ from gateway.quote_reports import acknowledgement, frozen
 from gateway.range_requests import RangeRequest, completed, refused
 from gateway.rejects import business_reject
 from gateway.reports import ReportWriter
-from gateway.rules import client_files, document, sent, taken
+from gateway.rules import client_files, document, sent, sent_fields, taken
 from gateway.rules.specification import Members, read_specification, specification
 from gateway.sessions import FIX42, FIX44, FIX44_EXTENDED, FIX50SP2, GatewaySession, Version
 from gateway.stop_notices import news
@@ -67,7 +67,7 @@ def bodies(writer: ReportWriter, version: Version) -> Iterator[tuple[str, str]]:
     """Yield every kind of message that the report writers say, with MsgType(35)."""
     session = session_of(version)
     for event in executions():
-        if event.exec_restatement_reason and event.exec_restatement_reason not in sent.SAID_RESTATEMENTS:
+        if event.exec_restatement_reason and event.exec_restatement_reason not in sent_fields.SAID_RESTATEMENTS:
             continue
         yield "8", writer.execution(event, version)
     yield from echoes(writer, version)
