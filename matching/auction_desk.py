@@ -174,7 +174,7 @@ class AuctionDesk:
         if auction.qty:
             book.on_last.price = instrument.auction_price = auction.price
         book.renew_stops()
-        price, trade_id = (auction.price, self.desk.last_trade_id) if auction.qty else (0, 0)
+        price, trade_id = (auction.price, book.on_last.trade_id) if auction.qty else (0, 0)
         out.append(AuctionEnded(instrument.instrument_id, ended, price, auction.qty, auction.surplus, trade_id))
         self._enter(instrument, auction.following, auction.reason, auction.until_ns, out)
         auction_links.enter_again(self.desk, book, work.order_ids, out)

@@ -1,6 +1,6 @@
 """Lists of linked orders, and brackets asked for by the terms of an entry: taken as a whole, or refused as a whole."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -10,7 +10,7 @@ from matching.commands import NewOrder, NewOrderList
 from matching.events import Event
 from matching.instrument import Instrument
 from matching.links import Link
-from matching.order import Extra, Order
+from matching.order import Extra, Member, Order
 from matching.refusals import Refusal
 from matching.term_checks import TRIGGERED_TYPES, exits_fault, prices_of
 from matching.terms import PLAIN, Terms
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 TAKE_PROFIT_SUFFIX = "-TP"
 STOP_LOSS_SUFFIX = "-SL"
 """What the ClOrdIDs of a bracket's legs add to their entry's."""
+PlacedFault: TypeAlias = tuple[int | None, Refusal]
+"""What is wrong with the orders of a list, and the place of the one that it stands on; None: it is the list's."""
 LEGS = {"oco": (2, 2), "oto": (1, 1), "bracket": (2, 2)}
 """Fewest and most legs of a kind of list."""
 
@@ -67,19 +69,16 @@ class OrderLists:
             return
         orders_of_list = tuple(_of_list(each, command.list_id) for each in command.orders)
         command = msgspec.structs.replace(command, orders=orders_of_list)
-        fault = self._list_fault(command)
-        if fault is None:
-            fault = self._duplicate_fault(command.orders, session.member.used, session.member.refused)
-        if fault is None and command.has_own_id and command.list_id in session.member.list_ids:
-            text = f"ListID(66) {command.list_id} was used before on this trading day"
-            fault = refusals.LIST_ID_USED, text
+        placed = self._list_fault(command, session.member)
         session.member.list_ids[command.list_id] = None
-        faults: list[Refusal | None] = [None] * len(command.orders)
-        if fault is None:
+        if placed is None:
             faults = self._faults(command.orders, command.kind, time_ns)
-        if fault is not None or any(faults):
-            first_fault = fault or next(each for each in faults if each is not None)
-            self._refuse(command, faults, first_fault, out)
+            fault = next((each for each in faults if each is not None), None)
+        else:
+            place, fault = placed
+            faults = [fault if each == place else None for each in range(len(command.orders))]
+        if fault is not None:
+            self._refuse(command, faults, fault, out)
             return
         orders = self._accept_all(command.orders, command.kind, out)
         out.append(list_answers.acceptance(command, orders))
@@ -94,7 +93,8 @@ class OrderLists:
             return
         orders = (msgspec.structs.replace(command, terms=_without_bracket(terms)), *legs_of(command, terms))
         kind = "bracket" if len(orders) == 3 else "oto"
-        fault = self._duplicate_fault(orders, session.member.used, session.member.refused)
+        placed = self._duplicate_fault(orders, session.member) or self._shape_fault(orders, kind)
+        fault = None if placed is None else placed[1]
         if fault is None and any(len(each.cl_ord_id) > CL_ORD_ID_CHARS_MAX for each in orders):
             bound = CL_ORD_ID_CHARS_MAX - len(STOP_LOSS_SUFFIX)
             fault = refusals.CL_ORD_ID_TOO_LONG, f"ClOrdID(11) of a bracket's entry has more than {bound} characters"
@@ -116,7 +116,8 @@ class OrderLists:
             return
         key = session.comp_id, terms.link_id
         other = singles.get(key)
-        fault = self._shape_fault((command,), (command,), "oco")
+        placed = self._shape_fault((command,), "oco")
+        fault = None if placed is None else placed[1]
         if fault is None and other is not None:
             fault = _pair_fault(command, other)
         elif fault is None:
@@ -162,39 +163,44 @@ class OrderLists:
 
     # -- what may be wrong --------------------------------------------------------------------------------------------
 
-    def _list_fault(self, command: NewOrderList) -> Refusal | None:
+    def _list_fault(self, command: NewOrderList, member: Member) -> PlacedFault | None:
         """Return what is wrong with a list as a list."""
+        fault = self._scope_fault(command) or self._duplicate_fault(command.orders, member)
+        if fault is None and command.has_own_id and command.list_id in member.list_ids:
+            text = f"ListID(66) {command.list_id} was used before on this trading day"
+            return None, (refusals.LIST_ID_USED, text)
+        return fault or self._shape_fault(command.orders, command.kind)
+
+    def _scope_fault(self, command: NewOrderList) -> PlacedFault | None:
+        """Return what is wrong with the number of orders of a list, or with their instruments and accounts."""
         orders = command.orders
         fewest, most = LEGS[command.kind]
         entries = 0 if command.kind == "oco" else 1
         if not entries + fewest <= len(orders) <= entries + most:
             text = f"{len(orders)} orders found, a list of kind {command.kind} has {entries + fewest}"
-            return refusals.LIST_NOT_EXPRESSIBLE, text
+            return None, (refusals.LIST_NOT_EXPRESSIBLE, text)
         first = orders[0]
-        for each in orders:
+        for place, each in enumerate(orders):
             if (each.instrument_id, each.account_id, each.session_id) != (
                 first.instrument_id,
                 first.account_id,
                 command.session_id,
             ):
                 text = f"order {each.cl_ord_id} is of another symbol or account than {first.cl_ord_id}"
-                return refusals.LIST_NOT_EXPRESSIBLE, text
+                return place, (refusals.LIST_NOT_EXPRESSIBLE, text)
         return None
 
-    def _duplicate_fault(self, orders: tuple[NewOrder, ...], *used: object) -> Refusal | None:
+    def _duplicate_fault(self, orders: tuple[NewOrder, ...], member: Member) -> PlacedFault | None:
         names = [each.cl_ord_id for each in orders]
-        for name in names:
-            if names.count(name) > 1 or any(name in known for known in used):  # type: ignore[operator]  # dicts
-                return refusals.DUPLICATE_ORDER, f"ClOrdID(11) {name} was used before on this trading day"
+        for place, name in enumerate(names):
+            if name in names[:place] or name in member.used or name in member.refused:
+                text = f"ClOrdID(11) {name} was used before on this trading day"
+                return place, (refusals.DUPLICATE_ORDER, text)
         return None
 
     def _faults(self, orders: tuple[NewOrder, ...], kind: str, time_ns: int) -> list[Refusal | None]:
         """Return what is wrong with each order of a list whose orders are of one symbol and account."""
         book = self.desk.books[orders[0].instrument_id]
-        legs = orders if kind == "oco" else orders[1:]
-        shape = self._shape_fault(orders, legs, kind)
-        if shape is not None:
-            return [shape, *[None] * (len(orders) - 1)]
         exposure, risk = self.desk.exposure_of(book, orders[0].account_id), self.desk.risk
         faults: list[Refusal | None] = []
         taken: list[tuple[int, Side, int, int]] = []
@@ -209,18 +215,20 @@ class OrderLists:
             risk.release(*each_taken)
         return faults
 
-    def _shape_fault(self, orders: tuple[NewOrder, ...], legs: tuple[NewOrder, ...], kind: str) -> Refusal | None:
-        for leg in legs:
+    def _shape_fault(self, orders: tuple[NewOrder, ...], kind: str) -> PlacedFault | None:
+        """Return what is wrong with orders of one symbol and account as a list of a kind."""
+        legs = orders if kind == "oco" else orders[1:]
+        for place, leg in enumerate(legs, len(orders) - len(legs)):
             immediate = leg.time_in_force in (IMMEDIATE_OR_CANCEL, FILL_OR_KILL)
             if leg.ord_type not in (LIMIT, *TRIGGERED_TYPES) or (immediate and leg.ord_type == LIMIT):
                 text = f"leg {leg.cl_ord_id} of OrdType(40) {leg.ord_type} does not rest or wait"
-                return refusals.LIST_NOT_EXPRESSIBLE, text
+                return place, (refusals.LIST_NOT_EXPRESSIBLE, text)
             if leg.qty != orders[0].qty:
-                return refusals.LIST_NOT_EXPRESSIBLE, f"leg {leg.cl_ord_id} has another OrderQty(38)"
+                return place, (refusals.LIST_NOT_EXPRESSIBLE, f"leg {leg.cl_ord_id} has another OrderQty(38)")
             if leg.side != legs[0].side or (kind != "oco" and leg.side == orders[0].side):
-                return refusals.LIST_NOT_EXPRESSIBLE, f"leg {leg.cl_ord_id} has the wrong Side(54)"
+                return place, (refusals.LIST_NOT_EXPRESSIBLE, f"leg {leg.cl_ord_id} has the wrong Side(54)")
         if orders[0].ord_type == PEGGED:
-            return refusals.LIST_NOT_EXPRESSIBLE, "a pegged order is in no list"
+            return 0, (refusals.LIST_NOT_EXPRESSIBLE, "a pegged order is in no list")
         book = self.desk.books[orders[0].instrument_id]
         return None if kind == "oco" else _bracket_fault(orders[0], legs, book, kind)
 
@@ -350,15 +358,18 @@ def _without_bracket(terms: Terms) -> Terms:
     return msgspec.structs.replace(terms, take_profit=0, stop_loss=0, link_id="")
 
 
-def _bracket_fault(entry: NewOrder, legs: tuple[NewOrder, ...], book: Book, kind: str) -> Refusal | None:
+def _bracket_fault(entry: NewOrder, legs: tuple[NewOrder, ...], book: Book, kind: str) -> PlacedFault | None:
     """Refuse exits on the wrong side of their entry; one at the market has the last price, or the reference."""
     if kind == "bracket" and [each.ord_type == LIMIT for each in legs].count(True) != 1:
-        return refusals.LIST_NOT_EXPRESSIBLE, "a bracket has one limit leg and one leg with a trigger"
+        return None, (refusals.LIST_NOT_EXPRESSIBLE, "a bracket has one limit leg and one leg with a trigger")
     market = book.on_last.price or book.instrument.reference_price
     prices = prices_of(entry.ord_type, entry.price, entry.terms or PLAIN) or ([market] if market else [])
-    return exits_fault(
-        entry.side, prices, [(each.ord_type, each.price, each.terms or PLAIN) for each in legs], book.instrument
-    )
+    exits = [(each.ord_type, each.price, each.terms or PLAIN) for each in legs]
+    fault = exits_fault(entry.side, prices, exits, book.instrument)
+    if fault is None:
+        return None
+    alone = (exits_fault(entry.side, prices, [each], book.instrument) for each in exits)
+    return next((place for place, each in enumerate(alone, 1) if each is not None), None), fault
 
 
 def moved_fault(order: Order, price: int, terms: Terms, instrument: Instrument) -> Refusal | None:

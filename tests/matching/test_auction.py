@@ -220,10 +220,18 @@ def test_auction_goes_on_in_steps_while_the_instrument_is_blocked(exchange: Harn
 @pytest.mark.usefixtures("small_steps")
 def test_others_trade_between_the_steps_of_an_auction(exchange: Harness) -> None:
     begun(exchange)
-    events = exchange.apply(
-        sell("s of 2", 1, 10_000, instrument_id=2), buy("b of 2", 1, 10_000, instrument_id=2, account_id=3)
-    )
-    assert len(fills(events)) == 2
+    events: list[Event] = []
+    steps = 0
+    while not any(isinstance(each, AuctionEnded) for each in events):
+        steps += 1
+        other = {"instrument_id": 2, "account_id": 3}
+        of_other = exchange.apply(sell(f"s{steps} of 2", 1, 10_000, **other), buy(f"b{steps} of 2", 1, 10_000, **other))
+        assert len(fills(of_other)) == 2
+        events += exchange.apply(ContinueWork())
+    assert steps > 1
+    # The last trade of the auction is told, not the one that came between its steps.
+    (ended,) = [each for each in events if isinstance(each, AuctionEnded)]
+    assert ended.trade_id == max(each.trade_id for each in events if isinstance(each, Execution))
 
 
 @pytest.mark.usefixtures("small_steps")

@@ -277,36 +277,37 @@ def test_short_bracket_of_a_perpetual_is_a_mirror(special: Harness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "orders", "code"),
+    ("kind", "orders", "code", "at"),
     [
-        ("oco", (profit(),), refusals.LIST_NOT_EXPRESSIBLE),
-        ("oco", (), refusals.LIST_NOT_EXPRESSIBLE),
-        ("bracket", (buy("in", 10, 10_000), profit()), refusals.LIST_NOT_EXPRESSIBLE),
-        ("oto", (buy("in", 10, 10_000), profit(), loss()), refusals.LIST_NOT_EXPRESSIBLE),
-        ("oco", (profit(), loss(instrument_id=2)), refusals.LIST_NOT_EXPRESSIBLE),
-        ("oco", (profit(), loss(account_id=2)), refusals.LIST_NOT_EXPRESSIBLE),
-        ("oco", (profit(), loss(qty=9)), refusals.LIST_NOT_EXPRESSIBLE),
-        ("oco", (profit(), buy("b", 10, 9_000)), refusals.LIST_NOT_EXPRESSIBLE),
-        ("oto", (buy("in", 10, 10_000), buy("b", 10, 9_000)), refusals.LIST_NOT_EXPRESSIBLE),
-        ("oco", (profit(time_in_force=FILL_OR_KILL), loss()), refusals.LIST_NOT_EXPRESSIBLE),
-        ("bracket", (buy("in", 10, 10_000), profit(price=9_950), loss()), refusals.BRACKET_ON_WRONG_SIDE),
-        ("bracket", (buy("in", 10, 10_000), profit(), loss(stop_price=10_000)), refusals.BRACKET_ON_WRONG_SIDE),
-        ("oco", (profit("x"), loss("x")), refusals.DUPLICATE_ORDER),
-        ("oco", (profit(qty=99_999), loss(qty=99_999)), refusals.SHARES),
-        ("oto", (buy("in", 10, 10_000), profit(price=99_999)), refusals.PRICE_BAND),
+        ("oco", (profit(),), refusals.LIST_NOT_EXPRESSIBLE, ""),
+        ("oco", (), refusals.LIST_NOT_EXPRESSIBLE, ""),
+        ("bracket", (buy("in", 10, 10_000), profit()), refusals.LIST_NOT_EXPRESSIBLE, ""),
+        ("oto", (buy("in", 10, 10_000), profit(), loss()), refusals.LIST_NOT_EXPRESSIBLE, ""),
+        ("oco", (profit(), loss(instrument_id=2)), refusals.LIST_NOT_EXPRESSIBLE, "1"),
+        ("oco", (profit(), loss(account_id=2)), refusals.LIST_NOT_EXPRESSIBLE, "1"),
+        ("oco", (profit(), loss(qty=9)), refusals.LIST_NOT_EXPRESSIBLE, "1"),
+        ("oco", (profit(), buy("b", 10, 9_000)), refusals.LIST_NOT_EXPRESSIBLE, "1"),
+        ("oto", (buy("in", 10, 10_000), buy("b", 10, 9_000)), refusals.LIST_NOT_EXPRESSIBLE, "1"),
+        ("oco", (profit(time_in_force=FILL_OR_KILL), loss()), refusals.LIST_NOT_EXPRESSIBLE, "0"),
+        ("bracket", (buy("in", 10, 10_000), profit(price=9_950), loss()), refusals.BRACKET_ON_WRONG_SIDE, "1"),
+        ("bracket", (buy("in", 10, 10_000), profit(), loss(stop_price=10_000)), refusals.BRACKET_ON_WRONG_SIDE, "2"),
+        ("oco", (profit("x"), loss("x")), refusals.DUPLICATE_ORDER, "1"),
+        ("oco", (profit(qty=99_999), loss(qty=99_999)), refusals.SHARES, "0"),
+        ("oto", (buy("in", 10, 10_000), profit(price=99_999)), refusals.PRICE_BAND, "1"),
     ],
 )
 def test_list_that_cannot_be_taken_leaves_nothing_behind(
-    special: Harness, kind: ListKind, orders: tuple[NewOrder, ...], code: int
+    special: Harness, kind: ListKind, orders: tuple[NewOrder, ...], code: int, at: str
 ) -> None:
+    """The code stands on the orders `at` fault; the others are refused with their list."""
     events = special.apply(order_list(kind, *orders))
     answer = events[-1]
     assert isinstance(answer, OrderListAnswered)
     assert (answer.code, answer.order_ids) == (code, ())
-    for event in events[:-1]:
+    for place, event in enumerate(events[:-1]):
         assert isinstance(event, Execution)
         assert (event.ord_status, event.order_id) == ("8", 0)
-        assert event.code in (code, refusals.LIST_REFUSED)
+        assert event.code == (code if str(place) in at else refusals.LIST_REFUSED)
     assert len(events) == len(orders) + 1
     assert special.book() == ([], [])
     assert (special.cash(1), held_shares(special)) == ((0, 0), 0)
