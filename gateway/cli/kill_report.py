@@ -10,7 +10,7 @@ from gateway.cli.journal import open_journal
 from gateway.cli.output import JsonOption, fail, print_json
 from gateway.cli.setup import DEFAULT_DATA, DataOption
 from gateway.decimals import e8_text
-from matching.commands import DefineAccount, DefineInstrument, InstructShards, RelayBatch, SetKillSwitch
+from matching.commands import DefineAccount, DefineInstrument, DefineSession, InstructShards, RelayBatch, SetKillSwitch
 from matching.events import Execution, KillSwitchSet, ScopeCanceled, ShardsInstructed
 from matching.journal import JournalError, Outcome
 from matching.types import EXEC_CANCELED
@@ -55,6 +55,7 @@ class Collector:
     def __init__(self) -> None:
         self.reports: list[KillReport] = []
         self._accounts: dict[int, str] = {}
+        self._sessions: dict[int, str] = {}
         self._lots: dict[int, tuple[str, int]] = {}
         self._begun: dict[str, KillReport] = {}
         self._by_text: dict[tuple[str, str], KillReport] = {}
@@ -67,6 +68,8 @@ class Collector:
         shard = command.shard if isinstance(command, RelayBatch) else ""
         if isinstance(command, DefineAccount):
             self._accounts[command.account_id] = command.name
+        elif isinstance(command, DefineSession):
+            self._sessions[command.session_id] = command.name
         elif isinstance(command, DefineInstrument):
             self._lots[command.instrument_id] = (command.symbol, command.lot_e8)
         elif isinstance(command, InstructShards):
@@ -91,8 +94,8 @@ class Collector:
             self._told.append((event, report))
 
     def _report(self, event: KillSwitchSet, time_ns: int, shards: list[str]) -> KillReport:
-        names = {"account": self._accounts.get(event.target_id, ""), "firm": event.target_name}
-        target = names.get(event.scope) or str(event.target_id or "")
+        names = {"account": self._accounts, "session": self._sessions}
+        target = event.target_name or names.get(event.scope, {}).get(event.target_id) or str(event.target_id or "")
         time = f"{datetime.fromtimestamp(time_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S}Z"
         report = KillReport(time, event.scope, target, event.engaged, event.by, event.reason, not event.engaged)
         report.unconfirmed = [name for name in shards if name]

@@ -67,7 +67,10 @@ def test_kill_switch_of_a_firm_stops_it_over_a_kill_until_it_is_released_and_is_
     outcry(exchange, "kill-switch", "release", "--firm", "FIRM1", "--reason", "checked")
     assert enter(trader)[150] == "0"
     trader.cut()
-    engaged, released = outcry(exchange, "kill-switch", "report")
+    session = "FIX.4.4:OUTCRY->TRADER2"
+    outcry(exchange, "kill-switch", "engage", "--session", session, "--reason", "drill")
+    engaged, released, of_session = outcry(exchange, "kill-switch", "report")
+    assert (of_session["scope"], of_session["target"], len(of_session["orders"])) == ("session", session, 1)
     assert {order["order_id"] for order in engaged["orders"]} == orders
     assert {order["account"] for order in engaged["orders"]} == {"ACC1"}
     assert (engaged["scope"], engaged["target"], engaged["reason"], engaged["is_complete"]) == (
