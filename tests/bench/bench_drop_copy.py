@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import select
 import socket
 import statistics
@@ -24,19 +25,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from tests.bench.load import BEGUN
 from tests.bench.machine import ROOT, anonymous_bytes, machine
 from tests.bench.servers import Ours, run_load
 from tests.support.fix_peer import FixPeer
 
 REPORT: Final = b"\x0135=8\x01"
-RANGE_END: Final = b"\x0135=BX\x01"
+AGAIN: Final = (b"\x0143=Y\x01", b"\x0197=Y\x01")
+GAP_FILL: Final = b"\x0135=4\x01"
+NUMBERS: Final = re.compile(rb"\x0134=(\d+)\x01.*\x0117=(E\d+)\x01", re.S)
 RECEIVE_BYTES: Final = 1 << 20
 SILENCE_SECONDS_MAX: Final = 60.0
 PRELOAD_ORDERS: Final = 250_000
 """Orders of one run of the generator: they are encoded before, and SendingTime may be 120 s old."""
 COPIES: Final = 40
 """Drop copies that have missed the same, one after the other."""
-ENCODING_SECONDS: Final = 0.7
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,9 @@ class Bench:
 
 
 class Copy:
-    """A drop copy session that counts: its messages are not read, so that it keeps up."""
+    """A drop copy session that counts: its messages are not read, so that it keeps up. `repeats`: of its reports those
+    that came again.
+    """
 
     def __init__(self, port: int, begin_string: str = "FIX.4.4", comp_id: str = "DROP1") -> None:
         self.peer = FixPeer(("127.0.0.1", port), begin_string, comp_id, username="DROP1")
@@ -79,7 +84,8 @@ class Copy:
         self._socket = socket.socket(fileno=os.dup(self.peer.fileno()))
         self._socket.setblocking(False)
         self._tail = b""
-        self.reports = self.ends = 0
+        self._last = b""
+        self.reports = self.repeats = 0
         for message in self.peer.receive_nowait():
             self.reports += message.msg_type == "8"
 
@@ -87,11 +93,15 @@ class Copy:
         """Take what comes within that time, once. What is cut off is counted with its rest."""
         if not select.select([self._socket], [], [], seconds)[0]:
             return
-        data = self._tail + self._socket.recv(RECEIVE_BYTES)
+        data = self._socket.recv(RECEIVE_BYTES)
+        if not data:
+            raise RuntimeError(f"the exchange has closed after {self.reports} reports")
+        data = self._tail + data
         cut = data.rfind(b"\x0110=")
         data, self._tail = data[:cut], data[cut:]
         self.reports += data.count(REPORT)
-        self.ends += data.count(RANGE_END)
+        self.repeats += sum(map(data.count, AGAIN)) - data.count(GAP_FILL)
+        self._last = data or self._last
 
     def take_while(self, load: "subprocess.Popen[str]") -> None:
         """Take what comes until the generator has ended."""
@@ -100,24 +110,38 @@ class Copy:
 
     def take_reports(self, wanted: int) -> float:
         """Take until there have been so many reports; return the seconds that took."""
+        return self._take_until(lambda: self.reports >= wanted)
+
+    def take_repeats(self, wanted: int) -> float:
+        """Take until so many reports have come again; return the seconds that took."""
+        return self._take_until(lambda: self.repeats >= wanted)
+
+    def _take_until(self, is_enough: Callable[[], bool]) -> float:
         begun = last = time.perf_counter()
-        while self.reports < wanted:
+        while not is_enough():
             before = self.reports
             self.take(1.0)
             now = time.perf_counter()
             last = now if self.reports > before else last
             if now - last > SILENCE_SECONDS_MAX:
-                raise RuntimeError(f"silent after {self.reports} reports")
+                raise RuntimeError(f"silent after {self.reports} reports, {self.repeats} of them again")
         return time.perf_counter() - begun
 
-    def ask_again(self) -> None:
+    def ask_again(self, until: tuple[str, str]) -> None:
         """Ask for everything by ResendRequest(2)."""
-        self.peer.send("2", [(7, "1"), (16, "0")])
+        self.peer.send("2", [(7, "1"), (16, until[0])])
 
-    def ask_range(self) -> None:
+    def ask_range(self, until: tuple[str, str]) -> None:
         """Ask for everything by ExecID."""
         ids = [(1346, f"R{time.monotonic_ns()}"), (1347, "0"), (1351, "1"), (1355, "DROPCOPY")]
-        self.peer.send("BW", [*ids, (1182, "1"), (1183, "0")])
+        self.peer.send("BW", [*ids, (1182, "E1"), (1183, until[1])])
+
+    def last(self) -> tuple[str, str]:
+        """Return MsgSeqNum(34) and ExecID(17) of the last report."""
+        found = NUMBERS.search(self._last[self._last.rfind(REPORT) :])
+        if found is None:
+            raise RuntimeError("no report was taken")
+        return found[1].decode(), found[2].decode()
 
     def close(self) -> None:
         """Close the connection."""
@@ -216,11 +240,14 @@ def follow(port: int, names: Iterator[str], missed: int, rates: list[float]) -> 
 def during(port: int, options: Sequence[str], act: Callable[[], None]) -> dict[str, Any]:
     """Return the latencies of orders at a rate while `act` is done again and again."""
     with load_running(port, "rate", *options, "--sender", "TRADER2") as load:
-        # Orders are encoded first.
-        time.sleep(ENCODING_SECONDS)
-        while load.poll() is None:
+        assert load.stderr is not None
+        said = load.stderr.readline()
+        if said != f"{BEGUN}\n":
+            raise RuntimeError(said + load.stderr.read())
+        while True:
             act()
-        return result_of(load)
+            if load.poll() is not None:
+                return result_of(load)
 
 
 def tell_latency(bench: Bench, what: str, quiet: list[dict[str, Any]], beside: list[dict[str, Any]], bar: str) -> None:
@@ -239,6 +266,7 @@ def whole_day(bench: Bench) -> None:
         reports = fill_day(ours, bench.size.day_orders)
         copy = Copy(ours.port)
         copy.take_reports(reports)
+        until = copy.last()
         seconds: dict[str, list[float]] = {"ResendRequest(2)": [], "a range by ExecID": []}
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("quiet", *seconds)}
         for number in range(bench.size.rounds):
@@ -246,7 +274,9 @@ def whole_day(bench: Bench) -> None:
             found["quiet"].append(run_load(ours.port, "rate", *given))
             for name, ask in zip(seconds, (copy.ask_again, copy.ask_range), strict=True):
                 given = [*options, "--prefix", f"{name[:1]}{number}-"]
-                found[name].append(during(ours.port, given, partial(again, copy, ask, reports, seconds[name])))
+                found[name].append(
+                    during(ours.port, given, partial(again, copy, partial(ask, until), reports, seconds[name]))
+                )
         for name, of_name in seconds.items():
             text = f"{reports} reports, {reports / statistics.median(of_name):.0f}/s"
             bench.add(f"a day by {name}", text, "", "")
@@ -256,9 +286,9 @@ def whole_day(bench: Bench) -> None:
 
 def again(copy: Copy, ask: Callable[[], None], reports: int, seconds: list[float]) -> None:
     """Ask for the day, take it, and note how long that took."""
-    wanted = copy.reports + reports
+    wanted = copy.repeats + reports
     ask()
-    seconds.append(copy.take_reports(wanted))
+    seconds.append(copy.take_repeats(wanted))
 
 
 def dormant(bench: Bench) -> None:

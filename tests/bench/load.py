@@ -29,6 +29,8 @@ SILENCE_SECONDS_MAX: Final = 30.0
 ACK_NEW: Final = b"\x01150=0\x01"
 ACK_REJECTED: Final = b"\x01150=8\x01"
 REPORT: Final = b"\x0135=8\x01"
+BEGUN: Final = "begun"
+"""Said on standard error when orders at a rate are encoded and begin to be sent."""
 PERCENTILES: Final = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999))
 SPREAD: Final = (("AAPL", 1.0, 2), ("MSFT", 0.05, 2), ("BTC-PERP", 100.0, 0))
 """Symbol, its price as a multiple of a price around 585.00, and decimals: a whole number of ticks each."""
@@ -259,6 +261,8 @@ def at_rate(options: argparse.Namespace) -> dict[str, Any]:
     line = Line(options, options.sender, options.orders)
     total, step = len(line.orders), 1.0 / options.rate
     latencies: list[float] = []
+    # Orders are encoded; whoever does something beside them waits for this.
+    print(BEGUN, file=sys.stderr, flush=True)
     begun = time.perf_counter() + 0.05
     last = begun
     while len(latencies) < total:
