@@ -33,7 +33,7 @@ from tests.support.fix_peer import FixPeer
 REPORT: Final = b"\x0135=8\x01"
 AGAIN: Final = (b"\x0143=Y\x01", b"\x0197=Y\x01")
 GAP_FILL: Final = b"\x0135=4\x01"
-NUMBERS: Final = re.compile(rb"\x0134=(\d+)\x01.*\x0117=(E\d+)\x01", re.S)
+NUMBERS: Final = re.compile(rb"\x0134=(\d+)\x01.*\x0117=E(\d+)\x01", re.S)
 RECEIVE_BYTES: Final = 1 << 20
 SILENCE_SECONDS_MAX: Final = 60.0
 PRELOAD_ORDERS: Final = 250_000
@@ -134,10 +134,10 @@ class Copy:
     def ask_range(self, until: tuple[str, str]) -> None:
         """Ask for everything by ExecID."""
         ids = [(1346, f"R{time.monotonic_ns()}"), (1347, "0"), (1351, "1"), (1355, "DROPCOPY")]
-        self.peer.send("BW", [*ids, (1182, "E1"), (1183, until[1])])
+        self.peer.send("BW", [*ids, (1182, "1"), (1183, until[1])])
 
     def last(self) -> tuple[str, str]:
-        """Return MsgSeqNum(34) and ExecID(17) of the last report."""
+        """Return MsgSeqNum(34) and the number in ExecID(17) of the last report."""
         found = NUMBERS.search(self._last[self._last.rfind(REPORT) :])
         if found is None:
             raise RuntimeError("no report was taken")
