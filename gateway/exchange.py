@@ -13,6 +13,7 @@ from typing import Any, Final
 from config.exchange import BoundSettings
 from config.instruments import InstrumentSettings
 from gateway.drop_copy import DropCopies
+from gateway.floods import Floods
 from gateway.intake import Intake
 from gateway.market_data import MarketData
 from gateway.next_batch import Message, NextBatch
@@ -127,6 +128,7 @@ class Exchange:
             notices=notices,
             market=market,
         )
+        self._floods = Floods(wire, sessions)
         self._teller = Teller(
             self._next,
             engine=engine,
@@ -136,6 +138,7 @@ class Exchange:
             status=self.status,
             users=self.users,
             notices=notices,
+            floods=self._floods,
             symbols=self._symbols,
             market=market,
         )
@@ -455,6 +458,7 @@ class Exchange:
         )
         self._begin_batch(batch, events, messages, oldest_ns, cursors, written=written)
         self._log_out_cuts()
+        self._floods.slow_down()
         return events
 
     def _log_out_cuts(self) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from gateway.drop_copy import DropCopies
+from gateway.floods import Floods
 from gateway.next_batch import Message, NextBatch
 from gateway.quote_reports import is_answered_elsewhere
 from gateway.relay import GatewayEngine
@@ -26,6 +27,7 @@ from matching.events import (
     KillSwitchSet,
     LimitOverrideEnded,
     LimitsOverridden,
+    MessageThrottled,
     ScopeCanceled,
     SessionCut,
     SessionsChanged,
@@ -68,6 +70,7 @@ class Teller:
         status: StatusDesk,
         users: UserDesk,
         notices: StopNotices,
+        floods: Floods,
         symbols: dict[str, Instrument],
         market: ShardMarket | None,
     ) -> None:
@@ -79,6 +82,7 @@ class Teller:
         self._status = status
         self._users = users
         self._notices = notices
+        self._floods = floods
         self._time_ns = 0
         self._symbols = symbols
         self._market = market
@@ -138,6 +142,8 @@ class Teller:
             return
         if isinstance(event, QuotesFrozen):
             self._alert(event)
+        if isinstance(event, MessageThrottled):
+            self._floods.refused(event.session_id)
         session = self._sessions.by_id.get(getattr(event, "session_id", 0))
         message = None if session is None else self._reports.message(event, session)
         if session is None or message is None:

@@ -198,6 +198,11 @@ class PyWire {
     nb::gil_scoped_release release;
     act(session_id, [cause](SessionHost& host) { host.cut(cause); });
   }
+  void pace(int session_id, int64_t microseconds) {
+    nb::gil_scoped_release release;
+    if (microseconds < 0 || microseconds > 1000000) throw std::invalid_argument("a pause is of 0 to 1000000 microseconds");
+    act(session_id, [microseconds](SessionHost& host) { host.pace(microseconds); });
+  }
   void enable(int session_id, bool enabled) {
     nb::gil_scoped_release release;
     wire_.enable(session_id, enabled);
@@ -330,6 +335,7 @@ NB_MODULE(_wire, m) {
       .def("admit", &PyWire::admit, nb::arg("attempt_id"), nb::arg("accepted"), nb::arg("text"))
       .def("logout", &PyWire::logout, nb::arg("session_id"), nb::arg("text"))
       .def("disconnect", &PyWire::disconnect, nb::arg("session_id"), nb::arg("cause"))
+      .def("pace", &PyWire::pace, nb::arg("session_id"), nb::arg("microseconds"))
       .def("enable", &PyWire::enable, nb::arg("session_id"), nb::arg("enabled"))
       .def("reset", &PyWire::reset, nb::arg("session_id"))
       .def("renumber", &PyWire::renumber, nb::arg("session_id"), nb::arg("next_sender"), nb::arg("next_target"))

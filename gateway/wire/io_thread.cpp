@@ -20,7 +20,7 @@ IoThread::IoThread(int index, const Options& options, const Schema& schema, Hub&
     : options_(options),
       hub_(hub),
       outbox_(index),
-      context_{options, schema, outbox_, log, {}, index, wall_ns(), monotonic_ns(), 0, {}, 0, 0, 0, 0, 0, 0, 0, {}},
+      context_{options, schema, outbox_, log, {}, index, wall_ns(), monotonic_ns(), 0, 0, {}, 0, 0, 0, 0, 0, 0, 0, {}},
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       buffer_(read_bytes) {
   CHECK(epoll_ >= 0);
@@ -88,6 +88,7 @@ void IoThread::loop() {
 int IoThread::wait_ms() const {
   if (busy_) return 0;
   uint64_t until = next_tick_ns_;
+  if (context_.next_pace_ns && context_.next_pace_ns < until) until = context_.next_pace_ns;
   for (const auto& connection : connections_)
     if (connection->closing && connection->close_at_ns < until) until = connection->close_at_ns;
   if (stop_within_ms_.load() >= 0) return 1;
@@ -110,6 +111,7 @@ void IoThread::turn(int timeout_ms) {
     if (connection->socket.is_tls()) connection->readable = connection->writable = true;  // either may wait for the other
   }
   run_tasks();
+  end_pauses();
   context_.released = released_.load();
   // What is staged or released does not wait for the reading of a full socket.
   write_all();
@@ -129,6 +131,16 @@ void IoThread::run_tasks() {
     } catch (const std::exception& error) {
       ++context_.cuts[std::string("task: ") + error.what()];
     }
+  }
+}
+
+// Sessions whose pause is over are read in this turn.
+void IoThread::end_pauses() {
+  if (!context_.next_pace_ns || context_.monotonic < context_.next_pace_ns) return;
+  context_.next_pace_ns = 0;
+  for (const auto& [id, host] : hosts_) {
+    const uint64_t until = host->paced_until_ns();
+    if (host->is_paced() && (!context_.next_pace_ns || until < context_.next_pace_ns)) context_.next_pace_ns = until;
   }
 }
 
@@ -155,10 +167,10 @@ void IoThread::read_all() {
 }
 
 // How many messages of the connection's session may be taken up in this turn. With 0 there is a call when that changes:
-// a poll kicks, a resend that goes on is a task or makes the loop busy.
+// a poll kicks, a resend that goes on is a task or makes the loop busy, a pause ends in time.
 size_t IoThread::room(const Connection& connection) {
   SessionHost* const host = connection.host;
-  if (!host || host->connection() != &connection) return 0;
+  if (!host || host->connection() != &connection || host->is_paced()) return 0;
   return host->takes_input() || host->has_parked() ? hub_.room(host->queue()) : 0;
 }
 
@@ -236,7 +248,7 @@ void IoThread::pump_all() {
       if (state.active) ++resends_;
       if (state.more) busy_ = true;
       // What waited behind a resend that is over.
-      if (host->has_parked() && hub_.room(host->queue()) > 0) busy_ = true;
+      if (host->has_parked() && !host->is_paced() && hub_.room(host->queue()) > 0) busy_ = true;
     });
   }
 }

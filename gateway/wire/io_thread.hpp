@@ -76,6 +76,7 @@ class IoThread : private Counted {
   void turn(int timeout_ms);
   int wait_ms() const;
   void run_tasks();
+  void end_pauses();
   void read_all();
   void read_turn(Connection& connection);
   size_t room(const Connection& connection);

@@ -20,7 +20,7 @@ struct Options {
   int64_t md_bytes_max = 4 << 20;                   // above it published messages are dropped for that session
   int64_t reserve_block = 10000;                    // numbers reserved at once for unstored messages
   int64_t resend_slice = 1000;                      // messages asked from the journal at once
-  int64_t resend_step = 64;                         // messages of a slice encoded per loop turn
+  int64_t resend_step = 8;                          // messages of a slice encoded per loop turn
   int64_t resend_queue_max = 8;                     // ResendRequests waiting behind a running one
   int64_t resend_buffer_bytes = 1 << 20;            // a resend waits while the connection holds more
   int64_t parked_bytes_max = 1 << 20;               // input of a session waiting behind its resend

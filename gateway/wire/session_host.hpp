@@ -37,6 +37,7 @@ struct HostContext {
   int64_t now_ns = 0;                  // wall clock, read once a turn and before each piece of input
   uint64_t monotonic = 0;
   uint64_t released = 0;               // serials up to it may leave
+  uint64_t next_pace_ns = 0;           // when the first session that is paced is read again; 0: none is
   std::vector<Filled> filled;          // inbound of this turn, a chunk for each session
   uint64_t messages_in = 0, messages_out = 0, bytes_in = 0, bytes_out = 0;
   uint64_t garbled = 0, md_dropped = 0, staged_unknown = 0;
@@ -111,6 +112,10 @@ class SessionHost final : public FIX::Application,
   bool has_parked() const { return !resend_.active && !parked_.empty(); }
   /// Input that has come is not read yet: its peer is not silent.
   void keep_alive();
+  /// Leaves further input where it is for that long: a flood that is refused takes no more of what the others share.
+  void pace(int64_t microseconds);
+  uint64_t paced_until_ns() const { return paced_until_ns_; }
+  bool is_paced() const { return context_.monotonic < paced_until_ns_; }
   InboundQueue& queue() { return *queue_; }
   Connection* connection() const { return connection_; }
 
@@ -235,6 +240,7 @@ class SessionHost final : public FIX::Application,
   struct {
     uint64_t begin = 0, end = 0, msg_seq_num = 0;
   } caught_;                           // a valid ResendRequest that Session must not answer
+  uint64_t paced_until_ns_ = 0;
   uint64_t own_resend_begin_ = 0;      // from NextExpectedMsgSeqNum(789)
   Windows session_windows_, logon_windows_;
   uint64_t logout_sent_ns_ = 0;         // when a Logout of ours was first seen to wait for its answer

@@ -48,6 +48,11 @@ bool SessionHost::takes_input() const {
   return parked_.empty() || (resend_.active && parked_bytes_ < size_t(context_.options.parked_bytes_max));
 }
 
+void SessionHost::pace(int64_t microseconds) {
+  paced_until_ns_ = std::max(paced_until_ns_, context_.monotonic + uint64_t(microseconds) * 1000);
+  if (!context_.next_pace_ns || paced_until_ns_ < context_.next_pace_ns) context_.next_pace_ns = paced_until_ns_;
+}
+
 // QuickFIX measures the peer's silence by what it was given.
 void SessionHost::keep_alive() {
   if (!connection_ || resend_.active) return;  // a resend that the peer does not take has its time limit

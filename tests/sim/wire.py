@@ -200,6 +200,9 @@ class SimWire:
         self.cuts.append((session_id, cause))
         session.io.mailbox.append(lambda: session.lost(cause))
 
+    def pace(self, session_id: int, microseconds: int) -> None:
+        """Time passes by what the day does: whoever is read later is a matter of its order."""
+
     def stop_accepting(self) -> None:
         self.accepting = False
 

@@ -172,3 +172,19 @@ def test_a_logon_without_checksum_is_not_mended_by_the_next_one(exchange: Exchan
     peer.raw(logon[: logon.rindex(b"10=")] + logon)
     assert peer.ends()
     assert exchange.attempts == []
+
+
+def test_a_session_that_is_paced_is_read_after_its_pause_and_loses_nothing(exchanges: Make) -> None:
+    exchange = exchanges(options=SMALL)
+    exchange.add(2, "TRADER2")
+    flood, other = exchange.logged_on(), exchange.logged_on("TRADER2")
+    exchange.wire.pace(1, 1_000_000)
+    exchange.statistics(1)  # the pause was taken up
+    flood.raw(orders(flood, 3 * SLICE))
+    other.send("D", ORDER.format("other"))
+    assert app_numbers(exchange, 2, 1) == [2]
+    assert exchange.statistics(1)["next_target"] == 2
+    assert app_numbers(exchange, 1, 3 * SLICE) == list(range(2, 2 + 3 * SLICE))
+    for microseconds in (-1, 1_000_001):
+        with pytest.raises(ValueError, match="a pause is of 0 to 1000000 microseconds"):
+            exchange.wire.pace(1, microseconds)
