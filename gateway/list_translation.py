@@ -51,7 +51,10 @@ def new_order_list(
         else:
             assert isinstance(order, RefuseOrder), "a D becomes an order or a refusal"
             faults.append((order.code, order.text))
-    fault = read.fault or next((each for each in faults if each is not None), None) or _scope_fault(orders)
+    fault = read.fault or next((each for each in faults if each is not None), None)
+    if fault is None and (strayed := _strayed(orders)) is not None:
+        place, fault = strayed
+        faults[place] = fault
     ids = session.session_id, session.epoch, msg_seq_num
     if fault is None and read.kind is not None:
         return NewOrderList(*ids, read.list_id, read.kind, tuple(orders), poss_resend, has_own_id=True)
@@ -141,11 +144,11 @@ def _places(total: str | None, numbers: Sequence[str | None]) -> tuple[Sequence[
     return [place_of[number] for number in wanted], None
 
 
-def _scope_fault(orders: Sequence[NewOrder]) -> Refusal | None:
-    """Return the fault of orders that are not all of one instrument and account."""
+def _strayed(orders: Sequence[NewOrder]) -> tuple[int, Refusal] | None:
+    """Return the place and the fault of the first order that is not of the first one's instrument and account."""
     first = orders[0]
-    for order in orders:
+    for place, order in enumerate(orders):
         if (order.instrument_id, order.account_id) != (first.instrument_id, first.account_id):
             text = f"order {order.cl_ord_id} is of another symbol or account than {first.cl_ord_id}"
-            return refusals.LIST_NOT_EXPRESSIBLE, text
+            return place, (refusals.LIST_NOT_EXPRESSIBLE, text)
     return None

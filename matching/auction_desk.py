@@ -174,7 +174,7 @@ class AuctionDesk:
         if auction.qty:
             book.on_last.price = instrument.auction_price = auction.price
         book.renew_stops()
-        price, trade_id = (auction.price, book.on_last.trade_id) if auction.qty else (0, 0)
+        price, trade_id = (auction.price, auction.trade_id) if auction.qty else (0, 0)
         out.append(AuctionEnded(instrument.instrument_id, ended, price, auction.qty, auction.surplus, trade_id))
         self._enter(instrument, auction.following, auction.reason, auction.until_ns, out)
         auction_links.enter_again(self.desk, book, work.order_ids, out)
@@ -205,7 +205,7 @@ class AuctionDesk:
                 special.cut(sell, sell.leaves_qty - qty, f"{text}{buy.order_id}", out)
                 _drop_ended(buys, sells)
                 continue
-            desk.last_trade_id = book.on_last.trade_id = desk.last_trade_id + 1
+            desk.last_trade_id = auction.trade_id = book.on_last.trade_id = desk.last_trade_id + 1
             self._fill(buy, qty, price)
             self._fill(sell, qty, price)
             desk.risk.settle(

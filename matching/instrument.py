@@ -20,10 +20,21 @@ AuctionStage: TypeAlias = Literal["clearing the way", "trading", "expiring"]
 class Auction:
     """An auction that is being executed: first orders that take no part are canceled, then `qty_left` of `qty` is still
     to be traded at `price`, then what may not stay expires. After it the instrument goes on to the phase `following`,
-    until `until_ns` where that is not 0. `may_extend` as in SetTradingPhase.
+    until `until_ns` where that is not 0. `may_extend` as in SetTradingPhase; `trade_id` is that of its last trade.
     """
 
-    __slots__ = ("following", "may_extend", "price", "qty", "qty_left", "reason", "stage", "surplus", "until_ns")
+    __slots__ = (
+        "following",
+        "may_extend",
+        "price",
+        "qty",
+        "qty_left",
+        "reason",
+        "stage",
+        "surplus",
+        "trade_id",
+        "until_ns",
+    )
 
     def __init__(self, *, following: TradingPhase, until_ns: int, reason: str, may_extend: bool = False) -> None:
         self.following: TradingPhase = following
@@ -31,7 +42,7 @@ class Auction:
         self.until_ns = until_ns
         self.reason = reason
         self.stage: AuctionStage = "clearing the way"
-        self.price = self.qty = self.qty_left = self.surplus = 0
+        self.price = self.qty = self.qty_left = self.surplus = self.trade_id = 0
 
 
 class Instrument:

@@ -103,7 +103,8 @@ class ProtectionRecord(msgspec.Struct, array_like=True, gc=False):
 class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     """All of it; `risk` is the risk engine's own record, `works` is (kind, target, text, orders not yet looked at),
     `told` the indicative price told last by instrument, `quotes` those that are to be pulled, `newest_trades` the
-    newest trade of each instrument whose trades are followed, 0 before the first.
+    newest trade of each instrument whose trades are followed, 0 before the first, `auction_trades` the last trade of
+    each auction that is being executed.
     """
 
     version: int
@@ -133,6 +134,7 @@ class EngineRecord(msgspec.Struct, array_like=True, gc=False):
     planned_stop: StopRecord | None = None
     newest_trades: list[tuple[int, int]] = []
     link_ids: list[tuple[str, list[tuple[str, tuple[int, ...]]]]] = []
+    auction_trades: list[tuple[int, int]] = []
 
 
 _FIELDS_WITHOUT_PROTECTION: Final = EngineRecord.__struct_fields__.index("protection")
@@ -222,6 +224,11 @@ def _record(engine: "Engine") -> EngineRecord:
         engine.planned_stop.record(),
         [(key, book.on_last.trade_id) for key, book in sorted(desk.books.items()) if book.instrument.follows_trades],
         [(key, list(member.link_ids.items())) for key, member in sorted(desk.members.items()) if member.link_ids],
+        [
+            (key, each.auction.trade_id)
+            for key, each in sorted(operations.instruments.items())
+            if each.auction is not None and each.auction.trade_id
+        ],
     )
 
 
@@ -443,6 +450,10 @@ def _load_rest(engine: "Engine", record: EngineRecord) -> None:
     for instrument_id, trade_id in record.newest_trades:
         book = desk.books[instrument_id]
         book.instrument.follows_trades, book.on_last.trade_id = True, trade_id
+    for instrument_id, trade_id in record.auction_trades:
+        auction = operations.instruments[instrument_id].auction
+        assert auction is not None, f"instrument {instrument_id} has no auction that has traded"
+        auction.trade_id = trade_id
     if record.protection is not None:
         _load_protection(engine, record.protection)
     operations.corrections.load(record.corrections)

@@ -15,6 +15,8 @@ from tests.model.special_orders import TRIGGERED, ReferenceLink, SpecialOrder
 LEGS = {"oco": 2, "oto": 1, "bracket": 2}
 WITH_ITS_LIST = 99
 """OrdRejReason(103) of an order without a fault of its own whose list is refused."""
+WHOLE = -1
+"""In place of an order's: the fault is the list's."""
 
 
 @dataclass
@@ -57,10 +59,13 @@ class SpecialLists(SpecialEntry):
         """An entry with a leg that takes the profit, or one against the loss, or both: all of it or nothing."""
         bare = msgspec.structs.replace(terms, take_profit=0, stop_loss=0, link_id="")
         orders = [msgspec.structs.replace(command, terms=bare), *self.exits_of(command, terms)]
-        faults: list[int | None] = [6]
+        kind = "bracket" if len(orders) == 3 else "oto"
+        fault: int | None = 6
         if not any(self.is_used(comp_id, leg.cl_ord_id) for leg in orders[1:]):
-            faults = self.faults_of(orders, "bracket" if len(orders) == 3 else "oto")
-        if not self.is_refused(command, next((each for each in faults if each is not None), None)):
+            fault = 11
+            if self.misfit(orders, kind) is None:
+                fault = next((each for each in self.faults_of(orders, kind) if each is not None), None)
+        if not self.is_refused(command, fault):
             self.go_together(self.accept_together(orders, "oto"))
 
     def exits_of(self, command: c.NewOrder, terms: Terms) -> list[c.NewOrder]:
@@ -89,9 +94,6 @@ class SpecialLists(SpecialEntry):
 
     def faults_of(self, orders: Sequence[c.NewOrder], kind: str) -> list[int | None]:
         """OrdRejReason(103) of each order, or None; each is checked as if those before it were there already."""
-        shape = self.shape_fault(orders, orders if kind == "oco" else orders[1:], kind)
-        if shape is not None:
-            return [shape, *[None] * (len(orders) - 1)]
         faults: list[int | None] = []
         there: list[SpecialOrder] = []
         for number, (command, holds) in enumerate(zip(orders, self.holding(orders, kind), strict=True)):
@@ -111,23 +113,28 @@ class SpecialLists(SpecialEntry):
         limits = [each.ord_type not in TRIGGERED for each in orders]
         return limits if kind == "oco" and any(limits) else [True] + [False] * (len(orders) - 1)
 
-    def shape_fault(self, orders: Sequence[c.NewOrder], legs: Sequence[c.NewOrder], kind: str) -> int | None:
+    def misfit(self, orders: Sequence[c.NewOrder], kind: str) -> int | None:
+        """The place of the order that does not fit into a list of that kind, WHOLE where it is no one of them."""
         first = orders[0]
+        legs = orders if kind == "oco" else orders[1:]
         for leg in legs:
-            if leg.ord_type not in ("2", *TRIGGERED) or (leg.ord_type == "2" and leg.time_in_force in ("3", "4")):
-                return 11
-            if leg.qty != first.qty or leg.side != legs[0].side or (kind != "oco" and leg.side == first.side):
-                return 11
+            rests = leg.ord_type in TRIGGERED or (leg.ord_type == "2" and leg.time_in_force not in ("3", "4"))
+            fits = leg.qty == first.qty and leg.side == legs[0].side and (kind == "oco" or leg.side != first.side)
+            if not (rests and fits):
+                return orders.index(leg)
         if first.ord_type == "P":
-            return 11
+            return 0
         if kind == "oco":
             return None
         if kind == "bracket" and [leg.ord_type == "2" for leg in legs].count(True) != 1:
-            return 11
+            return WHOLE
         market = self.last.get(first.instrument_id, 0) or self.risk.references[first.instrument_id]
         prices = self.entry_prices(first.ord_type, first.price, first.terms) or [market] * bool(market)
         exits = [(leg.ord_type, leg.price, leg.terms) for leg in legs]
-        return 11 if self.is_wrong_side(first.side, prices, exits) else None
+        if not self.is_wrong_side(first.side, prices, exits):
+            return None
+        alone = [self.is_wrong_side(first.side, prices, [each]) for each in exits]
+        return 1 + alone.index(True) if True in alone else WHOLE
 
     def accept_together(self, commands: Sequence[c.NewOrder], kind: str) -> list[SpecialOrder]:
         """Accept orders and link them; all but those of an OCO have their entry first."""
@@ -187,11 +194,16 @@ class SpecialLists(SpecialEntry):
         names = [each.cl_ord_id for each in orders]
         if len(orders) != LEGS[command.kind] + (command.kind != "oco"):
             return 11, none
-        of_one = {(each.instrument_id, each.account_id, each.session_id) for each in orders}
-        if len(of_one) > 1 or orders[0].session_id != command.session_id:
-            return 11, none
-        if len({*names}) < len(names) or any(self.is_used(comp_id, name) for name in names):
-            return 6, none
+        for at, each in enumerate(orders):
+            scope = orders[0].instrument_id, orders[0].account_id, command.session_id
+            if (each.instrument_id, each.account_id, each.session_id) != scope:
+                return 11, [*none[:at], 11, *none[at + 1 :]]
+        for at, name in enumerate(names):
+            if name in names[:at] or self.is_used(comp_id, name):
+                return 6, [*none[:at], 6, *none[at + 1 :]]
+        misfit = self.misfit(orders, command.kind)
+        if misfit is not None:
+            return 11, [11 if at == misfit else None for at in range(len(orders))]
         faults = self.faults_of(orders, command.kind)
         return next((each for each in faults if each is not None), None), faults
 
@@ -240,7 +252,7 @@ class SpecialLists(SpecialEntry):
         )
         # A limit order holds for a stop beside it, the first of two stops for both; two limit orders hold each.
         order.holds = other is None or command.ord_type not in TRIGGERED
-        fault = self.shape_fault([command], [command], "oco")
+        fault = None if self.misfit([command], "oco") is None else 11
         if fault is None and other is not None:
             found = command.instrument_id, command.account_id, command.side, command.qty
             wanted = other.instrument_id, other.account_id, other.side, other.leaves
