@@ -38,6 +38,7 @@ class Auction:
     qty: int = 0
     surplus: int = 0
     left: int = 0
+    trade_id: int = 0
     is_determined: bool = True
     aside: list[int] = field(default_factory=list)
     expiring: list[int] | None = None
@@ -215,7 +216,7 @@ class PhasedExchange(ReferenceExchange):
             qty = min(auction.left, buyer.leaves, seller.leaves)
             auction.left -= qty
             self.risk.settle(buyer, seller, auction.price, qty)
-            self.trade_id += 1
+            self.trade_id = auction.trade_id = self.trade_id + 1
             for order in (buyer, seller):
                 order.cum_qty += qty
                 order.cum_value += auction.price * qty
@@ -229,7 +230,7 @@ class PhasedExchange(ReferenceExchange):
         self.crossable.remove(number)
         if auction.qty:
             self.last_prices[number] = auction.price
-        trade_id = self.trade_id if auction.qty else 0
+        trade_id = auction.trade_id if auction.qty else 0
         ended: Any = auction.ended
         price = auction.price if auction.qty else 0
         self.out.append(e.AuctionEnded(number, ended, price, auction.qty, auction.surplus, trade_id))

@@ -235,7 +235,7 @@ class SpecialPhases(PhasedExchange, ReferenceSpecial):
                 self.cut(seller, seller.leaves - qty)
                 continue
             self.risk.settle(buyer, seller, auction.price, qty)
-            self.trade_id += 1
+            self.trade_id = auction.trade_id = self.trade_id + 1
             fill = {"last_price": auction.price, "last_qty": qty, "trade_id": self.trade_id, "is_auction": True}
             for order in (buyer, seller):
                 order.cum_qty += qty
