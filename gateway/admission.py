@@ -110,7 +110,6 @@ class Admission:
         self._answers: list[tuple[float, int, AnswerUser]] = []
         self._failures = Failures()
         self._lock = threading.Lock()
-        self._refusals: list[tuple[float, int]] = []
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, name=f"admission-{number}", daemon=True)
@@ -134,7 +133,6 @@ class Admission:
             for attempt in self._wire.poll_logon(50):
                 self._judge(Attempt(*attempt))
             self._prove_next()
-            self._refuse_due()
             self._answer_due()
 
     def _judge(self, attempt: Attempt) -> None:
@@ -159,8 +157,7 @@ class Admission:
                 self._wire.admit(attempt.attempt_id, False, verdict.text)
             else:
                 log.warning("logon refused", session=name, peer=attempt.peer, delay_s=delay)
-                with self._lock:
-                    heapq.heappush(self._refusals, (time.monotonic() + delay, attempt.attempt_id))
+                self._wire.admit(attempt.attempt_id, False, REFUSED_TEXT, int(delay * 1_000))
 
     def _prove_next(self) -> None:
         """Prove the next request of a user, if there is one; a wrong password is answered as late as at a Logon."""
@@ -186,16 +183,6 @@ class Admission:
                     return
                 *_, answer = heapq.heappop(self._answers)
             self._credentials.submit(answer)
-
-    def _refuse_due(self) -> None:
-        """Send the refusals whose delay is over; a delay holds up no other attempt."""
-        now = time.monotonic()
-        while True:
-            with self._lock:
-                if not self._refusals or self._refusals[0][0] > now:
-                    return
-                _, attempt_id = heapq.heappop(self._refusals)
-            self._wire.admit(attempt_id, False, REFUSED_TEXT)
 
     def _verdict(self, account: Account, attempt: Attempt) -> Verdict:
         if account.method == "hmac":

@@ -55,7 +55,7 @@ class SessionJudge:
         self._tests: dict[str, float] = {}
         self._resend: tuple[int, int, float] | None = None
         self._owed: tuple[int, float] | None = None
-        self._logout_sent = self._logout_told = False
+        self._logout_sent = self._logout_told = self._is_refused = False
         self._logout_told_at = 0.0
         self._ids: set[str] = set()
 
@@ -75,7 +75,7 @@ class SessionJudge:
     def connected(self, now: float) -> None:
         """A connection of this client has said its first message."""
         self._has_spoken = self.is_logged_on = False
-        self._logout_sent = self._logout_told = False
+        self._logout_sent = self._logout_told = self._is_refused = False
         self._heard_at = now
         self._tests.clear()
         self._resend = self._owed = None
@@ -180,6 +180,8 @@ class SessionJudge:
 
     def _number(self, message: RawMessage) -> None:
         number = message.number
+        if self._is_refused:
+            return
         if message.is_poss_dup:
             self._poss_dup(message)
             return
@@ -257,8 +259,9 @@ class SessionJudge:
         elif msg_type == "5":
             self._logout_told, self._logout_told_at = True, now
             if not self.is_logged_on:
-                # A Logon that is refused has used no number here; a client may count it or not.
-                self.expected = self._before_logon
+                # A Logon that is refused has used no number here; a client may count it or not, and the Logout(5)
+                # that he answers with.
+                self.expected, self._is_refused = self._before_logon, True
         if self.is_logged_on:
             self._heard_by_client(message, now)
 

@@ -185,9 +185,10 @@ class PyWire {
     return list;
   }
 
-  void admit(uint64_t attempt_id, bool accepted, const std::string& text) {
+  void admit(uint64_t attempt_id, bool accepted, const std::string& text, int64_t delay_ms) {
+    if (delay_ms < 0) throw std::invalid_argument("a delay is not negative");
     nb::gil_scoped_release release;
-    wire_.gate().admit(attempt_id, accepted, text);
+    wire_.gate().admit(attempt_id, accepted, text, delay_ms);
   }
 
   void logout(int session_id, const std::string& text) {
@@ -332,7 +333,8 @@ NB_MODULE(_wire, m) {
       .def("supply", &PyWire::supply, nb::arg("session_id"), nb::arg("request_id"), nb::arg("runs"),
            nb::arg("gaps") = std::vector<std::pair<uint64_t, uint64_t>>())
       .def("poll_logon", &PyWire::poll_logon, nb::arg("timeout_ms"))
-      .def("admit", &PyWire::admit, nb::arg("attempt_id"), nb::arg("accepted"), nb::arg("text"))
+      .def("admit", &PyWire::admit, nb::arg("attempt_id"), nb::arg("accepted"), nb::arg("text"),
+           nb::arg("delay_ms") = 0)
       .def("logout", &PyWire::logout, nb::arg("session_id"), nb::arg("text"))
       .def("disconnect", &PyWire::disconnect, nb::arg("session_id"), nb::arg("cause"))
       .def("pace", &PyWire::pace, nb::arg("session_id"), nb::arg("microseconds"))

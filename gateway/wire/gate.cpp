@@ -127,8 +127,8 @@ void Gate::wake() {
   queue_ready_.notify_all();
 }
 
-void Gate::admit(uint64_t attempt_id, bool accepted, const std::string& text) {
-  mailbox_.post([this, attempt_id, accepted, text] { answer(attempt_id, accepted, text); });
+void Gate::admit(uint64_t attempt_id, bool accepted, const std::string& text, int64_t delay_ms) {
+  mailbox_.post([this, attempt_id, accepted, text, delay_ms] { answer(attempt_id, accepted, text, delay_ms); });
 }
 
 void Gate::stop_accepting() {
@@ -199,7 +199,7 @@ void Gate::turn() {
     }
     const auto visitor = std::find_if(visitors_.begin(), visitors_.end(), [&](Visitor& v) { return &v == target; });
     if (visitor == visitors_.end() || visitor->gone) continue;
-    if (visitor->state == State::admission) {
+    if (visitor->state == State::admission || visitor->state == State::delayed) {
       if (events[i].events & (EPOLLHUP | EPOLLERR)) drop(*visitor, "gone while its logon was decided");
     } else {
       progress(*visitor);
@@ -320,7 +320,8 @@ void Gate::decide(Visitor& visitor, std::string_view message) {
     return refuse(visitor, "Logon refused");
   }
   if (int64_t(attempts_.size()) >= options_.admissions_max ||
-      visitor.entry->admissions >= options_.admissions_per_session_max)
+      visitor.entry->admissions >= options_.admissions_per_session_max ||
+      pending_of(visitor) >= options_.admissions_per_peer_max)
     return drop(visitor, "too many logons at once");
   visitor.logon.assign(message);
   visitor.state = State::admission;
@@ -335,7 +336,16 @@ void Gate::decide(Visitor& visitor, std::string_view message) {
   queue_ready_.notify_one();
 }
 
-void Gate::answer(uint64_t attempt_id, bool accepted, const std::string& text) {
+// Logons that are looked at for the same session, from the same address.
+int64_t Gate::pending_of(const Visitor& visitor) const {
+  return std::count_if(attempts_.begin(), attempts_.end(), [&](const auto& attempt) {
+    return attempt.second->entry == visitor.entry && attempt.second->peer.address == visitor.peer.address;
+  });
+}
+
+// A refusal that is answered late takes no place of those whose password is still to be looked at: a stranger who
+// guesses keeps nobody out.
+void Gate::answer(uint64_t attempt_id, bool accepted, const std::string& text, int64_t delay_ms) {
   const auto found = attempts_.find(attempt_id);
   if (found == attempts_.end()) return;  // gone meanwhile
   Visitor& visitor = *found->second;
@@ -344,7 +354,11 @@ void Gate::answer(uint64_t attempt_id, bool accepted, const std::string& text) {
   --visitor.entry->admissions;
   if (!accepted) {
     ++statistics_.refused["credentials"];
-    return refuse(visitor, text);
+    if (delay_ms <= 0) return refuse(visitor, text);
+    visitor.refusal = text;
+    visitor.state = State::delayed;
+    visitor.deadline = monotonic_ns() + uint64_t(delay_ms) * ms;
+    return;
   }
   if (visitor.entry->removed || !visitor.entry->enabled) return drop(visitor, "session removed or disabled meanwhile");
   // Two logons may have been decided at once: the first one is in, the second is closed, as always.
@@ -406,6 +420,8 @@ void Gate::sweep() {
     if (!visitor->gone && visitor->deadline <= now) {
       if (visitor->state == State::refusing)
         visitor->gone = true;
+      else if (visitor->state == State::delayed)
+        refuse(*visitor, visitor->refusal);
       else
         drop(*visitor, visitor->state == State::admission ? "logon was not decided in time" : "no logon in time");
     }

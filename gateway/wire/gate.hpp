@@ -60,13 +60,13 @@ class Gate : private Counted {
   void start();
   void poll_logon(int64_t timeout_ms, std::vector<LogonAttempt>& attempts);
   void wake();
-  void admit(uint64_t attempt_id, bool accepted, const std::string& text);
+  void admit(uint64_t attempt_id, bool accepted, const std::string& text, int64_t delay_ms);
   void stop_accepting();
   void stop();
   GateStatistics statistics();
 
  private:
-  enum class State { handshake, reading, admission, refusing };
+  enum class State { handshake, reading, admission, delayed, refusing };
   struct Listener {
     int fd = -1, port = 0;
     std::shared_ptr<TlsContext> tls;
@@ -76,7 +76,7 @@ class Gate : private Counted {
     Socket socket;
     Framer framer;
     GatePeer peer;
-    std::string peer_text, logon;
+    std::string peer_text, logon, refusal;
     State state = State::reading;
     uint64_t deadline = 0, attempt_id = 0;
     size_t received = 0;
@@ -93,7 +93,8 @@ class Gate : private Counted {
   void progress(Visitor& visitor);
   void read(Visitor& visitor);
   void decide(Visitor& visitor, std::string_view message);
-  void answer(uint64_t attempt_id, bool accepted, const std::string& text);
+  void answer(uint64_t attempt_id, bool accepted, const std::string& text, int64_t delay_ms);
+  int64_t pending_of(const Visitor& visitor) const;
   void hand_over(Visitor& visitor);
   void refuse(Visitor& visitor, const std::string& text);
   void drop(Visitor& visitor, const std::string& reason);

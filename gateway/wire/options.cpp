@@ -27,6 +27,7 @@ const std::map<std::string, int64_t Options::*>& bounds() {
       {"connections_per_address_max", &Options::connections_per_address_max},
       {"admissions_max", &Options::admissions_max},
       {"admissions_per_session_max", &Options::admissions_per_session_max},
+      {"admissions_per_peer_max", &Options::admissions_per_peer_max},
       {"admission_timeout_ms", &Options::admission_timeout_ms},
       {"first_message_bytes_max", &Options::first_message_bytes_max},
       {"logon_timeout_ms", &Options::logon_timeout_ms},

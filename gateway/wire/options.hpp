@@ -27,7 +27,8 @@ struct Options {
   int64_t connections_max = 2048;                   // unauthenticated connections in all
   int64_t connections_per_address_max = 64;         // unauthenticated connections of one address
   int64_t admissions_max = 256;                     // logons waiting for an answer
-  int64_t admissions_per_session_max = 4;           // of which for one session
+  int64_t admissions_per_session_max = 16;          // of which for one session
+  int64_t admissions_per_peer_max = 4;              // of which from one address
   int64_t admission_timeout_ms = 20000;             // an answer that takes longer is a refusal
   int64_t first_message_bytes_max = 4096;
   int64_t logon_timeout_ms = 5000;                  // from accept to a whole first message, TLS handshake included

@@ -195,6 +195,7 @@ class SessionHost final : public FIX::Application,
   void check_output_bound();
   void check_text(const FIX::Message& message) const;
   void refuse_malformed(std::string_view message, const std::string& what);
+  const char* second_logon_fault(std::string_view message) const;
   std::string prepare_logon(const std::string& logon);
   void catch_resend(const FIX::Message& message);
   void answer_caught();

@@ -74,6 +74,10 @@ void SessionHost::feed(std::string_view message) {
     refuse_malformed(message, "MsgType(35) has bytes that are not text");
     return settle();
   }
+  if (const char* fault = header.msg_type == "A" ? second_logon_fault(message) : nullptr) {
+    log_out(fault);
+    return settle();
+  }
   suspicious_ = has_unusual(message);
   in_logon_ = header.msg_type == "A";
   scratch_.assign(message);
@@ -82,6 +86,21 @@ void SessionHost::feed(std::string_view message) {
   if (!whole) refuse_malformed(message, last_event_);
   if (caught_.begin) answer_caught();
   settle();
+}
+
+// A Logon in a session that is logged on resets its numbers. The gate has let the peer in with the terms of the first
+// one; a later one keeps to their bounds, and changes no password, as nobody looks at it.
+const char* SessionHost::second_logon_fault(std::string_view message) const {
+  uint64_t sum = 0, interval = 0;
+  const bool is_whole = parse_number(message.substr(message.size() - 4, 3), sum) &&
+                        sum == checksum(message.data(), message.size() - 7);
+  if (!logged_on() || (spec().validate_length_and_checksum && !is_whole)) return nullptr;  // QuickFIX says the rest
+  if (!parse_number(find_field(message, FIX::FIELD::HeartBtInt), interval) ||
+      int64_t(interval) < spec().heart_bt_int_min || int64_t(interval) > spec().heart_bt_int_max)
+    return "HeartBtInt(108) is out of bounds";
+  if (find_field(message, FIX::FIELD::NewPassword).data())
+    return "NewPassword(925) is taken with the first Logon of a connection only";
+  return nullptr;
 }
 
 // Well framed, but QuickFIX cannot read it and would say nothing: then the next message shows a gap, the peer sends the

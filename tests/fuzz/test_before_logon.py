@@ -148,6 +148,23 @@ def test_failures_of_one_address_do_not_slow_another(exchange: ExchangeProcess, 
 
 
 @pytest.mark.slow
+def test_wrong_passwords_do_not_lock_out_the_very_member_that_they_are_tried_for(exchange: ExchangeProcess) -> None:
+    with contextlib.ExitStack() as stack:
+        for number in range(20):
+            stranger = FixPeer(exchange.address, "FIX.4.4", "MAKER1", source=f"127.0.0.{3 + number % 3}")
+            stack.callback(stranger.cut)
+            stranger.connect()
+            stranger.send("A", [(98, "0"), (108, "30"), (553, "MAKER1"), (554, "wrong")])
+            if number % 5 == 4:
+                # Those before it are refused by now, and wait for that ever longer.
+                peer = FixPeer(exchange.address, "FIX.4.4", "MAKER1")
+                stack.callback(peer.cut)
+                peer.logon([(141, "Y")])
+                trade(peer)
+                peer.logout()
+
+
+@pytest.mark.slow
 def test_messages_too_far_ahead_cut_the_session(exchange: ExchangeProcess, member: FixPeer) -> None:
     peer = FixPeer(exchange.address, "FIX.4.4", "MAKER1")
     peer.logon([(141, "Y")])

@@ -45,8 +45,9 @@ class Door:
             threading.Event().wait(0.005)
         return attempts
 
-    def admit(self, attempt_id: int, accepted: bool, text: str) -> None:
-        """Note an answer."""
+    def admit(self, attempt_id: int, accepted: bool, text: str, delay_ms: int = 0) -> None:
+        """Note an answer; the wire would give a refusal so much later."""
+        assert not (accepted and delay_ms)
         self.answers.put((attempt_id, accepted, text))
 
 

@@ -165,6 +165,36 @@ def test_logons_of_one_session_in_admission_are_bounded(exchanges: Make) -> None
     assert any(peer.ends() for peer in reversed(peers))
 
 
+def test_logons_from_one_address_in_admission_are_bounded_by_themselves(exchanges: Make) -> None:
+    exchange = exchanges(options={"admissions_per_peer_max": 1})
+    exchange.answering = False
+    peers = [exchange.peer() for _ in range(2)]
+    for peer in peers:
+        peer.logon()
+    exchange.wait(lambda: len(exchange.attempts) == 1)
+    assert any(peer.ends() for peer in reversed(peers))
+
+
+def test_refusals_that_are_answered_later_take_no_place_and_are_answered(exchanges: Make) -> None:
+    exchange = exchanges(options={"admissions_per_session_max": 1, "admission_timeout_ms": 50})
+    exchange.answering = False
+    strangers = [exchange.peer() for _ in range(3)]
+    for count, stranger in enumerate(strangers, 1):
+        stranger.logon()
+        exchange.wait(lambda count=count: len(exchange.attempts) == count)  # type: ignore[misc]
+        exchange.wire.admit(exchange.attempts[-1][0], False, "Logon refused", 700)
+    member = exchange.peer()
+    member.logon()
+    exchange.wait(lambda: len(exchange.attempts) == 4)
+    exchange.wire.admit(exchange.attempts[-1][0], True, "")
+    member.expect("A")
+    for stranger in strangers:
+        assert stranger.expect("5")[58] == "Logon refused"
+        assert stranger.ends()
+    with pytest.raises(ValueError, match="a delay is not negative"):
+        exchange.wire.admit(1, False, "", -1)
+
+
 def test_decision_that_never_comes_is_a_refusal(exchanges: Make) -> None:
     exchange = exchanges(options={"admission_timeout_ms": 50})
     exchange.answering = False

@@ -53,6 +53,30 @@ def test_fresh_session_with_reset_stays_in_its_epoch(exchange: Exchange) -> None
     assert state(exchange) == (1, 2, 2)
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("98=0|108=0|141=Y|", "HeartBtInt(108) is out of bounds"),
+        ("98=0|108=100000|141=Y|", "HeartBtInt(108) is out of bounds"),
+        ("98=0|108=-10|141=Y|", "HeartBtInt(108) is out of bounds"),
+        ("98=0|108=30|925=fresh|141=Y|", "NewPassword(925) is taken with the first Logon of a connection only"),
+    ],
+)
+def test_a_logon_in_a_session_keeps_to_the_terms_of_the_first(exchange: Exchange, body: str, text: str) -> None:
+    peer = exchange.logged_on()
+    peer.send("A", body, num=1)
+    assert peer.expect("5")[58] == text
+    assert resets(exchange) == []
+    assert exchange.statistics()["epoch"] == 1
+
+
+def test_a_logon_in_a_session_resets_its_numbers(exchange: Exchange) -> None:
+    peer = exchange.logged_on()
+    peer.send("A", "98=0|108=30|141=Y|", num=1)
+    assert peer.expect("A")[141] == "Y"
+    assert [item[2:4] for item in exchange.wait_for(RESET)] == [(2, 1)]
+
+
 def test_reset_on_logon_resets_each_time(exchanges: Make) -> None:
     exchange = exchanges(reset_on_logon=True)
     for epoch in (1, 2, 3):
