@@ -22,6 +22,8 @@ from matching.types import CL_ORD_ID_CHARS_MAX
 
 ENTRIES_MAX: Final = 50
 """Entries of one message: a hundred sides, so that a message is never work for more than one step."""
+RESETS: Final = ("Y", "N")
+"""MMProtectionReset(9773)."""
 NO_SYMBOL: Final = "[N/A]"
 """Symbol(55) of the entry that FIX.4.2 asks for in every QuoteCancel(Z), where it is about all."""
 NO_ACCOUNT: Final = 0
@@ -142,9 +144,10 @@ def _term_fault(terms: Sequence[Term], given: Sequence[str | None]) -> Refusal |
 
 
 def _reset_fault(reset: str | None) -> Refusal | None:
-    if reset in (None, "Y", "N"):
+    if reset is None or reset in RESETS:
         return None
-    return refusals.QUOTE_TERM_NOT_OFFERED, f"MMProtectionReset(9773) {shown(reset)} is not offered, allowed: Y, N"
+    text = f"MMProtectionReset(9773) {shown(reset)} is not offered, allowed: {', '.join(RESETS)}"
+    return refusals.QUOTE_TERM_NOT_OFFERED, text
 
 
 def _count_fault(sets: Sequence[tuple[Any, ...]]) -> Refusal | None:

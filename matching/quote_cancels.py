@@ -22,12 +22,11 @@ def sides_in_scope(quotes: Quotes, command: CancelQuotes) -> list[int]:
 
 
 def finish(risk: Risk, command: CancelQuotes, canceled: int, out: list[Event]) -> None:
-    """Take frozen quotes again where that was asked for, and say how many sides are canceled."""
-    frozen: list[QuoteKey] = []
+    """Count anew and take frozen quotes again where that was asked for, and say how many sides are canceled."""
+    said = len(out)
     if command.resets:
-        frozen = [key for key in risk.frozen_quotes() if quote_in_scope(command, key)]
-        reset(risk, frozen, "", "", out)
-    out.append(done(command, canceled, len(frozen)))
+        reset(risk, [key for key in risk.counted_quotes() if quote_in_scope(command, key)], "", "", out)
+    out.append(done(command, canceled, len(out) - said))
 
 
 def done(command: CancelQuotes, canceled: int, reset_count: int) -> QuotesAnswered:
@@ -40,7 +39,7 @@ def done(command: CancelQuotes, canceled: int, reset_count: int) -> QuotesAnswer
 
 
 def reset(risk: Risk, keys: list[QuoteKey], by: str, reason: str, out: list[Event]) -> None:
-    """Take frozen quotes again, and say of which that is so."""
+    """Forget what was counted of quotes, take the frozen ones again, and say of which that is so."""
     out.extend(QuotesReset(*key, by, reason) for key in keys if risk.reset_quotes(key))
 
 

@@ -126,16 +126,16 @@ class QuoteRequests:
     # -- frozen quotes ------------------------------------------------------------------------------------------------
 
     def reset(self, command: ResetQuoteProtection, out: list[Event]) -> str:
-        """Take frozen quotes again because an operator says so; return why that cannot be, or nothing."""
+        """Count anew, and take frozen quotes again, as an operator says; return why that cannot be, or nothing."""
         ids = command.session_id, command.account_id, command.instrument_id
         if command.session_id not in self.desk.sessions:
             return f"session {command.session_id} is not defined"
-        frozen = [
+        keys = [
             key
-            for key in self.risk.frozen_quotes()
+            for key in self.risk.counted_quotes()
             if all(wanted in (0, found) for wanted, found in zip(ids, key, strict=True))
         ]
-        reset(self.risk, frozen, command.by, command.reason, out)
+        reset(self.risk, keys, command.by, command.reason, out)
         return ""
 
 

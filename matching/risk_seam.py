@@ -110,6 +110,9 @@ class Risk(Protocol):
     def frozen_quotes(self) -> list[QuoteKey]:
         """Return session, account and instrument of all frozen quotes, ascending."""
 
+    def counted_quotes(self) -> list[QuoteKey]:
+        """Return the keys of quotes that are frozen, or of which fills are counted, ascending."""
+
     def reset_quotes(self, key: QuoteKey) -> bool:
         """Forget what was counted of these quotes and take them again; return whether they were frozen."""
 

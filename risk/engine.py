@@ -168,6 +168,9 @@ class RiskEngine:
     def frozen_quotes(self) -> list[QuoteKey]:
         return sorted(self.quotes.frozen)
 
+    def counted_quotes(self) -> list[QuoteKey]:
+        return sorted({*self.quotes.frozen, *self.quotes.windows})
+
     def reset_quotes(self, key: QuoteKey) -> bool:
         return self.quotes.reset(key)
 

@@ -13,12 +13,12 @@ from gateway.inbound import Role
 from gateway.list_translation import LINK_OF_CONTINGENCY, LINKS
 from gateway.mass_translation import ALL as ALL_ORDERS
 from gateway.mass_translation import BY_PRODUCT, BY_SYMBOL, STATUS_TYPES
+from gateway.quote_translation import RESETS
 from gateway.range_requests import APPLICATION, RETRANSMISSION
 from gateway.rules.specification import Member, Members, specification
 from gateway.sessions import Version
 from gateway.translation import SIDES
 from gateway.user_desk import CHANGE_PASSWORD, USER_STATUS
-from matching.quotes import RESET_ID
 from matching.types import CANCEL_QUOTES_OF_SYMBOLS, QUOTES_CANCELED_ALL
 
 ANSWERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -66,7 +66,7 @@ VALUES: Final[Mapping[int, Sequence[str]]] = {
     inbound.TRIGGER_PRICE_TYPE: tuple(order_terms.TRIGGER_OF_PRICE_TYPE),
     inbound.SELF_MATCH_PREVENTION_INSTRUCTION: tuple(order_terms.SELF_MATCH_MODES),
     inbound.TRIGGER_BASIS: tuple(order_terms.TRIGGER_OF_BASIS),
-    inbound.MM_PROTECTION_RESET: (RESET_ID,),
+    inbound.MM_PROTECTION_RESET: RESETS,
 }
 """Values that are taken, of fields that are enumerated; what the version's dictionary lacks is left out."""
 

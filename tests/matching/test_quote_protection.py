@@ -161,9 +161,25 @@ def test_nothing_else_takes_them_again(exchange: Harness, reset: Command) -> Non
     assert answers(exchange.apply(quote(entry((1, 9_990))))) == [("5", [refusals.QUOTES_FROZEN])]
 
 
-def test_a_reset_of_what_was_only_counted_begins_anew(exchange: Harness) -> None:
-    exchange.apply(bounds(qty=3), QUOTE, take("a", 3), quote(entry((5, 9_990), (5, 10_010)), resets=True))
+@pytest.mark.parametrize(
+    "reset",
+    [
+        pull(quote_id="MMP_RESET", resets=True),
+        pull(1, quote_id="MMP_RESET", resets=True),
+        ResetQuoteProtection(MAKER, 0, 0, "ops", "asked"),
+        quote(entry((5, 9_990), (5, 10_010)), resets=True),
+    ],
+)
+def test_a_reset_of_what_was_only_counted_begins_anew(exchange: Harness, reset: Command) -> None:
+    exchange.apply(bounds(qty=3), QUOTE, take("a", 3))
+    assert not [event for event in exchange.apply(reset) if isinstance(event, QuotesReset)]
+    exchange.apply(quote(entry((5, 9_990), (5, 10_010))))
     assert frozen(exchange.apply(take("b", 3))) == []
+
+
+def test_a_reset_of_another_instrument_counts_on(exchange: Harness) -> None:
+    exchange.apply(bounds(qty=3), QUOTE, take("a", 3), pull(2, quote_id="MMP_RESET", resets=True))
+    assert frozen(exchange.apply(take("b", 1))) == ["4 lots were filled within 100 ms, allowed: 3"]
 
 
 def test_an_auction_counts_and_pulls_when_it_is_over(exchange: Harness) -> None:

@@ -3,10 +3,10 @@
 From commands and events alone. What was filled within a window is counted here by a rule of its own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from matching.commands import CancelQuotes, Command, MassQuote, SetQuoteProtection
+from matching.commands import CancelQuotes, Command, MassQuote, ResetQuoteProtection, SetQuoteProtection
 from matching.events import Event, Execution, MessageThrottled
 from matching.quote_events import QuotesAnswered, QuotesFrozen, QuotesReset
 from tests.sim.fix import FindingError
@@ -40,7 +40,7 @@ class QuoteFold:
         self._fills: dict[Key, list[tuple[int, int, int]]] = {}
         self._frozen: set[Key] = set()
         self._to_freeze: set[Key] = set()
-        self._cancels: dict[tuple[int, str, int], list[FoldedOrder]] = {}
+        self._cancels: dict[tuple[int, str, int], tuple[CancelQuotes, list[FoldedOrder]]] = {}
         self._touched: set[int] = set()
         self._time_ns = 0
 
@@ -54,7 +54,11 @@ class QuoteFold:
                 self._fills = {key: fills for key, fills in self._fills.items() if key[0] != command.session_id}
         elif isinstance(command, CancelQuotes):
             key = command.session_id, command.quote_id, command.msg_seq_num
-            self._cancels[key] = [order for order in self._open() if _is_of(command, order)]
+            scope = [order for order in self._open() if _is_of(command, order)]
+            self._cancels[key] = command, scope
+        elif isinstance(command, ResetQuoteProtection):
+            ids = command.session_id, command.account_id, command.instrument_id
+            self._count_anew(lambda key: all(wanted in (0, found) for wanted, found in zip(ids, key, strict=True)))
 
     def executed(self, event: Execution, order: FoldedOrder) -> None:
         """Take a step of a side, which is folded already."""
@@ -101,10 +105,15 @@ class QuoteFold:
             self._check_taken(command, events, seq)
 
     def _canceled(self, event: QuotesAnswered) -> None:
-        orders = self._cancels.pop((event.session_id, event.quote_id, event.msg_seq_num), [])
+        command, orders = self._cancels.pop((event.session_id, event.quote_id, event.msg_seq_num), (None, []))
+        if command is not None and command.resets and event.status != REFUSED:
+            self._count_anew(lambda key: _is_in(command, *key))
         left = [order.order_id for order in orders if order.is_open]
         if left and event.status != REFUSED:
             raise FindingError("quote", f"sides {left} are open after {event}")
+
+    def _count_anew(self, is_of: Callable[[Key], bool]) -> None:
+        self._fills = {key: fills for key, fills in self._fills.items() if not is_of(key)}
 
     def _check_taken(self, command: MassQuote, events: Iterable[Event], seq: int) -> None:
         """Every entry that was taken has the sides that it asked for, and no others."""
@@ -156,8 +165,12 @@ class QuoteFold:
 
 
 def _is_of(command: CancelQuotes, order: FoldedOrder) -> bool:
+    return _is_in(command, order.session_id, order.account_id, order.instrument_id)
+
+
+def _is_in(command: CancelQuotes, session_id: int, account_id: int, instrument_id: int) -> bool:
     return (
-        order.session_id == command.session_id
-        and command.account_id in (0, order.account_id)
-        and (command.cancel_type == "4" or order.instrument_id in command.instrument_ids)
+        session_id == command.session_id
+        and command.account_id in (0, account_id)
+        and (command.cancel_type == "4" or instrument_id in command.instrument_ids)
     )
