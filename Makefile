@@ -133,7 +133,7 @@ $(MADE)/quickfix: $(CACHE)/wheels/$(QUICKFIX)
 	touch $@
 
 interop: setup $(MADE)/quickfix ## a real QuickFIX initiator and a simplefix client against the exchange
-	@$(BIN)/python -m pytest -m interop
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m interop
 
 test: setup $(MADE)/trace ## every check and test; what .ci/run calls
 	@setsid $(MAKE) quickfix-wheel >$(CACHE)/quickfix-wheel.log 2>&1 & wheel=$$!

@@ -12,7 +12,8 @@ from tests.support.exchange import ExchangeProcess, running_exchange
 
 KILLS = 20
 SEED = 20120621
-COUNTS = (2, 3, 40)
+COUNTS = (2, pytest.param(3, marks=pytest.mark.soak), 40)
+"""The first commit behind a Logon, and one when many orders are on their way."""
 """The first commit after a Logon has been answered, the next one, and one under load."""
 
 

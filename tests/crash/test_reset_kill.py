@@ -65,7 +65,9 @@ def everything_since_1(exchange: ExchangeProcess) -> list[Message]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "count", [1, pytest.param(2, marks=pytest.mark.soak), pytest.param(3, marks=pytest.mark.soak), 4]
+)
 def test_unsent_reports_outlive_two_resets_and_a_kill(count: int, tmp_path: Path) -> None:
     """The first reset passes the fault point twice, for what was repeated and what was not, and so does the second."""
     exchange = ExchangeProcess(tmp_path)

@@ -109,7 +109,9 @@ def kill(exchange: ExchangeProcess, asker: Asker, victims: Sequence[str]) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victims", [("gateway",), ("aapl", "msft"), ("gateway", *SHARDS)])
+@pytest.mark.parametrize(
+    "victims", [pytest.param(("gateway",), marks=pytest.mark.soak), ("aapl", "msft"), ("gateway", *SHARDS)]
+)
 def test_a_mass_cancel_over_shards_is_done_and_told_once_whatever_is_killed(
     tmp_path: Path, victims: tuple[str, ...]
 ) -> None:
