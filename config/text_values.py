@@ -17,7 +17,11 @@ DIGITS_MAX: Final = 18
 
 
 class UnreadableError(Exception):
-    """A text is not of its kind."""
+    """A text is not of its kind; `found` is the part of it that is not, where only one is."""
+
+    def __init__(self, found: str = "") -> None:
+        super().__init__(found)
+        self.found = found
 
 
 class Kind(Protocol):

@@ -149,7 +149,15 @@ class NamedAmounts(msgspec.Struct, frozen=True):
     def read(self, value: object) -> Mapping[str, Decimal]:
         if not isinstance(value, dict):
             raise UnreadableError
-        return {name: self.amount.read(amount) for name, amount in value.items()}
+        amounts, wrong = {}, []
+        for name, amount in value.items():
+            try:
+                amounts[name] = self.amount.read(amount)
+            except UnreadableError:
+                wrong.append(f"{quote(amount)} for {name}")
+        if wrong:
+            raise UnreadableError(" and ".join(wrong))
+        return amounts
 
 
 class TomlKey(msgspec.Struct, frozen=True):
@@ -273,9 +281,10 @@ class TomlFile:
             return None if key.default is msgspec.UNSET else key.default
         try:
             return key.kind.read(raw[key.name])
-        except UnreadableError:
+        except UnreadableError as error:
             line = self._lines.of((*path, key.name))
-            self._log.add(self.file, line, key.name, found=quote(raw[key.name]), allowed=key.kind.allowed)
+            found = error.found or quote(raw[key.name])
+            self._log.add(self.file, line, key.name, found=found, allowed=key.kind.allowed)
             return None
 
     def _unknown(self, path: Path, name: str, names: list[str]) -> None:

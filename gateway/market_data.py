@@ -189,10 +189,10 @@ class MarketData:
         for (entry,) in entries or ((None,),):
             offered = ENTRY_TYPES[session.version]
             if entry not in offered:
-                return UNSUPPORTED_ENTRY_TYPE, f"MDEntryType(269) {entry}, allowed: {', '.join(offered)}"
+                return UNSUPPORTED_ENTRY_TYPE, f"MDEntryType(269) {entry or 'absent'}, allowed: {', '.join(offered)}"
         for (symbol,) in instruments or ((None,),):
             if symbol not in self._symbols:
-                return UNKNOWN_SYMBOL, f"Symbol(55) {symbol} is not traded here"
+                return UNKNOWN_SYMBOL, f"Symbol(55) {symbol or 'absent'} is not traded here"
             if not session.may_see(symbol):
                 return INSUFFICIENT_PERMISSIONS, session.not_permitted(symbol)
         count = sum(len(subs) for (owner, _), subs in self._subscriptions.items() if owner == session.session_id)

@@ -88,7 +88,11 @@ def serve(config_dir: Path, data_dir: Path, *, fault: str = "") -> int:
     except FaultPointError as error:
         print(f"outcry: {error}", file=sys.stderr)
         return EXIT_USAGE
-    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"outcry: the data folder: {error}", file=sys.stderr)
+        return EXIT_FAILED
     configure_logs(settings.exchange.logs, data_dir)
     for note in settings.notes:
         log.info("configuration", note=str(note))
@@ -197,7 +201,11 @@ class Server:
         settings = self._settings.exchange
         if settings.logs.fix_messages:
             start_message_log(wire, self._data_dir, settings.logs)
-        return [wire.listen(each.host, each.port, tls_arguments(each.tls)) for each in settings.listeners]
+        try:
+            return [wire.listen(each.host, each.port, tls_arguments(each.tls)) for each in settings.listeners]
+        except RuntimeError as error:
+            # The wire names the address and what the system says of it: another program has the port, as a rule.
+            raise StartUpError(str(error)) from error
 
     def _begin(self, exchange: Exchange, started: Started, sessions: SessionBook) -> None:
         """Have the first turn do what is due at a start."""

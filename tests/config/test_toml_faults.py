@@ -224,6 +224,15 @@ TABLE = [
     ),
     (
         "accounts.toml",
+        'USD = "1000.000001", AAPL = "5"',
+        'USD = "-5", AAPL = "5x"',
+        [
+            'accounts.toml:4: opening: found "-5" for USD and "5x" for AAPL, allowed: a table of assets, each with a '
+            'decimal in quotes, such as "585.00", 0..1000000000000, at most 8 digits behind the point'
+        ],
+    ),
+    (
+        "accounts.toml",
         'AAPL = "5"',
         '"BTC-PERP" = "5"',
         ['accounts.toml:4: opening: found "BTC-PERP", allowed: a currency or a spot symbol: USD, AAPL'],

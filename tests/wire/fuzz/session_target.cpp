@@ -69,7 +69,7 @@ class Harness {
       : options_(small_options()),
         schema_(make_schema()),
         outbox_(0),
-        context_{options_, schema_, outbox_, log_, {}, 0, now_s * 1000000000, 1, 0, {}, 0, 0, 0, 0, 0, 0, 0, {}},
+        context_{options_, schema_, outbox_, log_, {}, 0, now_s * 1000000000, 1, 0, 0, {}, 0, 0, 0, 0, 0, 0, 0, {}},
         version_(settings % version_count),
         entry_(std::make_shared<SessionEntry>(spec_from(settings), dictionaries_of(version_, settings & 64), 0)) {
     HOLDS(directory_.add(entry_));
