@@ -176,13 +176,13 @@ def test_logons_from_one_address_in_admission_are_bounded_by_themselves(exchange
 
 
 def test_refusals_that_are_answered_later_take_no_place_and_are_answered(exchanges: Make) -> None:
-    exchange = exchanges(options={"admissions_per_session_max": 1, "admission_timeout_ms": 50})
+    exchange = exchanges(options={"admissions_per_session_max": 1, "admission_timeout_ms": 1_500})
     exchange.answering = False
     strangers = [exchange.peer() for _ in range(3)]
     for count, stranger in enumerate(strangers, 1):
         stranger.logon()
         exchange.wait(lambda count=count: len(exchange.attempts) == count)  # type: ignore[misc]
-        exchange.wire.admit(exchange.attempts[-1][0], False, "Logon refused", 700)
+        exchange.wire.admit(exchange.attempts[-1][0], False, "Logon refused", 2_500)
     member = exchange.peer()
     member.logon()
     exchange.wait(lambda: len(exchange.attempts) == 4)
