@@ -11,6 +11,7 @@ from config import reference
 from config.passwords import is_password
 from config.settings import SHIPPED, Settings, check, load
 from tests.config.folder import copy_shipped
+from tests.support.exchange import with_ports
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +132,9 @@ def test_what_is_sent_beyond_the_stock_file_is_in_ours() -> None:
     assert "L" in enums["150"]
     assert {"12", "13", "17", "18", "19", "20"} <= enums["378"]
     assert {"8", "9"} <= enums["380"]
+
+
+def test_a_copy_takes_ports_that_have_a_shipped_port_s_digits_in_them() -> None:
+    assert with_ports("port = 9878\nport = 9879\nport = 12000\n", [19879, 25643]) == (
+        "port = 19879\nport = 25643\nport = 12000\n"
+    )

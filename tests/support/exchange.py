@@ -6,6 +6,7 @@ Owner: one test. Nothing here looks into the exchange; what it says is its socke
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -103,13 +104,16 @@ def copy_config(target: Path, source: Path = SHIPPED_CONFIG) -> tuple[int, int]:
     ports = free_ports(len(SHIPPED_PORTS))
     for path in sorted(target.rglob("*")):
         if path.suffix in {".toml", ".cfg"}:
-            text = path.read_text(encoding="utf-8")
-            for shipped, port in zip(SHIPPED_PORTS, ports, strict=True):
-                text = text.replace(shipped, str(port))
-            path.write_text(text, encoding="utf-8")
+            path.write_text(with_ports(path.read_text(encoding="utf-8"), ports), encoding="utf-8")
     if not (target / "certs" / "server.crt").exists():
         subprocess.run([sys.executable, "-m", "gateway.certificates", str(target / "certs")], cwd=ROOT, check=True)
     return ports[0], ports[1]
+
+
+def with_ports(text: str, ports: Sequence[int]) -> str:
+    """Return a file's text with the shipped ports replaced, all at once: a port may have a shipped one's digits in it."""
+    chosen = {shipped: str(port) for shipped, port in zip(SHIPPED_PORTS, ports, strict=True)}
+    return re.sub("|".join(SHIPPED_PORTS), lambda match: chosen[match[0]], text)
 
 
 def replace_in(path: Path, old: str, new: str) -> None:
