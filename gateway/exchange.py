@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from config.exchange import BoundSettings
 from config.instruments import InstrumentSettings
+from gateway.account_names import NameOfAccount
 from gateway.drop_copy import DropCopies
-from gateway.floods import Floods
 from gateway.intake import Intake
 from gateway.market_data import MarketData
 from gateway.next_batch import Message, NextBatch
@@ -33,6 +33,7 @@ from gateway.status import StatusDesk
 from gateway.stop_notices import StopNotices
 from gateway.storage import Storage
 from gateway.teller import Teller
+from gateway.throttled_sessions import ThrottledSessions
 from gateway.user_desk import UserDesk
 from gateway.wire import Wire
 from gateway.work_turns import WorkTurns
@@ -52,12 +53,8 @@ from matching.commands import (
     SetTradingPhase,
     TellIndicativePrice,
 )
-from matching.events import (
-    CommandRefused,
-    Event,
-)
+from matching.events import CommandRefused, Event
 from matching.journal import Batch
-from matching.work import RESTATED_OTHER
 
 POLL_TIMEOUT_MS: Final = 200
 """Longest sleep of an idle loop; timers of the loop (disk, retries) are looked at this often."""
@@ -102,8 +99,7 @@ class Exchange:
         self._fault_point = fault_point
         self._operations: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
         self._symbols = {instrument.symbol: instrument for instrument in engine.instruments.values()}
-        names = AccountNames(engine)
-        self.reports = ReportWriter(engine.instruments, names)
+        self.reports = ReportWriter(engine.instruments, NameOfAccount(engine))
         self.market_data = MarketData(wire, engine, self._symbols, bounds)
         self.keeper = keeper
         self.status = StatusDesk(keeper, engine.instruments, self._symbols)
@@ -128,7 +124,7 @@ class Exchange:
             notices=notices,
             market=market,
         )
-        self._floods = Floods(wire, sessions)
+        self._throttled = self._sessions_over_throttle()
         self._teller = Teller(
             self._next,
             engine=engine,
@@ -138,7 +134,7 @@ class Exchange:
             status=self.status,
             users=self.users,
             notices=notices,
-            floods=self._floods,
+            throttled=self._throttled,
             symbols=self._symbols,
             market=market,
         )
@@ -147,6 +143,16 @@ class Exchange:
         self._stopping_since = 0.0
         self._ended = False
         self.trading_day = 0
+
+    def _sessions_over_throttle(self) -> ThrottledSessions:
+        return ThrottledSessions(
+            self._next,
+            wire=self._wire,
+            sessions=self._sessions,
+            clock=self._clock,
+            has_orders_of=self.has_orders_of,
+            is_sharded=self._market is not None,
+        )
 
     # -- other threads ------------------------------------------------------------------------------------------------
 
@@ -212,6 +218,7 @@ class Exchange:
         self._add_own_commands()
         if self._market is not None:
             self._exchange_with_shards(self._market)
+        self._throttled.log_out()
         if not self._next.is_empty():
             self._apply(oldest_ns)
         self.drop_copies.catch_up(self._begin_batch, had_orders=bool(inbound))
@@ -246,6 +253,7 @@ class Exchange:
             or self.drop_copies.may_catch_up()
             or self.market_data.has_work(self._storage.journal.last.batch_seq)
             or self.resends.has_work()
+            or self._throttled.is_due()
             or (self._market is not None and self._market.has_work())
         )
 
@@ -457,21 +465,8 @@ class Exchange:
             encode_event_counts(counts),
         )
         self._begin_batch(batch, events, messages, oldest_ns, cursors, written=written)
-        self._log_out_cuts()
-        self._floods.slow_down()
+        self._throttled.slow_down()
         return events
-
-    def _log_out_cuts(self) -> None:
-        """Log out the sessions that went over the second level of their throttle, behind what was staged for them."""
-        cuts, self._teller.cuts = self._teller.cuts, []
-        for cut in cuts:
-            session = self._sessions.by_id.get(cut.session_id)
-            if session is not None and session.logged_on:
-                self._wire.logout(cut.session_id, cut.text)
-            if self._market is not None:
-                # The shard that counted has canceled its own.
-                text = f"Canceled: {cut.text}"
-                self._next.commands.append(CancelSessionOrders(cut.session_id, text, restatement=RESTATED_OTHER))
 
     def _begin_batch(
         self,
@@ -498,16 +493,3 @@ class Exchange:
         if messages:
             pending.parts_missing = self._wire.stage(batch.batch_seq, messages)
         self._fault_point("stage.after")
-
-
-class AccountNames(dict[int, str]):
-    """Names of accounts by id, read from the engine when an id is met for the first time."""
-
-    def __init__(self, engine: GatewayEngine) -> None:
-        super().__init__()
-        self._engine = engine
-
-    def __missing__(self, account_id: int) -> str:
-        name: str = self._engine.accounts[account_id].name if account_id else "NONE"
-        self[account_id] = name
-        return name

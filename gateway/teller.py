@@ -9,7 +9,6 @@ import msgspec
 import structlog
 
 from gateway.drop_copy import DropCopies
-from gateway.floods import Floods
 from gateway.next_batch import Message, NextBatch
 from gateway.quote_reports import is_answered_elsewhere
 from gateway.relay import GatewayEngine
@@ -18,6 +17,7 @@ from gateway.sessions import SessionBook
 from gateway.shard_market import ShardMarket
 from gateway.status import StatusDesk
 from gateway.stop_notices import StopNotices
+from gateway.throttled_sessions import ThrottledSessions
 from gateway.user_desk import UserDesk
 from matching.commands import InstructShards, SetKillSwitch
 from matching.events import (
@@ -55,9 +55,7 @@ log = structlog.get_logger("exchange")
 
 
 class Teller:
-    """`symbols` are the instruments by symbol, which it keeps. `cuts` are sessions that are to be logged out once what
-    is told of them is staged.
-    """
+    """`symbols` are the instruments by symbol, which it keeps."""
 
     def __init__(
         self,
@@ -70,7 +68,7 @@ class Teller:
         status: StatusDesk,
         users: UserDesk,
         notices: StopNotices,
-        floods: Floods,
+        throttled: ThrottledSessions,
         symbols: dict[str, Instrument],
         market: ShardMarket | None,
     ) -> None:
@@ -82,11 +80,10 @@ class Teller:
         self._status = status
         self._users = users
         self._notices = notices
-        self._floods = floods
+        self._throttled = throttled
         self._time_ns = 0
         self._symbols = symbols
         self._market = market
-        self.cuts: list[SessionCut] = []
 
     def tell(self, events: list[Event], time_ns: int, batch_seq: int, messages: list[Message]) -> dict[int, int]:
         """Append what sessions and live drop copies are told of the events of a batch; return the cursors of the drop
@@ -143,7 +140,7 @@ class Teller:
         if isinstance(event, QuotesFrozen):
             self._alert(event)
         if isinstance(event, MessageThrottled):
-            self._floods.refused(event.session_id)
+            self._throttled.refused(event.session_id)
         session = self._sessions.by_id.get(getattr(event, "session_id", 0))
         message = None if session is None else self._reports.message(event, session)
         if session is None or message is None:
@@ -160,7 +157,7 @@ class Teller:
         # Within the second, where the operator's log is watched: RTS 6 gives five.
         log.warning("alert", what=type(event).__name__, **msgspec.structs.asdict(event))
         if isinstance(event, SessionCut):
-            self.cuts.append(event)
+            self._throttled.cut(event)
         elif isinstance(event, KillSwitchSet) and event.by == REPEATED_EXECUTIONS and self._market is not None:
             # One shard has counted; the session is stopped on all. The others say so by another name: once.
             by = f"{REPEATED_EXECUTIONS} of another shard"

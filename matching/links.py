@@ -217,23 +217,17 @@ class Links:
         """What the open entry had filled was busted: let an exit wait for its next fill, sized as it would be with all
         that the entry may still fill. Where the exits have closed more than that already, it ends, and not the entry.
         """
-        link, special = extra.link, self.special
+        link = extra.link
         assert link is not None, "an exit with an open entry is linked"
         assert link.entry is not None, "without an entry its link would be over"
         leaves = link.left() + link.entry.leaves_qty
         if leaves <= 0:
             self._give_up(leg, extra, "the fills of its entry that it would close were busted", out)
             return
-        special.take_out(leg, special.desk.books[leg.instrument_id])
-        special.release(leg)
-        leg.qty, leg.leaves_qty = leg.cum_qty + leaves, leaves
+        self._take_out(leg, leaves)
         extra.for_entry = extra.waiting = True
         extra.is_held = False
-        special.hold(leg)
-        special.hide(leg)
-        leg.status = AFTER_RESTATE[leg.status]
-        text = "waits again, as the fills of its entry were busted"
-        special.desk.say(leg, EXEC_RESTATED, out, text=text, restatement=RESTATED_OTHER)
+        self._restate(leg, "waits again, as the fills of its entry were busted", out)
 
     def _grow(self, leg: Order, extra: Extra, leaves: int, out: list[Event]) -> None:
         """Give a leg the size of what its entry has filled, and let it enter if it has waited for that."""
@@ -255,19 +249,26 @@ class Links:
                 if extra.for_entry and refusal[0] not in REFUSED_BY_PHASE:
                     self._give_up(leg, extra, f"refused when its entry was filled: {refusal[1]}", out)
                 return
-        special.take_out(leg, book)
-        special.release(leg)
-        leg.qty, leg.leaves_qty = leg.cum_qty + leaves, leaves
+        self._take_out(leg, leaves)
         extra.for_entry = False
         extra.waiting = has_trigger or special.waits_for_close(leg, book)
         extra.is_held = holds
-        special.hold(leg)
-        special.hide(leg)
-        leg.status = AFTER_RESTATE[leg.status]
-        text = "resized with the fills of its entry"
-        special.desk.say(leg, EXEC_RESTATED, out, text=text, restatement=RESTATED_OTHER)
+        self._restate(leg, "resized with the fills of its entry", out)
         leg.priority = special.desk.last_exec_id
         special.go_on(leg, book, out)
+
+    def _take_out(self, leg: Order, leaves: int) -> None:
+        """Take a leg from where it stands, with what it holds, and give it another size."""
+        self.special.take_out(leg, self.special.desk.books[leg.instrument_id])
+        self.special.release(leg)
+        leg.qty, leg.leaves_qty = leg.cum_qty + leaves, leaves
+
+    def _restate(self, leg: Order, text: str, out: list[Event]) -> None:
+        """Let a leg hold what it needs now, and say how it stands."""
+        self.special.hold(leg)
+        self.special.hide(leg)
+        leg.status = AFTER_RESTATE[leg.status]
+        self.special.desk.say(leg, EXEC_RESTATED, out, text=text, restatement=RESTATED_OTHER)
 
 
 def _is_held_by_another(leg: Order, extra: Extra) -> bool:

@@ -111,7 +111,7 @@ def copy_config(target: Path, source: Path = SHIPPED_CONFIG) -> tuple[int, int]:
 
 
 def with_ports(text: str, ports: Sequence[int]) -> str:
-    """Return a file's text with the shipped ports replaced, all at once: a port may have a shipped one's digits in it."""
+    """Return a text with the shipped ports replaced, all at once: a port may have a shipped one's digits in it."""
     chosen = {shipped: str(port) for shipped, port in zip(SHIPPED_PORTS, ports, strict=True)}
     return re.sub("|".join(SHIPPED_PORTS), lambda match: chosen[match[0]], text)
 

@@ -155,23 +155,16 @@ def test_two_logons_in_admission_let_one_in(exchange: Exchange) -> None:
     assert len(exchange.wait_for(LOGON)) == 1
 
 
-def test_logons_of_one_session_in_admission_are_bounded(exchanges: Make) -> None:
-    exchange = exchanges(options={"admissions_per_session_max": 2})
+@pytest.mark.parametrize(("bound", "most"), [("admissions_per_session_max", 2), ("admissions_per_peer_max", 1)])
+def test_logons_of_one_session_and_from_one_address_in_admission_are_bounded(
+    exchanges: Make, bound: str, most: int
+) -> None:
+    exchange = exchanges(options={bound: most})
     exchange.answering = False
-    peers = [exchange.peer() for _ in range(3)]
+    peers = [exchange.peer() for _ in range(most + 1)]
     for peer in peers:
         peer.logon()
-    exchange.wait(lambda: len(exchange.attempts) == 2)
-    assert any(peer.ends() for peer in reversed(peers))
-
-
-def test_logons_from_one_address_in_admission_are_bounded_by_themselves(exchanges: Make) -> None:
-    exchange = exchanges(options={"admissions_per_peer_max": 1})
-    exchange.answering = False
-    peers = [exchange.peer() for _ in range(2)]
-    for peer in peers:
-        peer.logon()
-    exchange.wait(lambda: len(exchange.attempts) == 1)
+    exchange.wait(lambda: len(exchange.attempts) == most)
     assert any(peer.ends() for peer in reversed(peers))
 
 
