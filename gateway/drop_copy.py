@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from gateway.copied import CopiedReports
-from gateway.pace import Pace
+from gateway.pace import RESTING_POLL_MS, Pace
 from gateway.pipeline import Pipeline
 from gateway.report_ranges import ReportRanges
 from gateway.reports import ReportWriter
@@ -30,9 +30,6 @@ SLICE_BATCHES_MAX: Final = 512
 """Batches read at a time, also where none of them has a report for the session."""
 PENDING_MAX: Final = 3
 """Batches in the pipeline beyond which catching up pauses, so that the backlog never delays the market."""
-
-RESTING_POLL_MS: Final = 1
-"""Longest sleep of the loop while a backlog rests for the orders' sake."""
 
 BeginBatch = Callable[..., None]
 

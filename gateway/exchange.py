@@ -205,7 +205,7 @@ class Exchange:
 
     def turn(self, timeout_ms: int) -> None:
         """Do one turn: take what came, commit and release what is complete, then work on the new input."""
-        timeout = 0 if self._has_own_work() else self.drop_copies.wait_ms(timeout_ms)
+        timeout = 0 if self._has_own_work() else self.resends.wait_ms(self.drop_copies.wait_ms(timeout_ms))
         if timeout and self._market is not None:
             self._market.arm()
         inbound, outbound, oldest_ns = self._wire.poll(timeout)
@@ -216,15 +216,16 @@ class Exchange:
         for item in inbound:
             self._intake.take(item)
         self._add_own_commands()
+        had_orders = bool(self._next.commands)
         if self._market is not None:
             self._exchange_with_shards(self._market)
         self._throttled.log_out()
         if not self._next.is_empty():
             self._apply(oldest_ns)
-        self.drop_copies.catch_up(self._begin_batch, had_orders=bool(inbound))
+        self.drop_copies.catch_up(self._begin_batch, had_orders=had_orders)
         self.statistics.busy(time.perf_counter_ns() - began)
         if not self._work_turns.holds_commit():
-            self._commit()
+            self._commit(had_orders=had_orders)
 
     def _add_own_commands(self) -> None:
         """Add what the exchange itself has to do: work that goes on, what the clock and the disk ask for."""
@@ -257,7 +258,7 @@ class Exchange:
             or (self._market is not None and self._market.has_work())
         )
 
-    def _commit(self) -> None:
+    def _commit(self, *, had_orders: bool) -> None:
         """Commit and release; then everything that may only be done with what is durable."""
         done, releases = self._storage.commit(self._pipeline)
         if releases:
@@ -270,7 +271,7 @@ class Exchange:
             self.statistics.committed(done)
         if done or self.market_data.has_work(self._storage.journal.last.batch_seq):
             self.market_data.publish(done, self._storage.journal.last.batch_seq)
-        self.resends.go_on(self._begin_batch)
+        self.resends.go_on(self._begin_batch, had_orders=had_orders)
 
     def _run_operations(self) -> None:
         for _ in range(OPERATIONS_PER_TURN_MAX):

@@ -1,7 +1,8 @@
 """How much of the matching thread what is sent again, or late, may take: the busier orders keep it, the less.
 
-While orders take all of it, a tenth; while nobody trades, all of it. Reports that wait to be sent for the first time do
-not wait for ever: the longer they do, the shorter are the rests. Owner: the matching thread.
+While orders take all of it, a tenth; while nobody trades, all of it: of drop copies that are behind, and of resends.
+Reports that wait to be sent for the first time do not wait for ever: the longer they do, the shorter are the rests.
+Owner: the matching thread.
 """
 
 import time
@@ -13,6 +14,8 @@ PATIENCE_S: Final = 10.0
 """After so long that something is late, rests are half as long, after twice as long a third, and so on."""
 MEMORY_S: Final = 0.05
 """How far back it is remembered how busy the thread was."""
+RESTING_POLL_MS: Final = 1
+"""Longest sleep of the loop while work rests for the orders' sake, in milliseconds."""
 QUIET: Final = 0.02
 """Share of the time below which nobody trades."""
 

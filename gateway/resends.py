@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from gateway.fault_points import RESET_FAULT_POINT
+from gateway.pace import RESTING_POLL_MS, Pace
 from gateway.pipeline import FaultPoint, Pipeline
 from gateway.sessions import GatewaySession, SessionBook
 from gateway.storage import Storage
@@ -25,7 +26,9 @@ from matching.codec import Unsent
 from matching.journal import JournalCorruptError
 
 READ_PER_TURN_MAX: Final = 64
-"""Messages read for resends in one turn, so that orders never wait for more."""
+"""Messages read for resends in one turn while nobody trades."""
+READ_BESIDE_ORDERS_MAX: Final = 8
+"""The same while others trade: an order waits for no more."""
 SLICE_BYTES_MAX: Final = 1 << 22
 ANEW_PER_TURN_MAX: Final = 64
 """Messages of ended epochs in one turn: no more are read when there are so many."""
@@ -66,12 +69,25 @@ class Resends:
             session.session_id: {} for session in sessions if session.state.anew
         }
         self._anew_batch_seq = 0
+        self._pace = Pace()
+        self._is_pacing = False
 
     def has_work(self) -> bool:
         """Tell whether something can be done without waiting for new input."""
-        if self._resetting or self._reading is not None:
+        if self._resetting:
             return True
-        return any(self._pipeline.is_committed(item[6], item[7]) for item in self._requests)
+        if not self._is_asked() or self._pace.is_resting():
+            return False
+        return self._reading is not None or any(
+            self._pipeline.is_committed(item[6], item[7]) for item in self._requests
+        )
+
+    def wait_ms(self, timeout_ms: int) -> int:
+        """Return how long the loop may sleep, `timeout_ms` at most."""
+        return min(timeout_ms, RESTING_POLL_MS) if self._is_asked() else timeout_ms
+
+    def _is_asked(self) -> bool:
+        return self._reading is not None or bool(self._requests)
 
     def requested(self, item: Inbound) -> None:
         """Take up a request of the wire for one slice."""
@@ -85,14 +101,32 @@ class Resends:
             # Each costs the journal a place in the session's record, and the pages of its messages stay.
             self._wire.disconnect(session.session_id, f"numbers were reset more than {ENDED_EPOCHS_MAX} times in a row")
 
-    def go_on(self, begin_batch: Callable[..., None]) -> None:
-        """Answer slices whose bytes are committed, and stage reports of ended epochs anew; bounded work."""
-        if self._reading is None and self._requests:
-            self._reading = self._next_committed()
-        if self._reading is not None:
-            self._go_on_reading(self._reading)
+    def go_on(self, begin_batch: Callable[..., None], *, had_orders: bool) -> None:
+        """Answer slices whose bytes are committed, and stage reports of ended epochs anew; bounded work.
+
+        `had_orders`: the turn had other work, which keeps resends back.
+        """
+        if self._is_pacing or self._is_asked():
+            self._read_on(had_orders=had_orders)
         if self._resetting and self._storage.journal.last.batch_seq >= self._anew_batch_seq:
             self._go_on_anew(begin_batch)
+
+    def _read_on(self, *, had_orders: bool) -> None:
+        """Read on where the pace allows; between two requests it goes on for as long as others trade."""
+        if not self._is_pacing:
+            self._is_pacing = True
+            self._pace.begin()
+        self._pace.turned(had_orders=had_orders)
+        if not self._is_asked():
+            self._is_pacing = not self._pace.is_quiet()
+            return
+        if not self._pace.may_work():
+            return
+        if self._reading is None:
+            self._reading = self._next_committed()
+        if self._reading is not None:
+            self._go_on_reading(self._reading, READ_PER_TURN_MAX if self._pace.is_quiet() else READ_BESIDE_ORDERS_MAX)
+            self._pace.worked()
 
     def _next_committed(self) -> _Slice | None:
         """Take the oldest request of which everything that was numbered before is in the journal."""
@@ -103,14 +137,14 @@ class Resends:
             self._requests.append(item)
         return None
 
-    def _go_on_reading(self, wanted: _Slice) -> None:
+    def _go_on_reading(self, wanted: _Slice, messages_max: int) -> None:
         """Read the next messages of a slice; hand it to the wire when it is whole."""
         _, session_id, epoch, request_id, _, end, _, _ = wanted.item
         session = self._sessions.by_id.get(session_id)
         if session is None:
             self._reading = None
             return
-        through = min(end, wanted.number + READ_PER_TURN_MAX - 1)
+        through = min(end, wanted.number + messages_max - 1)
         gaps: list[tuple[int, int]] = []
         try:
             found, wanted.number = self._storage.journal.messages(

@@ -16,9 +16,9 @@ from matching.commands import CancelSessionOrders
 from matching.events import SessionCut
 from matching.work import RESTATED_OTHER
 
-REFUSAL_PAUSE_US: Final = 300
-"""Pause for each message that a throttle has refused: some 3,000 a second are, however many come."""
-PAUSE_US_MAX: Final = 10_000
+REFUSAL_PAUSE_US: Final = 500
+"""Pause for each message that a throttle has refused: some 2,000 a second are, however many come."""
+PAUSE_US_MAX: Final = 50_000
 LOGOUT_WAIT_NS: Final = 2_000_000_000
 """How long a Logout waits for cancels, in nanoseconds: of more orders, or with a shard down, the rest comes later."""
 

@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <stdexcept>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ constexpr int events_max = 128;
 constexpr int backlog = 512;
 constexpr int64_t refusal_linger_ms = 1000;
 constexpr size_t read_bytes = 4096;
+constexpr uint64_t wait_ms_max = 1000;
+constexpr int gate_nice = 10;
 
 // Numeric address of a peer; IPv4 inside of IPv6 is written as IPv4, so that one host has one name.
 std::string address_text(const sockaddr_storage& address, int& port) {
@@ -156,10 +159,12 @@ GateStatistics Gate::statistics() {
 
 // --- the loop --------------------------------------------------------------------------------------------------------
 
+// Who trades goes before who wants to come in: many strangers take what the others leave of the cores.
 void Gate::loop() {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  (void)setpriority(PRIO_PROCESS, id_t(gettid()), gate_nice);
   while (!stopping_.load()) {
     try {
       turn();
@@ -176,12 +181,10 @@ void Gate::loop() {
 }
 
 void Gate::turn() {
-  int timeout = 1000;
   const uint64_t before = monotonic_ns();
-  for (const Visitor& visitor : visitors_)
-    timeout = std::min<int>(timeout, visitor.deadline <= before ? 0 : int((visitor.deadline - before) / ms) + 1);
+  const uint64_t left = next_deadline_ <= before ? 0 : (next_deadline_ - before) / ms + 1;
   epoll_event events[events_max];
-  const int count = epoll_wait(epoll_, events, events_max, timeout);
+  const int count = epoll_wait(epoll_, events, events_max, int(std::min(left, wait_ms_max)));
   for (const Mailbox::Task& task : mailbox_.take()) {
     try {
       task();
@@ -197,12 +200,12 @@ void Gate::turn() {
       accept_all(*listener);
       continue;
     }
-    const auto visitor = std::find_if(visitors_.begin(), visitors_.end(), [&](Visitor& v) { return &v == target; });
-    if (visitor == visitors_.end() || visitor->gone) continue;
-    if (visitor->state == State::admission || visitor->state == State::delayed) {
-      if (events[i].events & (EPOLLHUP | EPOLLERR)) drop(*visitor, "gone while its logon was decided");
+    Visitor& visitor = *static_cast<Visitor*>(target);  // erased by `sweep` alone, which is behind all events
+    if (visitor.gone) continue;
+    if (visitor.state == State::admission || visitor.state == State::delayed) {
+      if (events[i].events & (EPOLLHUP | EPOLLERR)) drop(visitor, "gone while its logon was decided");
     } else {
-      progress(*visitor);
+      progress(visitor);
     }
   }
   sweep();
@@ -258,7 +261,7 @@ void Gate::welcome(Socket socket, const Listener& listener, std::string address,
   visitor.framer.validate_checksum(false);  // some sessions do without; the checks look again
   visitor.state = listener.tls ? State::handshake : State::reading;
   visitor.tls = listener.tls;
-  visitor.deadline = monotonic_ns() + uint64_t(options_.logon_timeout_ms) * ms;
+  set_deadline(visitor, options_.logon_timeout_ms);
   visitor.peer_text = address + ":" + std::to_string(peer_port);
   visitor.peer.address = std::move(address);
   visitor.peer.port = listener.port;
@@ -285,7 +288,7 @@ void Gate::progress(Visitor& visitor) {
     long length;
     while ((length = visitor.socket.read(waste, sizeof waste)) > 0) {
     }
-    if (length == Socket::closed) visitor.gone = true;
+    if (length == Socket::closed) leave(visitor);
   }
 }
 
@@ -325,7 +328,7 @@ void Gate::decide(Visitor& visitor, std::string_view message) {
     return drop(visitor, "too many logons at once");
   visitor.logon.assign(message);
   visitor.state = State::admission;
-  visitor.deadline = monotonic_ns() + uint64_t(options_.admission_timeout_ms) * ms;
+  set_deadline(visitor, options_.admission_timeout_ms);
   visitor.attempt_id = verdict.attempt.attempt_id = next_attempt_++;
   ++visitor.entry->admissions;
   attempts_[visitor.attempt_id] = &visitor;
@@ -357,7 +360,7 @@ void Gate::answer(uint64_t attempt_id, bool accepted, const std::string& text, i
     if (delay_ms <= 0) return refuse(visitor, text);
     visitor.refusal = text;
     visitor.state = State::delayed;
-    visitor.deadline = monotonic_ns() + uint64_t(delay_ms) * ms;
+    set_deadline(visitor, delay_ms);
     return;
   }
   if (visitor.entry->removed || !visitor.entry->enabled) return drop(visitor, "session removed or disabled meanwhile");
@@ -377,7 +380,7 @@ void Gate::hand_over(Visitor& visitor) {
   IoThread& io = *io_threads_[size_t(visitor.entry->io)];
   const auto entry = visitor.entry;
   ++statistics_.accepted;
-  visitor.gone = true;
+  leave(visitor);
   if (!io.post([&io, handover, entry] { io.adopt(*handover, entry); })) entry->live = false;
 }
 
@@ -395,14 +398,14 @@ void Gate::refuse(Visitor& visitor, const std::string& text) {
   (void)visitor.socket.write(logout.data(), logout.size());
   visitor.socket.shut_down_writing();
   visitor.state = State::refusing;
-  visitor.deadline = monotonic_ns() + uint64_t(refusal_linger_ms) * ms;
+  set_deadline(visitor, refusal_linger_ms);
   progress(visitor);
 }
 
 void Gate::drop(Visitor& visitor, const std::string& reason) {
   if (visitor.gone) return;
   ++statistics_.refused[reason];
-  visitor.gone = true;
+  leave(visitor);
   if (visitor.attempt_id) {
     attempts_.erase(visitor.attempt_id);
     --visitor.entry->admissions;
@@ -414,18 +417,33 @@ void Gate::drop(Visitor& visitor, const std::string& reason) {
   visitor.peer.address.clear();
 }
 
+void Gate::set_deadline(Visitor& visitor, int64_t within_ms) {
+  visitor.deadline = monotonic_ns() + uint64_t(within_ms) * ms;
+  next_deadline_ = std::min(next_deadline_, visitor.deadline);
+}
+
+void Gate::leave(Visitor& visitor) {
+  visitor.gone = true;
+  has_gone_ = true;
+}
+
+// All of them are looked at only when one is gone or a time is over, never for each that says something.
 void Gate::sweep() {
   const uint64_t now = monotonic_ns();
+  if (!has_gone_ && now < next_deadline_) return;
+  has_gone_ = false;
+  next_deadline_ = UINT64_MAX;
   for (auto visitor = visitors_.begin(); visitor != visitors_.end();) {
     if (!visitor->gone && visitor->deadline <= now) {
       if (visitor->state == State::refusing)
-        visitor->gone = true;
+        leave(*visitor);
       else if (visitor->state == State::delayed)
         refuse(*visitor, visitor->refusal);
       else
         drop(*visitor, visitor->state == State::admission ? "logon was not decided in time" : "no logon in time");
     }
     if (!visitor->gone) {
+      next_deadline_ = std::min(next_deadline_, visitor->deadline);
       ++visitor;
       continue;
     }

@@ -98,6 +98,8 @@ class Gate : private Counted {
   void hand_over(Visitor& visitor);
   void refuse(Visitor& visitor, const std::string& text);
   void drop(Visitor& visitor, const std::string& reason);
+  void set_deadline(Visitor& visitor, int64_t within_ms);
+  void leave(Visitor& visitor);
   void sweep();
   void close_listeners();
 
@@ -108,6 +110,8 @@ class Gate : private Counted {
   Mailbox mailbox_;
   std::list<Listener> listeners_;
   std::list<Visitor> visitors_;        // oldest first
+  uint64_t next_deadline_ = UINT64_MAX;  // no visitor's is earlier
+  bool has_gone_ = false;              // a visitor is gone and not erased yet
   std::unordered_map<std::string, int64_t> per_address_;
   std::unordered_map<uint64_t, Visitor*> attempts_;
   uint64_t next_attempt_ = 1;

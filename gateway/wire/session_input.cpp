@@ -9,6 +9,7 @@ namespace outcry::wire {
 namespace {
 
 constexpr size_t reject_text_max = 200;
+constexpr uint64_t pause_ns_max = 1000000000;
 
 // Bytes that only data fields may hold. Separators are not counted: the framer has dealt with them.
 bool is_unusual(unsigned char c) { return c >= 0x80 || c < 0x20 || c == 0x7f; }
@@ -49,7 +50,9 @@ bool SessionHost::takes_input() const {
 }
 
 void SessionHost::pace(int64_t microseconds) {
-  paced_until_ns_ = std::max(paced_until_ns_, context_.monotonic + uint64_t(microseconds) * 1000);
+  // Pauses add up: what was read before the first of them brings about further ones.
+  const uint64_t begin = std::max(paced_until_ns_, context_.monotonic);
+  paced_until_ns_ = std::min(begin + uint64_t(microseconds) * 1000, context_.monotonic + pause_ns_max);
   if (!context_.next_pace_ns || paced_until_ns_ < context_.next_pace_ns) context_.next_pace_ns = paced_until_ns_;
 }
 

@@ -120,8 +120,8 @@ def main(arguments: Sequence[str]) -> int:
 class RunningCrowd:
     """The process of a crowd; `stood`: what it had when every connection was tried, `ended`: at its end."""
 
-    def __init__(self, port: int, count: int, *, again: bool = False) -> None:
-        command = [sys.executable, "-m", "tests.hostile.crowd", "--port", str(port), "--count", str(count)]
+    def __init__(self, port: int, count: int, *, again: bool = False, prefix: Sequence[str] = ()) -> None:
+        command = [*prefix, sys.executable, "-m", "tests.hostile.crowd", "--port", str(port), "--count", str(count)]
         self._process = subprocess.Popen(
             [*command, *(["--again"] if again else [])],
             cwd=ROOT,
@@ -151,9 +151,12 @@ class RunningCrowd:
 
 
 @contextlib.contextmanager
-def crowd_before(port: int, count: int, *, again: bool = False) -> Iterator[RunningCrowd]:
-    """Run a crowd before a port until the block ends; it stands when the block begins, unless it comes again."""
-    crowd = RunningCrowd(port, count, again=again)
+def crowd_before(port: int, count: int, *, again: bool = False, prefix: Sequence[str] = ()) -> Iterator[RunningCrowd]:
+    """Run a crowd before a port until the block ends; it stands when the block begins, unless it comes again.
+
+    `prefix` is the command that runs it.
+    """
+    crowd = RunningCrowd(port, count, again=again, prefix=prefix)
     try:
         if not again:
             crowd.wait_until_it_stands()

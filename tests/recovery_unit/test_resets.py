@@ -219,7 +219,7 @@ class World:
     def _commit(self) -> None:
         _, releases = self._pipeline.commit()
         self._released = max([self._released, *(serial for _, serial in releases)])
-        self._resends.go_on(self._begin_batch)
+        self._resends.go_on(self._begin_batch, had_orders=False)
 
 
 def lived(steps: Sequence[Sequence[str]]) -> tuple[list[int], list[Delivery]]:

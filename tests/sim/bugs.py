@@ -73,12 +73,12 @@ def early_release() -> Iterator[None]:
     """Where three or more items wait for a commit and one is of a batch, they go just before it."""
     commit = Exchange._commit
 
-    def release_first(self: Exchange) -> None:
+    def release_first(self: Exchange, *, had_orders: bool) -> None:
         _, items = self._pipeline.committable()
         if len(items) >= 3 and any(item[0] == BYTES and item[3] for item in items):
             for item in items:
                 self._wire.release(item[1], item[2])
-        commit(self)
+        commit(self, had_orders=had_orders)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Exchange, "_commit", release_first)

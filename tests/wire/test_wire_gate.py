@@ -161,21 +161,25 @@ def test_logons_of_one_session_and_from_one_address_in_admission_are_bounded(
 ) -> None:
     exchange = exchanges(options={bound: most})
     exchange.answering = False
-    peers = [exchange.peer() for _ in range(most + 1)]
-    for peer in peers:
-        peer.logon()
-    exchange.wait(lambda: len(exchange.attempts) == most)
-    assert any(peer.ends() for peer in reversed(peers))
+    for count in range(1, most + 1):
+        exchange.peer().logon()
+        exchange.wait(lambda count=count: len(exchange.attempts) == count)  # type: ignore[misc]
+    one_too_many = exchange.peer()
+    one_too_many.logon()
+    assert one_too_many.ends()
+    assert len(exchange.attempts) == most
 
 
 def test_refusals_that_are_answered_later_take_no_place_and_are_answered(exchanges: Make) -> None:
     exchange = exchanges(options={"admissions_per_session_max": 1, "admission_timeout_ms": 1_500})
     exchange.answering = False
-    strangers = [exchange.peer() for _ in range(3)]
-    for count, stranger in enumerate(strangers, 1):
-        stranger.logon()
+    strangers = []
+    for count in range(1, 4):
+        strangers.append(exchange.peer())
+        strangers[-1].logon()
         exchange.wait(lambda count=count: len(exchange.attempts) == count)  # type: ignore[misc]
         exchange.wire.admit(exchange.attempts[-1][0], False, "Logon refused", 2_500)
+        exchange.wire.statistics()  # the gate has done that before it says anything
     member = exchange.peer()
     member.logon()
     exchange.wait(lambda: len(exchange.attempts) == 4)

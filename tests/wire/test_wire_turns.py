@@ -188,3 +188,17 @@ def test_a_session_that_is_paced_is_read_after_its_pause_and_loses_nothing(excha
     for microseconds in (-1, 1_000_001):
         with pytest.raises(ValueError, match="a pause is of 0 to 1000000 microseconds"):
             exchange.wire.pace(1, microseconds)
+
+
+def test_pauses_of_a_session_add_up(exchanges: Make) -> None:
+    exchange = exchanges(options=SMALL)
+    exchange.add(2, "TRADER2")
+    flood, other = exchange.logged_on(), exchange.logged_on("TRADER2")
+    exchange.wire.pace(1, 450_000)
+    exchange.wire.pace(1, 450_000)
+    exchange.wire.pace(2, 500_000)
+    exchange.statistics(1)  # the pauses were taken up
+    flood.send("D", ORDER.format("flood"))
+    other.send("D", ORDER.format("other"))
+    assert app_numbers(exchange, 1, 1) == app_numbers(exchange, 2, 1) == [2]
+    assert [item[1] for item in exchange.inbound if item[0] == APP] == [2, 1]
