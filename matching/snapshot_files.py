@@ -33,6 +33,8 @@ _MARK: Final = b"OCSN"
 _HEAD: Final = struct.Struct("<4sHHQQQ16s16sQ")
 _CHECKSUM_BYTES: Final = 16
 _NAME: Final = re.compile(r"(\d{1,20})\.snapshot")
+_SPARE: Final = "spare"
+"""The oldest file, until the next snapshot is written over it."""
 _TEMPORARY: Final = re.compile(r"\.\d{1,20}\.snapshot\.\d+")
 
 
@@ -57,7 +59,8 @@ def write_snapshot(folder: Path, position: Position, *, state_hash: bytes, engin
     checksum.update(engine)
     path = folder / f"{position.batch_seq:020d}.snapshot"
     passed("snapshot.before")
-    write_durably(path, [head, checksum.digest(), engine], lambda step: passed(f"snapshot.{step}"))
+    parts = [head, checksum.digest(), engine]
+    write_durably(path, parts, lambda step: passed(f"snapshot.{step}"), spare=folder / _SPARE)
     return path
 
 
@@ -95,9 +98,15 @@ def snapshot_paths(folder: Path) -> list[Path]:
 
 
 def delete_old_snapshots(folder: Path, *, kept: int = SNAPSHOTS_KEPT) -> None:
-    """Keep the newest `kept` files, and none that a process left half written. Called by the one that writes."""
+    """Keep the newest `kept` files, and none that a process left half written. Called by the one that writes.
+
+    One of them stays, under a name that is no snapshot's, to be written over.
+    """
     half_written = [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]
     for path in (*snapshot_paths(folder)[kept:], *half_written):
         passed("snapshot.deleting")
-        path.unlink(missing_ok=True)
+        if (folder / _SPARE).exists():
+            path.unlink(missing_ok=True)
+        else:
+            path.rename(folder / _SPARE)
         passed("snapshot.deleted")

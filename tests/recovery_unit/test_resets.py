@@ -36,7 +36,7 @@ SAY: Final = ("report", *TURN)
 RESET: Final = ("reset", *TURN)
 """A reset, committed; the first slice of what it left is staged, and not yet numbered."""
 STEPS: Final = (("report",), ("reset",), ("number",), ("take",), ("commit",), TURN, 3 * TURN, LATE_TURN, SAY, RESET)
-RESET_BETWEEN: Final = ("number", "number", *RESET)
+RESET_BETWEEN: Final = ("number all", *RESET)
 """A reset between two slices: all that is staged is numbered before it."""
 SENDING: Final = (*STEPS, ("send",), (*SAY, "send"))
 KILL: Final = ("kill",)
@@ -145,6 +145,9 @@ class World:
                 self._report()
             case "number":
                 self._wire.run()
+            case "number all":
+                while self._wire.tasks:
+                    self._wire.run()
             case "reset":
                 self._wire.reset()
             case "take" | "take late":
@@ -255,6 +258,7 @@ def test_reports_that_no_socket_took_reach_the_last_epoch_once(steps: list[tuple
 @example([SAY, RESET_BETWEEN, SAY, RESET_BETWEEN])
 @example([SAY, RESET_BETWEEN, TURN, TURN, RESET_BETWEEN])
 @example([SAY, SAY, RESET_BETWEEN, SAY, 3 * TURN, RESET_BETWEEN, SAY, 3 * TURN, KILL, RESET_BETWEEN])
+@example([*3 * (SAY,), RESET_BETWEEN, *8 * (SAY,), RESET_BETWEEN])
 def test_what_is_sent_anew_is_in_the_order_in_which_it_happened(steps: list[tuple[str, ...]]) -> None:
     said, reached = lived(steps)
     assert sorted(number for number, _ in reached) == said

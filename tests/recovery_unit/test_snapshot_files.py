@@ -1,10 +1,11 @@
 """Snapshot files: whole or not there, the newest three kept."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from matching.durable_files import write_durably
+from matching.durable_files import STEP_BYTES, write_durably
 from matching.journal import Position
 from matching.snapshot_files import (
     SnapshotError,
@@ -42,7 +43,30 @@ def test_only_the_newest_are_kept_and_nothing_half_written(tmp_path: Path) -> No
         (tmp_path / name).touch()
     delete_old_snapshots(tmp_path)
     assert [int(path.stem) for path in snapshot_paths(tmp_path)] == [100, 11, 10]
-    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.endswith("shot")) == ["notes.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.endswith("shot")) == ["notes.txt", "spare"]
+
+
+def test_the_oldest_file_is_written_over_and_the_new_one_ends_where_it_ends(tmp_path: Path) -> None:
+    for number in (1, 2, 3, 4):
+        write_snapshot(tmp_path, position(number), state_hash=b"h" * 16, engine=b"state" * 1_000)
+    oldest = snapshot_paths(tmp_path)[-1]
+    number_of_file = oldest.stat().st_ino
+    delete_old_snapshots(tmp_path)
+    assert (tmp_path / "spare").stat().st_ino == number_of_file
+    newest = write_snapshot(tmp_path, position(5), state_hash=b"h" * 16, engine=b"short")
+    assert newest.stat().st_ino == number_of_file
+    assert newest.stat().st_mode & 0o777 == 0o600
+    assert read_snapshot(newest).engine == b"short"
+    assert not (tmp_path / "spare").exists()
+
+
+def test_a_long_file_is_synced_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    parts = [bytes(100), bytes(3 * STEP_BYTES)]
+    write_durably(tmp_path / "file", parts)
+    assert (tmp_path / "file").read_bytes() == b"".join(parts)
+    assert synced == [STEP_BYTES + 100, 2 * STEP_BYTES + 100]
 
 
 def test_a_folder_that_is_not_there_has_no_snapshots(tmp_path: Path) -> None:
