@@ -16,6 +16,8 @@ NATIVE := CMakeLists.txt $(wildcard $(addprefix gateway/wire/*.,cpp hpp h cmake)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
+# The tests start the exchange hundreds of times: its modules are compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup run demo test lint types unit format wheel wheel-test bench bench-small soak sanitize fuzz interop \
         quickfix-wheel clean

@@ -89,7 +89,7 @@ def serve(config_dir: Path, data_dir: Path, *, fault: str = "") -> int:
         print(f"outcry: {error}", file=sys.stderr)
         return EXIT_USAGE
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         print(f"outcry: the data folder: {error}", file=sys.stderr)
         return EXIT_FAILED

@@ -60,7 +60,7 @@ class ShardKeeper:
     async def start(self) -> None:
         """Begin to keep the shards."""
         for name in self._names:
-            (self._folder / name).mkdir(parents=True, exist_ok=True)
+            (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         leave_settings(self._settings, self._folder / SETTINGS_NAME)
         self._task = asyncio.get_running_loop().create_task(self._run())
 

@@ -61,7 +61,7 @@ class ShardProcess:
     def run(self) -> int:
         """Recover, serve the gateway, stop; return the exit code."""
         settings = left_settings(self._settings_path)
-        self._data_dir.mkdir(parents=True, exist_ok=True)
+        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         configure_logs(settings.exchange.logs, self._data_dir)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._ended.set())
