@@ -190,6 +190,8 @@ class Requests:
         if cl_ord_id in member.used or cl_ord_id in member.refused:
             return refusals.CANCEL_DUPLICATE_CL_ORD_ID, used_before(cl_ord_id)
         if order is None:
+            if not (command.order_id or command.orig_cl_ord_id):
+                return refusals.CANCEL_UNKNOWN_ORDER, "neither OrigClOrdID(41) nor OrderID(37) names an order"
             named = f"OrderID(37) O{command.order_id}" if command.order_id else f"ClOrdID {command.orig_cl_ord_id}"
             return refusals.CANCEL_UNKNOWN_ORDER, f"no order of {member.comp_id} on this trading day has {named}"
         if command.side != order.side:

@@ -61,6 +61,11 @@ def test_cancel_of_an_unknown_order_is_rejected(exchange: Harness) -> None:
     assert text_of([event]) == "no order of TRADER1 on this trading day has ClOrdID never"
 
 
+def test_cancel_that_names_no_order_is_told_so(exchange: Harness) -> None:
+    (event,) = exchange.apply(cancel("x", ""))
+    assert text_of([event]) == "neither OrigClOrdID(41) nor OrderID(37) names an order"
+
+
 @pytest.mark.parametrize("by_order_id", [False, True])
 def test_cancel_of_another_members_order_is_answered_as_unknown(exchange: Harness, by_order_id: bool) -> None:
     exchange.apply(sell("s", 10, 10_100))
