@@ -11,7 +11,7 @@ from config import reference
 from config.passwords import is_password
 from config.settings import SHIPPED, Settings, check, load
 from tests.config.folder import copy_shipped
-from tests.support.exchange import with_ports
+from tests.support.exchange import free_ports, ports_of, with_ports
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +138,13 @@ def test_a_copy_takes_ports_that_have_a_shipped_port_s_digits_in_them() -> None:
     assert with_ports("port = 9878\nport = 9879\nport = 12000\n", [19879, 25643]) == (
         "port = 19879\nport = 25643\nport = 12000\n"
     )
+
+
+def test_exchanges_of_one_test_run_have_ports_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranges = [set(ports_of(f"gw{number}")) for number in range(4)]
+    assert sum(map(len, ranges)) == len(set[int]().union(*ranges))
+    assert ports_of("") == ports_of("gw0")
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw1")
+    found = [port for _ in range(200) for port in free_ports(2)]
+    assert len(set(found)) == 400
+    assert set(found) <= ranges[1]

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -29,21 +30,40 @@ FIRST_PORT: Final = 12_000
 FIRST_EPHEMERAL_PORT: Final = 32_000
 NumberKey = tuple[str, str]
 
+WORKERS_MAX: Final = 8
+"""Processes of one test run, each with ports of its own."""
+PORTS_REMEMBERED: Final = 1_000
+
 _PORTS: Final = random.SystemRandom()
+_TAKEN: Final[deque[int]] = deque(maxlen=PORTS_REMEMBERED)
+
+
+def ports_of(worker: str) -> range:
+    """Return the ports for the exchanges of one process of a test run: gw0, gw1 and so on; alone it has no name.
+
+    They lie below the range from which the system takes the ports of outgoing connections: one of those, still in its
+    time of waiting, would make the listener fail.
+    """
+    width = (FIRST_EPHEMERAL_PORT - FIRST_PORT) // WORKERS_MAX
+    first = FIRST_PORT + int(worker.removeprefix("gw") or 0) % WORKERS_MAX * width
+    return range(first, first + width)
 
 
 def free_ports(count: int) -> list[int]:
     """Return TCP ports of 127.0.0.1 that nobody uses at this moment.
 
-    They lie below the range from which the system takes the ports of outgoing connections: one of those, still in its
-    time of waiting, would make the listener fail.
+    An exchange that is down between a kill and its next start keeps its ports: no other one is given them.
     """
+    ports = ports_of(os.environ.get("PYTEST_XDIST_WORKER", ""))
     chosen: list[int] = []
     while len(chosen) < count:
-        port = _PORTS.randrange(FIRST_PORT, FIRST_EPHEMERAL_PORT)
+        port = _PORTS.choice(ports)
+        if port in _TAKEN:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             chosen.append(port)
+            _TAKEN.append(port)
     return chosen
 
 
