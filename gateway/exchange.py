@@ -109,6 +109,7 @@ class Exchange:
         self.resends = Resends(wire, storage, pipeline, sessions, fault_point)
         self.statistics = LoopStatistics()
         self._next = NextBatch()
+        self._throttled = self._sessions_over_throttle()
         self._intake = Intake(
             self._next,
             sessions=sessions,
@@ -122,9 +123,9 @@ class Exchange:
             status=self.status,
             users=self.users,
             notices=notices,
+            throttled=self._throttled,
             market=market,
         )
-        self._throttled = self._sessions_over_throttle()
         self._teller = Teller(
             self._next,
             engine=engine,
@@ -219,9 +220,10 @@ class Exchange:
         had_orders = bool(self._next.commands)
         if self._market is not None:
             self._exchange_with_shards(self._market)
-        self._throttled.log_out()
+        had_orders = had_orders or bool(self._next.commands)
         if not self._next.is_empty():
             self._apply(oldest_ns)
+        self._throttled.log_out()
         self.drop_copies.catch_up(self._begin_batch, had_orders=had_orders)
         self.statistics.busy(time.perf_counter_ns() - began)
         if not self._work_turns.holds_commit():

@@ -43,6 +43,7 @@ from gateway.sessions import GatewaySession, SessionBook
 from gateway.shard_market import ShardMarket
 from gateway.status import StatusDesk
 from gateway.stop_notices import StopNotices
+from gateway.throttled_sessions import ThrottledSessions
 from gateway.translation import Translator
 from gateway.user_desk import UserDesk
 from gateway.wire import APP, LOGON, LOGOUT, NUMBERS, RESEND, RESET, Inbound
@@ -72,6 +73,7 @@ class Intake:
         status: StatusDesk,
         users: UserDesk,
         notices: StopNotices,
+        throttled: ThrottledSessions,
         market: ShardMarket | None,
     ) -> None:
         self._next = next_batch
@@ -86,6 +88,7 @@ class Intake:
         self._status = status
         self._users = users
         self._notices = notices
+        self._throttled = throttled
         self._market = market
         self._disconnects = Disconnects()
         self._disconnects.begin((session.disconnecting for session in sessions), clock.now_ns())
@@ -187,6 +190,7 @@ class Intake:
     def _logged_out(self, session: GatewaySession, *, clean: bool) -> None:
         session.logged_on = False
         session.peer = ""
+        self._throttled.logged_out(session.session_id)
         self._drop_copies.logged_out(session)
         self._market_data.forget(session)
         self._next.commands += self._disconnects.logged_out(session.disconnecting, self._clock.now_ns(), clean=clean)

@@ -1,7 +1,8 @@
 """Sessions over their throttle: the first level has them read later, the second logs them out.
 
 Each message is answered all the same, a little after the ones before it; what waits stays in the socket, and the peer
-feels that when he sends. A session that does not stop hears of the cancel of each of its orders before the Logout(5).
+feels that when he sends. A session that does not stop hears of the cancel of each of its orders before the Logout(5);
+of more than 500 on one shard the rest comes later.
 Owner: the matching thread.
 """
 
@@ -55,10 +56,13 @@ class ThrottledSessions:
 
     def cut(self, event: SessionCut) -> None:
         """Note that a session went over the second level; what it has on shards is canceled."""
+        session = self._sessions.by_id.get(event.session_id)
+        is_here = session is not None and session.logged_on
         if self._is_sharded:
             text = f"Canceled: {event.text}"
             self._next.commands.append(CancelSessionOrders(event.session_id, text, restatement=RESTATED_OTHER))
-        self._cuts.setdefault(event.session_id, (event.text, self._clock.now_ns() + LOGOUT_WAIT_NS))
+        if is_here:
+            self._cuts.setdefault(event.session_id, (event.text, self._clock.now_ns() + LOGOUT_WAIT_NS))
 
     def slow_down(self) -> None:
         """Read the sessions later of which messages were refused."""
@@ -66,6 +70,10 @@ class ThrottledSessions:
             session_id, count = self._refused.popitem()
             if session_id in self._sessions.by_id:
                 self._wire.pace(session_id, min(count * REFUSAL_PAUSE_US, PAUSE_US_MAX))
+
+    def logged_out(self, session_id: int) -> None:
+        """Forget that a session was to be logged out: it has gone, and may come again."""
+        self._cuts.pop(session_id, None)
 
     def is_due(self) -> bool:
         """Whether a session is to be logged out now."""
@@ -75,15 +83,17 @@ class ThrottledSessions:
         """Log out the sessions that were cut and have no order left, behind what was staged for them."""
         for session_id in list(self._due()) if self._cuts else ():
             text, _ = self._cuts.pop(session_id)
-            if self._is_here(session_id):
+            if session_id in self._sessions.by_id:
                 self._wire.logout(session_id, text)
 
     def _due(self) -> Iterator[int]:
         now_ns = self._clock.now_ns()
         for session_id, (_, until_ns) in self._cuts.items():
-            if now_ns >= until_ns or not (self._is_here(session_id) and self._has_orders_of(session_id)):
+            if now_ns >= until_ns or not self._is_canceling(session_id):
                 yield session_id
 
-    def _is_here(self, session_id: int) -> bool:
-        session = self._sessions.by_id.get(session_id)
-        return session is not None and session.logged_on
+    def _is_canceling(self, session_id: int) -> bool:
+        for command in self._next.commands:
+            if isinstance(command, CancelSessionOrders) and command.session_id == session_id:
+                return True
+        return self._has_orders_of(session_id)

@@ -4,6 +4,7 @@ Layout: mark, format version, place in the journal (batch, command, time, chain)
 of it, then the bytes that the engine gave. Owns layout and names; knows nothing of engines.
 """
 
+import contextlib
 import re
 import struct
 from pathlib import Path
@@ -108,5 +109,6 @@ def delete_old_snapshots(folder: Path, *, kept: int = SNAPSHOTS_KEPT) -> None:
         if (folder / _SPARE).exists():
             path.unlink(missing_ok=True)
         else:
-            path.rename(folder / _SPARE)
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(folder / _SPARE)
         passed("snapshot.deleted")

@@ -169,6 +169,7 @@ void Gate::loop() {
     try {
       turn();
     } catch (const std::exception& error) {
+      has_gone_ = true;  // the next turn looks at all of them
       ++statistics_.refused[std::string("internal error: ") + error.what()];
     }
   }
@@ -197,7 +198,7 @@ void Gate::turn() {
     if (!target) continue;
     const auto listener = std::find_if(listeners_.begin(), listeners_.end(), [&](Listener& l) { return &l == target; });
     if (listener != listeners_.end()) {
-      accept_all(*listener);
+      if (listener->fd >= 0) accept_all(*listener);
       continue;
     }
     Visitor& visitor = *static_cast<Visitor*>(target);  // erased by `sweep` alone, which is behind all events
@@ -453,9 +454,12 @@ void Gate::sweep() {
   }
 }
 
+// They stay known: an event of one of them may be there already, behind the task that closes it.
 void Gate::close_listeners() {
-  for (Listener& listener : listeners_) ::close(listener.fd);
-  listeners_.clear();
+  for (Listener& listener : listeners_) {
+    if (listener.fd >= 0) ::close(listener.fd);
+    listener.fd = -1;
+  }
 }
 
 }  // namespace outcry::wire

@@ -101,21 +101,32 @@ def test_the_logout_does_not_wait_for_ever() -> None:
     assert gateway.wire.logouts == [(SESSION, "too many")]
 
 
-def test_a_session_that_has_left_before_is_not_logged_out_at_its_next_logon() -> None:
+def test_a_session_that_has_left_is_not_logged_out_at_its_next_logon() -> None:
     gateway = Gateway()
     gateway.open_sessions.add(SESSION)
     gateway.throttled.cut(SessionCut(SESSION, "too many"))
+    gateway.throttled.logged_out(SESSION)
     gateway.session.logged_on = False
-    gateway.throttled.log_out()
+    gateway.throttled.cut(SessionCut(SESSION, "too many"))
     gateway.session.logged_on = True
     gateway.open_sessions.clear()
     gateway.throttled.log_out()
     assert gateway.wire.logouts == []
 
 
-def test_what_a_session_has_on_other_shards_is_canceled_too() -> None:
+def test_what_a_session_has_on_other_shards_is_canceled_before_it_is_logged_out() -> None:
     gateway = Gateway(is_sharded=True)
     gateway.throttled.cut(SessionCut(SESSION, "too many"))
     [command] = gateway.next.commands
     assert isinstance(command, CancelSessionOrders)
     assert (command.session_id, command.text) == (SESSION, "Canceled: too many")
+    gateway.throttled.log_out()
+    assert gateway.wire.logouts == []
+    # The shards have been told, and have not answered yet.
+    gateway.next.take_commands()
+    gateway.open_sessions.add(SESSION)
+    gateway.throttled.log_out()
+    assert gateway.wire.logouts == []
+    gateway.open_sessions.clear()
+    gateway.throttled.log_out()
+    assert gateway.wire.logouts == [(SESSION, "too many")]

@@ -1,5 +1,6 @@
 """Before logon: nobody moves a number, sees a message or costs more than a small buffer before he is known."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -322,3 +323,22 @@ def test_many_logons_at_once_all_come_in(exchanges: Make) -> None:
         thread.join()
     for peer in peers:
         peer.expect("A")
+
+
+@pytest.mark.parametrize("_attempt", range(5))
+def test_connections_that_come_while_the_listeners_are_closed_do_no_harm(exchanges: Make, _attempt: int) -> None:
+    exchange = exchanges()
+    member = exchange.logged_on()
+    with contextlib.ExitStack() as strangers:
+        for number in range(64):
+            stranger = strangers.enter_context(socket.socket())
+            stranger.setblocking(False)
+            stranger.connect_ex(("127.0.0.1", exchange.port))
+            if number == 32:
+                exchange.wire.stop_accepting()
+        exchange.wire.stop_accepting()
+        exchange.wire.statistics()  # the gate has done all that
+        with pytest.raises(ConnectionRefusedError):
+            exchange.peer()
+    member.send("0", "")
+    assert exchange.statistics()["logged_on"]
