@@ -9,6 +9,7 @@ was slow.
 """
 
 import argparse
+import json
 import statistics
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from typing import Any, Final
 from tests.bench.bench_drop_copy import during
 from tests.bench.machine import machine
 from tests.bench.servers import Ours, run_load
-from tests.crash.steps import take_snapshot
+from tests.crash.steps import ask, wait_for
 
 RATE: Final = 1_000
 PRELOAD_ORDERS: Final = 100_000
@@ -42,8 +43,17 @@ def compare(ours: Ours, rounds: int, rate_orders: int) -> tuple[list[dict[str, A
 
 
 def _snapshot(ours: Ours, taken: list[None]) -> None:
-    take_snapshot(ours.exchange)
-    taken.append(None)
+    """Ask for a snapshot and wait for what is said of it: where the load has just ended there is nothing new."""
+    said = partial(_said, ours.exchange.data_dir / "snapshots.log")
+    before = len(said())
+    ask(ours.exchange, "snapshot")
+    wait_for(lambda: len(said()) > before, "an answer of the snapshot process")
+    taken += [None] * sum(line["written"] for line in said()[before:])
+
+
+def _said(path: Path) -> list[dict[str, Any]]:
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def run(work: Path, *, orders: int, rounds: int, rate_orders: int) -> list[str]:
