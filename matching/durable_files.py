@@ -1,4 +1,4 @@
-"""Small files that are there whole or not at all, also after power loss: temporary file, fsync, rename, fsync."""
+"""Files that are there whole or not at all, also after power loss: temporary file, fsync, rename, fsync."""
 
 import contextlib
 import os
